@@ -1,0 +1,1 @@
+"""pfungst answers one question about a trained network: does it generalize, or did it learn a trick?"""

@@ -1,0 +1,1 @@
+"""Readers: folders, tables and arrays as rows."""

@@ -1,0 +1,214 @@
+"""Dataset: rows that are read when needed, and Batch: some of them in memory."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from pfungst.arrays import Array, IntArray
+from pfungst.canonical import canonical
+from pfungst.datasets.donors import Donors
+from pfungst.errors import InputError, UnreadableRow
+from pfungst.frame import Frame
+
+Modality: TypeAlias = Literal["image", "table", "text", "answers"]
+Half: TypeAlias = Literal["", "discovery", "confirmation"]
+Reader: TypeAlias = Callable[[IntArray], Sequence[Any]]
+"""Positions to inputs, one an item: an array as a person would see it, or the UnreadableRow that says why not."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which metadata columns play which part: sites and groups may be several, unit and time are one."""
+
+    site: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    unit: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows in memory: what perturbations change and the model is shown.
+
+    ``inputs`` is (rows, height, width, channels) uint8 or float32 in [0, 1] for images, (rows, columns) for tables,
+    (rows,) strings for texts. ``rows`` are positions in the data set, ``labels`` are classes (-1: none).
+    """
+
+    ids: tuple[str, ...]
+    rows: IntArray
+    inputs: Array
+    labels: IntArray
+    seed: int = 0
+    donors: Donors | None = None
+    masks: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def generators(self, owner: Any) -> Iterator[np.random.Generator]:
+        """One random generator a row, seeded from (seed, owner, row id) alone: the same for any batching and order."""
+        spelled = f"{self.seed}|{canonical(owner)}"
+        secret = hashlib.blake2b(spelled.encode(), digest_size=32).digest()
+        for name in self.ids:
+            digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest()
+            yield np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+    def take(self, index: Array) -> "Batch":
+        """The rows at these indices (or under this mask)."""
+        chosen = np.arange(len(self))[index]
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in chosen),
+            rows=self.rows[chosen],
+            inputs=self.inputs[chosen],
+            labels=self.labels[chosen],
+            masks=None if self.masks is None else self.masks[chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Named rows, read lazily by position.
+
+    ``labels`` are positions in ``classes`` (-1: none), or None for unlabelled data. ``label_counts`` is (rows, classes),
+    labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit: ``train``, ``ood:NAME``.
+    ``notes`` are sentences about what was inferred while loading. ``named`` is False where ``classes`` are only numbers.
+    ``boxes`` hold no meaning here; they are metadata like any other column.
+    """
+
+    name: str
+    source: str
+    modality: Modality
+    ids: tuple[str, ...]
+    read: Reader
+    classes: tuple[str, ...] = ()
+    named: bool = True
+    labels: IntArray | None = None
+    label_counts: Array | None = None
+    columns: Mapping[str, Array] = field(default_factory=dict)
+    roles: Roles = Roles()
+    masks: Reader | None = None
+    frame: Frame | None = None
+    seed: int = 0
+    fingerprint: str = ""
+    companions: Mapping[str, "Dataset"] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def on(self, name: str) -> "Dataset":
+        """This set or one of its companions.
+
+        Raises:
+            InputError: if there is no such set.
+        """
+        if name == self.name:
+            return self
+        if name not in self.companions:
+            raise InputError(f"there is no data set {name!r}; there are {[self.name, *self.companions]}")
+        return self.companions[name]
+
+    @property
+    def units(self) -> Array | None:
+        """The unit (patient, track ...) of each row, or None where rows are independent."""
+        return self.columns[self.roles.unit] if self.roles.unit else None
+
+    @cached_property
+    def _draw(self) -> IntArray:
+        """One 63-bit number a row from (seed, unit or id): the order of the rows and their half."""
+        names = self.ids if self.units is None else [str(unit) for unit in self.units]
+        secret = hashlib.blake2b(f"{self.seed}|order".encode(), digest_size=32).digest()
+        hashed = (
+            hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest() for name in names
+        )
+        return np.frombuffer(b"".join(hashed), dtype="<u8").astype(np.uint64) >> np.uint64(1)
+
+    @cached_property
+    def halves(self) -> dict[Half, IntArray]:
+        """Positions of both halves in audit order. Rows of one unit share a half; every prefix is a random sample."""
+        odd = (self._draw & np.uint64(1)).astype(bool)
+        mixed = self._draw if self.units is None else self._within_units()
+        order = np.argsort(mixed, kind="stable")
+        return {"discovery": order[~odd[order]], "confirmation": order[odd[order]]}
+
+    def _within_units(self) -> IntArray:
+        return replace(self, roles=Roles())._draw  # noqa: SLF001 - its own kind
+
+    def sample(self, rows: int | None = None, half: Half = "") -> IntArray:
+        """Positions of a seeded sample: the first ``rows`` of a half in audit order, or evenly of both.
+
+        >>> from pfungst.datasets.dataset import Dataset
+        >>> some = Dataset("test", "", "table", tuple("abcdefgh"), lambda rows: [])
+        >>> len(some.sample(4)), sorted(some.sample().tolist()) == list(range(8))
+        (4, True)
+        """
+        if half:
+            chosen = self.halves[half]
+            return chosen if rows is None else chosen[:rows]
+        first, second = self.halves["discovery"], self.halves["confirmation"]
+        if rows is None or rows >= len(self):
+            return np.concatenate([first, second])
+        share = min(len(first), max(rows - len(second), (rows + 1) // 2))
+        return np.concatenate([first[:share], second[: rows - share]])
+
+    def batch(self, rows: IntArray, half: Half = "") -> tuple[Batch, dict[int, str]]:
+        """Read rows; also the positions that could not be read, with the reason."""
+        got = list(self.read(rows))
+        bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
+        good = np.array([row for row in rows if int(row) not in bad], dtype=np.int64)
+        items = [item for item in got if not isinstance(item, UnreadableRow)]
+        masks = None if self.masks is None or not len(good) else np.stack(list(self.masks(good)))
+        labels = np.full(len(good), -1) if self.labels is None else self.labels[good]
+        batch = Batch(
+            ids=tuple(self.ids[row] for row in good),
+            rows=good,
+            inputs=self._stacked(items),
+            labels=labels,
+            seed=self.seed,
+            donors=self.donors(half) if self.labels is not None else None,
+            masks=masks,
+        )
+        return batch, bad
+
+    def _stacked(self, items: list[Any]) -> Array:
+        if not items:
+            return np.zeros((0, *(self.shape or ())), np.uint8)
+        if self.modality == "image" and self.frame is not None:
+            items = [self.frame(item) for item in items]
+        if self.modality == "text":
+            return np.array(items, dtype=object)
+        shapes = {np.shape(item) for item in items}
+        if len(shapes) > 1:
+            raise InputError(
+                f"{self.source} holds inputs of different shapes {sorted(shapes)[:3]} and the model's size is not known; "
+                "put `[preprocess] size = 224` (the size it was trained on) into the task file"
+            )
+        return np.stack(items)
+
+    def donors(self, half: Half = "") -> Donors:
+        """The rows from which cues are taken: a seeded sample of the same half, read on first use."""
+        if half not in self._donors:
+            self._donors[half] = Donors(self._donor_rows, half, len(self.classes))
+        return self._donors[half]
+
+    @cached_property
+    def _donors(self) -> dict[Half, Donors]:
+        return {}
+
+    def _donor_rows(self, half: Half, budget: int = 1 << 26, most: int = 4096) -> Batch:
+        assert self.labels is not None, "donors need labels"
+        order = self.sample(None, half)
+        order = order[self.labels[order] >= 0]
+        size = max(1, int(np.prod(self.shape or (1,))))
+        order = order[: int(np.clip(budget // size, 64, most))]
+        got = self.read(order)
+        keep = [i for i, item in enumerate(got) if not isinstance(item, UnreadableRow)]
+        rows = order[keep]
+        inputs = self._stacked([got[i] for i in keep])
+        return Batch(tuple(self.ids[row] for row in rows), rows, inputs, self.labels[rows], self.seed)

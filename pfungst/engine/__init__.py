@@ -1,0 +1,1 @@
+"""Engine: plans passes, runs each once, keeps the answers."""

@@ -1,0 +1,249 @@
+"""Finding, Report and the evidence they carry: frozen data that is exactly ``audit.json``."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from pfungst.statistics.estimate import Estimate, Severity, Status
+
+SCHEMA = "pfungst/audit/1"
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "none")
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What a person may look at to judge a claim; each kind is drawn by one function of the report."""
+
+    title: str
+
+
+class Shot(msgspec.Struct, frozen=True, kw_only=True):
+    """One picture of one row under one condition, with the model's answer under it.
+
+    ``shown`` is the fingerprint of the perturbation (empty: the row as it is); ``picture`` is the entry of
+    ``thumbnails.zip``, empty until it was drawn or where the row has no picture.
+    """
+
+    row: str
+    position: int
+    on: str = "test"
+    shown: str = ""
+    picture: str = ""
+    caption: str
+    answer: str
+    probability: float
+    label: str = ""
+
+
+class Examples(Evidence, frozen=True, kw_only=True, tag="examples"):
+    """Rows to look at; each item is one picture, or before and after."""
+
+    items: tuple[tuple[Shot, ...], ...]
+
+
+class Estimates(Evidence, frozen=True, kw_only=True, tag="estimates"):
+    """Named estimates on one axis; ``reference`` is a line such as chance or the tolerance."""
+
+    items: tuple[Estimate, ...]
+    reference: float | None = None
+    reference_name: str = ""
+
+
+class Bin(msgspec.Struct, frozen=True, kw_only=True):
+    """One bin of a reliability diagram: mean confidence, accuracy with interval, rows."""
+
+    confidence: float
+    accuracy: Estimate
+
+
+class ReliabilityCurve(Evidence, frozen=True, kw_only=True, tag="reliability-curve"):
+    """Stated probability against actual frequency."""
+
+    bins: tuple[Bin, ...]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One severity of a shift: what was done, accuracy and mean confidence there."""
+
+    severity: int
+    parameter: str
+    accuracy: Estimate
+    confidence: Estimate
+
+
+class SeverityCurve(Evidence, frozen=True, kw_only=True, tag="severity-curve"):
+    """Accuracy and confidence as a shift grows; step 0 is the data as it is."""
+
+    shift: str
+    steps: tuple[Step, ...]
+
+
+class Cue(msgspec.Struct, frozen=True, kw_only=True):
+    """A cue's place in the 2x2: how well it alone predicts the label, how far the answer rests on it."""
+
+    name: str
+    opportunity: Estimate
+    reliance: Estimate
+
+
+class OpportunityReliance(Evidence, frozen=True, kw_only=True, tag="opportunity-reliance"):
+    """The 2x2 of opportunity (what a lazy learner could gain) and reliance (what this one took)."""
+
+    cues: tuple[Cue, ...]
+    tolerance: float
+    chance: float
+
+
+class RegionMap(Evidence, frozen=True, kw_only=True, tag="region-map"):
+    """Effect per grid cell, row by row from the top; ``box`` is (top, left, bottom, right) as shares of the side."""
+
+    effects: tuple[tuple[float, ...], ...]
+    box: tuple[float, float, float, float] | None = None
+
+
+class Confusion(msgspec.Struct, frozen=True, kw_only=True):
+    """One cell of the confusion matrix: rows of ``label`` answered ``answer``, and their share among that label."""
+
+    label: str
+    answer: str
+    rows: int
+    share: Estimate
+
+
+class Confusions(Evidence, frozen=True, kw_only=True, tag="confusions"):
+    """Where the answers went; the counts are (labels, answers), omitted above 30 classes."""
+
+    classes: tuple[str, ...]
+    top: tuple[Confusion, ...]
+    counts: tuple[tuple[int, ...], ...] = ()
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares of rows per bin for one set, and how many rows it has."""
+
+    name: str
+    shares: tuple[float, ...]
+    rows: int
+
+
+class Histogram(Evidence, frozen=True, kw_only=True, tag="histogram"):
+    """Distributions overlaid, each normalised to its own count; ``line`` marks a value with its name."""
+
+    edges: tuple[float, ...]
+    series: tuple[Series, ...]
+    line: float | None = None
+    line_name: str = ""
+    axis: str = ""
+
+
+class Table(Evidence, frozen=True, kw_only=True, tag="table"):
+    """Rows and columns of text."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+AnyEvidence = (
+    Examples
+    | Estimates
+    | ReliabilityCurve
+    | SeverityCurve
+    | OpportunityReliance
+    | RegionMap
+    | Confusions
+    | Histogram
+    | Table
+)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim about the model, the interval behind it, and what to look at and to do."""
+
+    id: str = ""
+    probe: str
+    kind: str
+    subject: str
+    status: Status
+    severity: Severity
+    claim: str
+    effect: Estimate
+    tolerance: float | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    evidence: tuple[AnyEvidence, ...] = ()
+    remedy: str = ""
+    reproduce: str = ""
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was not examined, and why."""
+
+    probe: str
+    kind: str = ""
+    subject: str = ""
+    reason: str
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """What remains of the accuracy under one condition."""
+
+    condition: str
+    accuracy: Estimate
+
+
+class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the model over rows: what was asked, how many rows, whether answers stood in the cache.
+
+    ``asked`` names the probes that wanted it. ``seconds`` is the time of the sweep spent on it.
+    """
+
+    name: str
+    key: str
+    on: str
+    rows: int
+    cached: bool
+    asked: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to the question of the audit, in one sentence."""
+
+    generalizes: Literal["yes", "no", "undecided"]
+    sentence: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """An audit's result; encoded as JSON it is ``audit.json``.
+
+    ``model`` and ``data`` describe what was audited; ``settings`` holds every assumption made; ``complete`` is False
+    while rounds are still missing.
+    """
+
+    schema: str = SCHEMA
+    created: str
+    complete: bool = True
+    verdict: Verdict
+    question: str = ""
+    model: Mapping[str, Any]
+    data: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    headline: tuple[Condition, ...]
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    passes: tuple[PassRecord, ...]
+
+    def fails(self, at: Severity = "high", accept: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+        """The found findings at or above a severity; truthy if the gate fails.
+
+        ``accept`` names findings as ``probe.kind:subject`` that are known and do not count.
+        """
+        bound = SEVERITIES.index(at)
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.status == "found"
+            and SEVERITIES.index(finding.severity) <= bound
+            and f"{finding.probe}.{finding.kind}:{finding.subject}" not in accept
+        )

@@ -1,0 +1,1 @@
+"""Adapters: the only files that import torch, onnxruntime and their like."""

@@ -1,0 +1,36 @@
+"""Model: what every adapter offers, whatever stands behind it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pfungst.arrays import Array
+from pfungst.frame import Frame
+from pfungst.outputs import Outputs
+
+
+class Model(Protocol):
+    """Something that answers inputs.
+
+    ``classes`` names the answers in order; ``named`` is False where the names are only numbers and the data or the
+    task file may name them. ``offers`` holds ``features`` and ``gradients`` where they can be had. ``frame`` is the
+    geometry inputs must have. ``normalised`` says that answers are log-probabilities. ``fingerprint`` changes with
+    weights, graph, preprocessing and class order. ``portable`` tells whether another process can load it from ``source``.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    named: bool
+    offers: frozenset[str]
+    frame: Frame | None
+    normalised: bool
+    fingerprint: str
+    portable: bool
+    notes: tuple[str, ...]
+
+    def predict(self, inputs: Array) -> Outputs:
+        """Answer inputs as a person would see them: (rows, height, width, channels), (rows, columns) or (rows,) texts."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """What is known about the model, for the report: kind, size, preprocessing."""
+        ...

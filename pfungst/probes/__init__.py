@@ -1,0 +1,1 @@
+"""Probes: one file a question of the audit."""

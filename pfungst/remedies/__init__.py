@@ -1,0 +1,1 @@
+"""Remedies: what can be done, and what each buys."""

@@ -1,0 +1,1 @@
+"""Report: audit.json in, pages for people and machines out."""

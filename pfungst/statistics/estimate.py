@@ -1,0 +1,76 @@
+"""Estimate: a number with its interval, the only kind of number a finding may hold."""
+
+import math
+from typing import Literal
+
+import msgspec
+
+Status = Literal["found", "absent", "inconclusive"]
+Severity = Literal["critical", "high", "medium", "low", "none"]
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A value, its interval at ``level`` and how many rows (units, where rows are clustered) stand behind it.
+
+    Raises:
+        ValueError: if the numbers are not finite or the interval is upside down.
+
+    >>> Estimate(name="accuracy", value=0.9, low=0.85, high=0.94, rows=200).against(0.05)
+    'found'
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+    rows: int
+    unit: str = "row"
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(number) for number in (self.value, self.low, self.high)):
+            raise ValueError(f"estimate {self.name!r} is not finite: {self.value}, [{self.low}, {self.high}]")
+        if self.low > self.high:
+            raise ValueError(f"estimate {self.name!r} has an interval upside down: [{self.low}, {self.high}]")
+
+    def against(self, tolerance: float) -> Status:
+        """``found`` if the interval lies beyond the tolerance, ``absent`` if inside it, else ``inconclusive``."""
+        if self.low > tolerance:
+            return "found"
+        return "absent" if self.high <= tolerance else "inconclusive"
+
+    def rows_needed(self, tolerance: float) -> int:
+        """Rows that would settle an inconclusive verdict, if value and spread stay as they are.
+
+        The half width shrinks with the square root of the rows, so n' = n (half / distance)^2, with a margin of a
+        tenth. A value exactly at the tolerance is settled by no number of rows; the answer is capped at 10^7.
+        """
+        distance = abs(self.value - tolerance)
+        half = max(self.high - self.value, self.value - self.low)
+        if distance <= 0:
+            return 10_000_000
+        return min(10_000_000, max(self.rows + 1, math.ceil(1.1 * self.rows * (half / distance) ** 2)))
+
+
+SCALES: dict[str, tuple[float, float, float]] = {
+    "loss": (0.30, 0.15, 0.05),
+    "calibration": (0.20, 0.10, 0.05),
+    "strangers": (0.60, 0.30, 0.10),
+}
+_LOW: dict[str, float] = {"calibration": 0.01, "strangers": 0.02}
+
+
+def severity(effect: Estimate, scale: str, tolerance: float = 0.05) -> Severity:
+    """Severity of a found effect, read off the interval's bound nearer to harmless.
+
+    ``scale`` is ``loss`` (reliance, accuracy lost, gaps), ``calibration`` (absolute gap) or ``strangers`` (share
+    stated above 0.9). A two-sided effect counts by the bound nearer to zero.
+
+    >>> severity(Estimate(name="reliance", value=0.4, low=0.31, high=0.5, rows=300), "loss")
+    'critical'
+    """
+    near = max(effect.low, -effect.high, 0.0)
+    for name, bound in zip(("critical", "high", "medium"), SCALES[scale], strict=True):
+        if near >= bound:
+            return name  # type: ignore[return-value]
+    return "low" if near > min(tolerance, _LOW.get(scale, tolerance)) else "none"

@@ -1,0 +1,143 @@
+"""Task: the task you meant, read from a TOML file or from keyword arguments."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pfungst.errors import InputError
+
+MUST_NOT_MATTER: dict[str, float] = {
+    "border": 0.05,
+    "colour_cast": 0.05,
+    "brightness": 0.05,
+    "contrast": 0.05,
+    "sharpness": 0.05,
+    "noise": 0.05,
+    "jpeg": 0.05,
+    "file": 0.05,
+    "region": 0.05,
+    "site": 0.05,
+    "background": 0.05,
+}
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the model is asked, in words, and the names of the answers."""
+
+    question: str = ""
+    classes: tuple[str, ...] = ()
+
+
+class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which columns of the data play which part."""
+
+    label: str | None = None
+    site: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    unit: str | None = None
+    time: str | None = None
+
+
+class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an image model expects, where it brings no configuration of its own."""
+
+    size: int | tuple[int, int] | None = None
+    shortest_edge: int | None = None
+    crop: int | tuple[int, int] | None = None
+    resample: int = 2
+    rescale: float | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    channels: int | None = None
+    layout: str | None = None
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How severities are set."""
+
+    severity: str = "table"
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an audit fails, and which findings are known and accepted."""
+
+    fail_at: str = "high"
+    accept: tuple[str, ...] = ()
+
+
+class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Budgets an attacker has, as shares of the input range."""
+
+    linf: tuple[float, ...] = ()
+    l2: tuple[float, ...] = ()
+    l1: tuple[float, ...] = ()
+    l0: tuple[float, ...] = ()
+    rotation: float | None = None
+    translation: float | None = None
+    patch: float | None = None
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole task file; every part is optional. Flags win over it, it wins over the defaults."""
+
+    task: Question = Question()
+    columns: Columns = Columns()
+    must_not_matter: dict[str, float] = {}
+    ood: dict[str, str] = {}
+    preprocess: Preprocess | None = None
+    shift: Shift = Shift()
+    adversarial: Adversarial = Adversarial()
+    gate: Gate = Gate()
+    outputs: str | None = None
+    input: str | None = None
+    output: str | None = None
+    train: str | None = None
+    members: tuple[str, ...] = ()
+    rows: int | None = None
+    budget: str | None = None
+    seed: int | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    format: tuple[str, ...] = ()
+    executor: str | None = None
+    workers: int | None = None
+    device: str | None = None
+    batch_size: int | None = None
+
+    def tolerance(self, cue: str) -> float:
+        """How much of the answer may rest on a cue; a family's tolerance (``region``) covers its members."""
+        spelled = cue.replace("-", "_")
+        family = spelled.split(":")[0]
+        asked = {**MUST_NOT_MATTER, **self.must_not_matter}
+        return asked.get(spelled, asked.get(family, 0.05))
+
+
+def load_task(path: str | Path | None) -> Task:
+    """Read a task file; None is the empty task.
+
+    Raises:
+        InputError: if the file is missing, is not TOML, or holds an unknown or mistyped key; the key is named.
+    """
+    if path is None:
+        return Task()
+    try:
+        raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"there is no task file {path}; give a TOML file or leave --task out") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a TOML file: {error}") from None
+    return task_of(raw, str(path))
+
+
+def task_of(raw: dict[str, Any], where: str = "task") -> Task:
+    """Check a task given as nested dictionaries."""
+    columns = raw.get("columns")
+    if isinstance(columns, dict):
+        listed = {k: (v,) if k in {"site", "group"} and isinstance(v, str) else v for k, v in columns.items()}
+        raw = {**raw, "columns": listed}
+    try:
+        return msgspec.convert(raw, Task, strict=True)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {error}; `pfungst schema --task` lists what a task file may hold") from None
