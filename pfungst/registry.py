@@ -13,7 +13,7 @@ class Registry(Mapping[str, T], Generic[T]):
     A function is named after itself (underscores become hyphens), a class by its ``name`` attribute if it has one.
     Third parties join through the entry point group ``pfungst.<kind>``.
 
-    >>> scores: Registry[Callable[[float], float]] = Registry("example-scores")
+    >>> scores = Registry("example-scores")
     >>> @scores
     ... def negative_part(x: float) -> float:
     ...     return min(x, 0.0)

@@ -74,10 +74,10 @@ class Batch:
 class Dataset:
     """Named rows, read lazily by position.
 
-    ``labels`` are positions in ``classes`` (-1: none), or None for unlabelled data. ``label_counts`` is (rows, classes),
-    labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit: ``train``, ``ood:NAME``.
-    ``notes`` are sentences about what was inferred while loading. ``named`` is False where ``classes`` are only numbers.
-    ``boxes`` hold no meaning here; they are metadata like any other column.
+    ``labels`` are positions in ``classes`` (-1: none), or None for unlabelled data. ``label_counts`` is
+    (rows, classes), labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit:
+    ``train``, ``ood:NAME``. ``notes`` are sentences about what was inferred while loading. ``named`` is False where
+    ``classes`` are only numbers. ``shape`` is that of one framed input.
     """
 
     name: str
@@ -186,7 +186,7 @@ class Dataset:
         shapes = {np.shape(item) for item in items}
         if len(shapes) > 1:
             raise InputError(
-                f"{self.source} holds inputs of different shapes {sorted(shapes)[:3]} and the model's size is not known; "
+                f"{self.source} holds inputs of different shapes {sorted(shapes)[:3]} and the model names no size; "
                 "put `[preprocess] size = 224` (the size it was trained on) into the task file"
             )
         return np.stack(items)

@@ -48,7 +48,7 @@ class Donors:
         return np.array([k for k, rows in enumerate(self._by_class) if len(rows) > 1], dtype=np.int64)
 
     def draw(self, rng: np.random.Generator, name: str, label: int, *, same: bool) -> int:
-        """Index of a donor for the row ``name`` of class ``label``: of the same class, or of another class drawn evenly.
+        """Index of a donor for the row ``name`` of class ``label``: of the same class, or of another drawn evenly.
 
         Always two draws, whatever they hit, so that later draws of the row stay in step. A row is never its own donor.
         """

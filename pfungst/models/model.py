@@ -14,7 +14,7 @@ class Model(Protocol):
     ``classes`` names the answers in order; ``named`` is False where the names are only numbers and the data or the
     task file may name them. ``offers`` holds ``features`` and ``gradients`` where they can be had. ``frame`` is the
     geometry inputs must have. ``normalised`` says that answers are log-probabilities. ``fingerprint`` changes with
-    weights, graph, preprocessing and class order. ``portable`` tells whether another process can load it from ``source``.
+    weights, graph, preprocessing and class order. ``portable``: another process can load it from ``source``.
     """
 
     source: str
@@ -28,7 +28,7 @@ class Model(Protocol):
     notes: tuple[str, ...]
 
     def predict(self, inputs: Array) -> Outputs:
-        """Answer inputs as a person would see them: (rows, height, width, channels), (rows, columns) or (rows,) texts."""
+        """Answer inputs as a person sees them: (rows, height, width, channels), (rows, columns) or (rows,) texts."""
         ...
 
     def describe(self) -> Mapping[str, Any]:
