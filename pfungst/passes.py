@@ -54,13 +54,18 @@ class Predict:
         """A few words for people."""
         return "as it is" if self.under is None else self.under.name
 
+    @property
+    def wants(self) -> frozenset[str]:
+        """What a model must offer: recorded answers cannot be asked about new inputs."""
+        return frozenset() if self.under is None and self.on == "test" else frozenset({"new inputs"})
+
     def inputs(self, batch: Batch) -> Array:
         """What the model is shown for these rows."""
         return batch.inputs if self.under is None else self.under(batch)
 
     def run(self, model: Model, batch: Batch) -> Outputs:
-        """Ask the model."""
-        return model.predict(self.inputs(batch))
+        """Ask the model; recorded answers are looked up by the rows' positions."""
+        return model.predict(self.inputs(batch) if "new inputs" in model.offers else batch.rows)
 
 
 class Passes(Mapping[Predict, Outputs]):

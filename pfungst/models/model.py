@@ -12,8 +12,8 @@ class Model(Protocol):
     """Something that answers inputs.
 
     ``classes`` names the answers in order; ``named`` is False where the names are only numbers and the data or the
-    task file may name them. ``offers`` holds ``features`` and ``gradients`` where they can be had. ``frame`` is the
-    geometry inputs must have. ``normalised`` says that answers are log-probabilities. ``fingerprint`` changes with
+    task file may name them. ``offers`` holds ``new inputs`` (all but recorded answers), ``features`` and
+    ``gradients`` where they can be had. ``frame`` is the geometry inputs must have. ``normalised`` says that answers are log-probabilities. ``fingerprint`` changes with
     weights, graph, preprocessing and class order. ``portable``: another process can load it from ``source``.
     """
 
