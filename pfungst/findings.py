@@ -200,6 +200,7 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     key: str
     on: str
+    half: str = ""
     rows: int
     cached: bool
     asked: tuple[str, ...] = ()

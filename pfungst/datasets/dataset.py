@@ -77,7 +77,7 @@ class Dataset:
     ``labels`` are positions in ``classes`` (-1: none), or None for unlabelled data. ``label_counts`` is
     (rows, classes), labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit:
     ``train``, ``ood:NAME``. ``notes`` are sentences about what was inferred while loading. ``named`` is False where
-    ``classes`` are only numbers. ``shape`` is that of one framed input.
+    ``classes`` are only numbers. ``shape`` is that of one framed input; ``limit`` keeps an audit to a seeded sample.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Dataset:
     companions: Mapping[str, "Dataset"] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shape: tuple[int, ...] | None = None
+    limit: int | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -140,22 +141,28 @@ class Dataset:
     def _within_units(self) -> IntArray:
         return replace(self, roles=Roles())._draw  # noqa: SLF001 - its own kind
 
+    def extent(self, rows: int | None = None, half: Half = "") -> dict[Half, int]:
+        """How many rows of each half a sample takes: all, the first ``rows`` of one half, or evenly of both."""
+        have = {name: len(order) for name, order in self.halves.items()}
+        limit = len(self) if self.limit is None else min(self.limit, len(self))
+        first = min(have["discovery"], max(limit - have["confirmation"], (limit + 1) // 2))
+        have = {"discovery": first, "confirmation": limit - first}
+        if half:
+            return {half: have[half] if rows is None else min(rows, have[half])}
+        if rows is None or rows >= limit:
+            return have
+        first = min(have["discovery"], max(rows - have["confirmation"], (rows + 1) // 2))
+        return {"discovery": first, "confirmation": rows - first}
+
     def sample(self, rows: int | None = None, half: Half = "") -> IntArray:
-        """Positions of a seeded sample: the first ``rows`` of a half in audit order, or evenly of both.
+        """Positions of a seeded sample, in audit order; a smaller sample is part of a larger one.
 
         >>> from pfungst.datasets.dataset import Dataset
         >>> some = Dataset("test", "", "table", tuple("abcdefgh"), lambda rows: [])
         >>> len(some.sample(4)), sorted(some.sample().tolist()) == list(range(8))
         (4, True)
         """
-        if half:
-            chosen = self.halves[half]
-            return chosen if rows is None else chosen[:rows]
-        first, second = self.halves["discovery"], self.halves["confirmation"]
-        if rows is None or rows >= len(self):
-            return np.concatenate([first, second])
-        share = min(len(first), max(rows - len(second), (rows + 1) // 2))
-        return np.concatenate([first[:share], second[: rows - share]])
+        return np.concatenate([self.halves[name][:count] for name, count in self.extent(rows, half).items()])
 
     def batch(self, rows: IntArray, half: Half = "") -> tuple[Batch, dict[int, str]]:
         """Read rows; also the positions that could not be read, with the reason."""

@@ -1,0 +1,102 @@
+"""Journal: who works in a RUN folder, on what, and how far it came."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pfungst.errors import InputError
+
+
+class Journal:
+    """One writer's claim on a RUN folder, and its ``events.jsonl``.
+
+    ``explicit`` tells that the user named the folder; only then may another audit's results be replaced in it.
+
+    Raises:
+        InputError: if the folder cannot be written, another audit is at work in it, or it holds another audit.
+    """
+
+    def __init__(self, folder: Path, run_key: str, *, explicit: bool) -> None:
+        self.folder, self.run_key = folder, run_key
+        before = read_events(folder / "events.jsonl")
+        started = [event for event in before if event["event"] == "started"]
+        same = bool(started) and started[-1].get("run") == run_key
+        if started and not same and not explicit:
+            raise InputError(
+                f"{folder} holds the audit of another model or other data ({started[-1].get('what', 'unknown')}); "
+                f"name it with --out {folder} to replace it, or name another folder"
+            )
+        if not started and not explicit and folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} exists and holds no audit; name another folder with --out, or this one")
+        self.finished = same and before[-1]["event"] == "finished"
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            self._file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{self.folder} cannot be written ({error.strerror}); name a folder with --out") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.write("interrupted" if kind is KeyboardInterrupt else "stopped", {"why": str(error)})
+        self._file.close()
+        self._lock_file.unlink(missing_ok=True)
+
+    def write(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Append one event; it reaches the operating system at once."""
+        line = {"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), **facts}
+        self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+        self._file.flush()
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.folder / ".lock"
+
+    def _lock(self) -> None:
+        mine = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+        try:
+            with self._lock_file.open("x") as file:
+                file.write(mine)
+        except FileExistsError:
+            holder = self._holder()
+            if holder is not None:
+                raise InputError(
+                    f"another audit (process {holder['pid']} on {holder['host']}) is at work in {self.folder}; "
+                    "wait for it, stop it, or name another folder with --out"
+                ) from None
+            self._lock_file.write_text(mine)
+
+    def _holder(self) -> dict[str, Any] | None:
+        """The live process behind the lock, or None if it is gone."""
+        try:
+            holder: dict[str, Any] = json.loads(self._lock_file.read_text())
+            if holder["host"] == socket.gethostname():
+                os.kill(holder["pid"], 0)
+        except (OSError, ValueError, KeyError):
+            return None
+        return holder
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events of a journal; a line torn by a kill is dropped."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            continue
+    return events

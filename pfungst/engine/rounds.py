@@ -1,0 +1,109 @@
+"""Rounds: answer the passes that probes want, from the cache where they stand there, else by a sweep."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pfungst.datasets.dataset import Dataset
+from pfungst.engine.cache import Cache
+from pfungst.engine.local import Executor
+from pfungst.engine.plan import Piece, Shard, pieces
+from pfungst.engine.sweep import Swept, joined
+from pfungst.findings import PassRecord
+from pfungst.outputs import Outputs
+from pfungst.passes import Passes, Predict
+
+Listener = Callable[[str, Mapping[str, Any]], None]
+"""Told of each event: its name and its facts."""
+
+
+@dataclass
+class Rounds:
+    """Answers passes round by round and remembers what ran, what stood in the cache and which rows were lost.
+
+    ``finished`` says that an earlier audit ended in this folder: only then do its answers count as cached; answers of
+    a killed audit are this audit's own.
+    """
+
+    data: Dataset
+    executor: Executor
+    cache: Cache | None = None
+    finished: bool = False
+    listen: Listener = lambda event, facts: None
+    records: dict[Predict, PassRecord] = field(default_factory=dict)
+    lost: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def answer(self, asked: Mapping[Predict, tuple[str, ...]], done: Passes) -> Passes:
+        """The passes done so far and those asked now."""
+        new = [one for one in asked if one not in done]
+        whole: dict[Predict, Outputs] = {}
+        parts: dict[Piece, Outputs] = {}
+        missing: dict[Shard, list[Piece]] = {}
+        for one in new:
+            if (kept := self._whole(one)) is not None:
+                whole[one] = kept
+            else:
+                for piece in pieces(one, self.data):
+                    self._look_up(piece, parts, missing)
+        spent = self._sweep(missing, parts)
+        for one in new:
+            if one not in whole:
+                whole[one] = joined([parts[piece] for piece in pieces(one, self.data) if piece in parts])
+            self._record(one, asked[one], len(whole[one]), spent.get(one))
+        return done.with_(whole)
+
+    def compact(self, done: Passes) -> None:
+        """Turn the parts of every pass into one file each."""
+        if self.cache is not None:
+            for one, outputs in done.items():
+                lost = self.lost.get(one.on, {})
+                self.cache.compact(one, outputs, list(pieces(one, self.data)), lost, self.data)
+            self.cache.keep_only(done)
+
+    def _whole(self, one: Predict) -> Outputs | None:
+        kept = None if self.cache is None else self.cache.whole(one, list(pieces(one, self.data)), self.data)
+        if kept is None:
+            return None
+        self.lost.setdefault(one.on, {}).update(kept[1])
+        return kept[0]
+
+    def _look_up(self, piece: Piece, parts: dict[Piece, Outputs], missing: dict[Shard, list[Piece]]) -> None:
+        kept = None if self.cache is None else self.cache.load(piece, self.data)
+        if kept is None:
+            missing.setdefault(piece.shard, []).append(piece)
+        else:
+            parts[piece] = kept[0]
+            self.lost.setdefault(piece.shard.on, {}).update(kept[1])
+
+    def _sweep(self, missing: dict[Shard, list[Piece]], parts: dict[Piece, Outputs]) -> dict[Predict, float]:
+        work = [missing[shard] for shard in sorted(missing)]
+        total = sum(piece.rows for some in work for piece in some)
+        self.listen("round", {"shards": len(work), "row_passes": total})
+        spent: dict[Predict, float] = {}
+        for swept in self.executor.map(work) if work else ():
+            self._keep(missing[swept.shard], swept, parts)
+            for one, seconds in swept.seconds.items():
+                spent[one] = spent.get(one, 0.0) + seconds
+        return spent
+
+    def _keep(self, asked: list[Piece], swept: Swept, parts: dict[Piece, Outputs]) -> None:
+        if self.cache is not None:
+            self.cache.save(asked, swept, self.data)
+        self.lost.setdefault(swept.shard.on, {}).update(swept.lost)
+        for piece in asked:
+            if piece.asked in swept.answers:
+                parts[piece] = swept.answers[piece.asked]
+        rows = sum(piece.rows for piece in asked)
+        self.listen("shard", {"on": swept.shard.on, "shard": swept.shard.name, "row_passes": rows})
+
+    def _record(self, one: Predict, asked: tuple[str, ...], rows: int, seconds: float | None) -> None:
+        self.records[one] = PassRecord(
+            name=one.name,
+            key=one.key,
+            on=one.on,
+            half=one.half,
+            rows=rows,
+            cached=seconds is None and self.finished,
+            asked=asked,
+            seconds=round(seconds or 0.0, 3),
+        )

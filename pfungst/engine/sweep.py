@@ -1,0 +1,101 @@
+"""Sweep: read each batch of a shard once and run every pass on it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pfungst.arrays import Array
+from pfungst.datasets.dataset import Batch, Dataset
+from pfungst.engine.plan import Piece, Shard
+from pfungst.errors import InputError
+from pfungst.models.model import Model
+from pfungst.outputs import NotFinite, Outputs
+from pfungst.passes import Predict
+
+
+@dataclass(frozen=True)
+class Swept:
+    """Answers of some passes on one shard; ``lost`` are rows that could not be read, with the reason."""
+
+    shard: Shard
+    answers: dict[Predict, Outputs]
+    lost: dict[int, str]
+    seconds: dict[Predict, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The model and the rows; called with the pieces of one shard it answers them."""
+
+    model: Model
+    data: Dataset
+    batch_size: int = 64
+
+    def __call__(self, pieces: Sequence[Piece]) -> Swept:
+        """Answer the pieces of one shard, batch by batch."""
+        shard = pieces[0].shard
+        rows = shard.rows(self.data)[: max(piece.rows for piece in pieces)]
+        found: dict[Predict, list[Outputs]] = {piece.asked: [] for piece in pieces}
+        spent = dict.fromkeys(found, 0.0)
+        lost: dict[int, str] = {}
+        for start in range(0, len(rows), self.batch_size):
+            asked = rows[start : start + self.batch_size]
+            batch, bad = self.data.on(shard.on).batch(asked, shard.half)
+            lost |= bad
+            for piece in pieces:
+                left = asked[: max(0, piece.rows - start)]
+                part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
+                if len(part):
+                    began = time.perf_counter()
+                    found[piece.asked].append(self._ask(piece.asked, part))
+                    spent[piece.asked] += time.perf_counter() - began
+        return Swept(shard, {one: joined(some) for one, some in found.items() if some}, lost, spent)
+
+    def _ask(self, one: Predict, batch: Batch) -> Outputs:
+        """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
+        recorded = "new inputs" not in self.model.offers
+        inputs = batch.rows if recorded else self._checked(one, batch)
+        try:
+            outputs = self.model.predict(_padded(inputs, self.batch_size))
+        except NotFinite as error:
+            rows = error.rows[error.rows < len(batch)]
+            names = tuple(batch.ids[row] for row in rows)
+            under = "" if one.under is None else f" ({one.name})"
+            raise InputError(str(NotFinite(rows, names)).replace("for row", f"{under} for row".lstrip(), 1)) from None
+        if len(outputs) < len(batch):
+            raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
+        outputs = outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
+        return Outputs(outputs.logits, outputs.features, batch.rows, outputs.normalised, outputs.complete)
+
+    def _checked(self, one: Predict, batch: Batch) -> Array:
+        inputs = one.inputs(batch)
+        if one.under is None:
+            return inputs
+        if inputs.shape != batch.inputs.shape or inputs.dtype != batch.inputs.dtype:
+            raise InputError(
+                f"{one.name} turned {batch.inputs.dtype}{batch.inputs.shape} into {inputs.dtype}{inputs.shape}; "
+                "a perturbation keeps shape and type"
+            )
+        if inputs.dtype.kind == "f" and batch.inputs.ndim == 4 and (inputs.min() < 0 or inputs.max() > 1):
+            raise InputError(f"{one.name} left the range [0, 1]; a perturbation of images stays inside it")
+        return inputs
+
+
+def _padded(inputs: Array, size: int) -> Array:
+    short = size - len(inputs)
+    return inputs if short <= 0 else np.concatenate([inputs, np.repeat(inputs[-1:], short, axis=0)])
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """Consecutive answers of one pass as one object."""
+    features = [part.features for part in parts if part.features is not None]
+    rows = [part.rows for part in parts if part.rows is not None]
+    return Outputs(
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate(features) if len(features) == len(parts) else None,
+        np.concatenate(rows),
+        parts[0].normalised,
+        parts[0].complete,
+    )
