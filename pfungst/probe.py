@@ -4,8 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
+
+from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import Condition, Finding, Skipped
+from pfungst.findings import Condition, Finding, Shot, Skipped
+from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.registry import Registry
 from pfungst.task import Task
@@ -33,3 +37,48 @@ class Probe:
 
 
 probes: Registry[type[Probe]] = Registry("probes")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The rows of a pass that carry a label: answers, labels and units, aligned."""
+
+    outputs: Outputs
+    labels: IntArray
+    units: Array | None
+
+    @property
+    def correct(self) -> BoolArray:
+        """Whether each answer is the label."""
+        return np.asarray(self.outputs.predictions == self.labels)
+
+
+def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
+    """The labelled rows of a pass, or None if there are none."""
+    assert outputs.rows is not None, "answers of a pass know their rows"
+    if data.labels is None:
+        return None
+    has = data.labels[outputs.rows] >= 0
+    if not has.any():
+        return None
+    kept = outputs if has.all() else outputs.take(has)
+    rows = outputs.rows[has]
+    return Labelled(kept, data.labels[rows], None if data.units is None else data.units[rows])
+
+
+def shot(data: Dataset, one: Predict, outputs: Outputs, index: int) -> Shot:
+    """The picture of one row under the condition of a pass, with the answer under it."""
+    assert outputs.rows is not None, "answers of a pass know their rows"
+    position = int(outputs.rows[index])
+    whole = data.on(one.on)
+    label = -1 if whole.labels is None or one.on.startswith("ood:") else int(whole.labels[position])
+    return Shot(
+        row=whole.ids[position],
+        position=position,
+        on=one.on,
+        shown=one.shown,
+        caption=one.name,
+        answer=data.classes[int(outputs.predictions[index])],
+        probability=round(float(outputs.confidence[index]), 4),
+        label="" if label < 0 else data.classes[label],
+    )

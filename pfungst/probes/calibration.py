@@ -1,0 +1,95 @@
+"""Calibration: stated probability against actual frequency."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pfungst.datasets.dataset import Dataset
+from pfungst.findings import Estimates, Finding, ReliabilityCurve, Skipped
+from pfungst.methods.calibration_errors import ece_estimate, reliability, signed_gap
+from pfungst.passes import Passes, Predict
+from pfungst.probe import Labelled, Probe, labelled, probes
+from pfungst.statistics.estimate import Estimate, severity
+from pfungst.statistics.intervals import mean, proportion_of
+
+_CLEAN = Predict()
+
+
+@probes
+@dataclass(frozen=True)
+class Calibration(Probe):
+    """Signed gap between stated confidence and accuracy, and the expected calibration error beside its null.
+
+    gap = mean(confidence - correct); positive is over-confident. The expected calibration error (ECE, equal-width bins)
+    is biased upwards, so it is printed with the 95 % quantile it would have at this number of rows if the model were
+    perfectly calibrated (consistency resampling, Bröcker and Smith 2007), and leads no verdict.
+    """
+
+    topic: ClassVar[str] = "calibration"
+    question: ClassVar[str] = "When it states a probability, is that how often it is right?"
+    tolerance: float = 0.01
+    bins: int = 15
+    fewest: int = 100
+
+    def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
+        """The rows as they are."""
+        del data, done
+        yield _CLEAN
+
+    def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
+        """Over- and under-confidence, each against the tolerance."""
+        rows = labelled(data, done[_CLEAN])
+        if rows is None or len(rows.labels) < self.fewest:
+            have = 0 if rows is None else len(rows.labels)
+            yield Skipped(
+                probe=self.topic, reason=f"{have} labelled rows; {self.fewest} are the least that say anything"
+            )
+            return
+        gap = signed_gap(rows.outputs.confidence, rows.correct, units=rows.units)
+        evidence, sentence = self._evidence(rows, gap)
+        yield self._finding("overconfident", gap, evidence, sentence)
+        less = Estimate(
+            name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low, rows=gap.rows, unit=gap.unit
+        )
+        yield self._finding("underconfident", less, (), "")
+
+    def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[ReliabilityCurve, Estimates], str]:
+        confidence, correct = rows.outputs.confidence, rows.correct
+        ece, null_mean, null_high, p = ece_estimate(confidence, correct, bins=self.bins)
+        accuracy = proportion_of(correct, units=rows.units, name="accuracy")
+        stated = mean(confidence, units=rows.units, name="mean stated confidence", bounds=(0.0, 1.0))
+        curve = ReliabilityCurve(
+            title="Stated probability against actual frequency",
+            bins=reliability(confidence, correct, bins=self.bins, units=rows.units),
+        )
+        numbers = Estimates(title="Calibration in numbers", items=(accuracy, stated, gap, ece))
+        sentence = (
+            f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model would "
+            f"show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
+        )
+        return (curve, numbers), sentence
+
+    def _finding(
+        self, kind: str, effect: Estimate, evidence: tuple[ReliabilityCurve | Estimates, ...], sentence: str
+    ) -> Finding:
+        status = effect.against(self.tolerance)
+        over = kind == "overconfident"
+        direction = "above" if over else "below"
+        claim = (
+            f"Stated confidence lies {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}] {direction} the accuracy "
+            f"(tolerance {self.tolerance:.2f})."
+        )
+        if status == "inconclusive":
+            claim += f" About {effect.rows_needed(self.tolerance)} rows would settle it."
+        return Finding(
+            probe=self.topic,
+            kind=kind,
+            subject="",
+            status=status,
+            severity=severity(effect, "calibration", self.tolerance) if status == "found" else "none",
+            claim=claim + sentence,
+            effect=effect,
+            tolerance=self.tolerance,
+            evidence=evidence,
+            remedy="fit a temperature on rows that neither trained nor test the model" if status == "found" else "",
+        )

@@ -1,0 +1,163 @@
+"""Shift: where the accuracy breaks when pictures are taken differently, and whether the confidence notices."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pfungst.datasets.dataset import Dataset
+from pfungst.findings import Condition, Examples, Finding, SeverityCurve, Skipped, Step
+from pfungst.methods.shifts import shifts
+from pfungst.passes import Passes, Predict
+from pfungst.probe import Labelled, Probe, labelled, probes, shot
+from pfungst.statistics.estimate import Estimate, Status, severity
+from pfungst.statistics.intervals import mean, paired_accuracy_loss, paired_mean, proportion_of
+from pfungst.statistics.significance import mcnemar_midp
+
+_CLEAN = Predict()
+MIDDLE = 3
+
+
+@probes
+@dataclass(frozen=True)
+class Shift(Probe):
+    """Accuracy lost at the middle of five severities, paired by row, and the confidence that did not follow.
+
+    ``fragile``: accuracy as it is minus accuracy under the shift, same rows (Newcombe's paired interval).
+    ``overconfident``: how much further the stated confidence lies above the accuracy than it did on the rows as they are.
+    """
+
+    topic: ClassVar[str] = "shift"
+    question: ClassVar[str] = "What remains of the accuracy when pictures are taken differently?"
+    tolerance: float = 0.05
+    rows: int = 1000
+    fewest: int = 100
+    shown: int = 6
+
+    def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
+        """The rows as they are, and a sample of them under every shift at five severities."""
+        del done
+        yield _CLEAN
+        if data.modality == "image":
+            for kind in shifts.values():
+                for level in range(1, 6):
+                    yield self._under(kind(severity=level))
+
+    def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
+        """Two findings and a condition for each shift."""
+        if data.modality != "image":
+            if data.modality != "answers":
+                yield Skipped(
+                    probe=self.topic, reason=f"the shifts are made for pictures; these rows are {data.modality}"
+                )
+            return
+        if len(data.classes) and labelled(data, done[_CLEAN]) is None:
+            yield Skipped(probe=self.topic, reason="the rows carry no labels")
+            return
+        for name, kind in shifts.items():
+            if self._under(kind(severity=MIDDLE)) in done:
+                yield from self._judge_one(name, kind, data, done)
+
+    def _under(self, perturbation: Any) -> Predict:
+        return Predict(under=perturbation, rows=self.rows)
+
+    def _judge_one(self, name: str, kind: Any, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
+        middle = self._under(kind(severity=MIDDLE))
+        after = labelled(data, done[middle])
+        if after is None or len(after.labels) < self.fewest:
+            have = 0 if after is None else len(after.labels)
+            reason = f"{have} labelled rows; {self.fewest} are the least that say anything"
+            yield Skipped(probe=self.topic, subject=name, reason=reason)
+            return
+        assert after.outputs.rows is not None, "answers of a pass know their rows"
+        before = Labelled(done[_CLEAN].at(after.outputs.rows), after.labels, after.units)
+        curve = self._curve(name, kind, data, done, before)
+        loss = paired_accuracy_loss(before.correct, after.correct, units=after.units, name="accuracy lost")
+        words = kind(severity=MIDDLE).name
+        yield Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy)
+        pictures = self._flipped(data, middle, before, after)
+        yield self._fragile(name, words, loss, curve, (curve, *pictures), before, after)
+        yield self._overconfident(name, words, curve, before, after)
+
+    def _curve(self, name: str, kind: Any, data: Dataset, done: Passes, before: Labelled) -> SeverityCurve:
+        steps = [_step(0, "as it is", before)]
+        for level in range(1, 6):
+            rows = labelled(data, done[self._under(kind(severity=level))])
+            assert rows is not None, "the same rows carried labels a moment ago"
+            steps.append(_step(level, kind(severity=level).parameter, rows))
+        return SeverityCurve(title=f"Accuracy and confidence as {name} grows", shift=name, steps=tuple(steps))
+
+    def _flipped(self, data: Dataset, one: Predict, before: Labelled, after: Labelled) -> Iterator[Examples]:
+        flipped = np.flatnonzero(before.correct & ~after.correct)
+        order = flipped[np.argsort(-after.outputs.confidence[flipped], kind="stable")][: self.shown]
+        if len(order):
+            pairs = tuple(
+                (shot(data, _CLEAN, before.outputs, int(i)), shot(data, one, after.outputs, int(i))) for i in order
+            )
+            yield Examples(title="Right before, wrong after, and surest of it", items=pairs)
+
+    def _fragile(
+        self,
+        name: str,
+        words: str,
+        loss: Estimate,
+        curve: SeverityCurve,
+        evidence: tuple[SeverityCurve | Examples, ...],
+        before: Labelled,
+        after: Labelled,
+    ) -> Finding:
+        status = loss.against(self.tolerance)
+        first, then = curve.steps[0].accuracy, curve.steps[MIDDLE].accuracy
+        return Finding(
+            probe=self.topic,
+            kind="fragile",
+            subject=name,
+            status=status,
+            severity=severity(loss, "loss", self.tolerance) if status == "found" else "none",
+            claim=f"Under {words} the accuracy goes from {first.value:.3f} to {then.value:.3f} on the same {len(after.labels)} "
+            f"rows: {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] is lost (tolerance {self.tolerance})."
+            + _settle(loss, status, self.tolerance),
+            effect=loss,
+            tolerance=self.tolerance,
+            p_value=mcnemar_midp(before.correct, after.correct),
+            evidence=evidence,
+            remedy=f"train on rows with {name}, or keep such pictures from the model in use"
+            if status == "found"
+            else "",
+        )
+
+    def _overconfident(self, name: str, words: str, curve: SeverityCurve, before: Labelled, after: Labelled) -> Finding:
+        grown = (after.outputs.confidence - after.correct) - (before.outputs.confidence - before.correct)
+        gap = paired_mean(grown, units=after.units, name="confidence that did not follow")
+        status = gap.against(self.tolerance)
+        was, then = curve.steps[0], curve.steps[MIDDLE]
+        return Finding(
+            probe=self.topic,
+            kind="overconfident",
+            subject=name,
+            status=status,
+            severity=severity(gap, "calibration", self.tolerance) if status == "found" else "none",
+            claim=f"Under {words} the stated confidence goes from {was.confidence.value:.3f} to {then.confidence.value:.3f} "
+            f"while the accuracy goes from {was.accuracy.value:.3f} to {then.accuracy.value:.3f}: the gap grows by "
+            f"{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] (tolerance {self.tolerance})."
+            + _settle(gap, status, self.tolerance),
+            effect=gap,
+            tolerance=self.tolerance,
+            remedy="do not gate on its confidence under this shift; an ensemble notices more"
+            if status == "found"
+            else "",
+        )
+
+
+def _step(level: int, parameter: str, rows: Labelled) -> Step:
+    return Step(
+        severity=level,
+        parameter=parameter,
+        accuracy=proportion_of(rows.correct, units=rows.units, name="accuracy"),
+        confidence=mean(rows.outputs.confidence, units=rows.units, name="stated confidence", bounds=(0.0, 1.0)),
+    )
+
+
+def _settle(effect: Estimate, status: Status, tolerance: float) -> str:
+    return f" About {effect.rows_needed(tolerance)} rows would settle it." if status == "inconclusive" else ""
