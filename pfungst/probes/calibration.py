@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
+
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Estimates, Finding, ReliabilityCurve, Skipped
 from pfungst.methods.calibration_errors import ece_estimate, reliability, signed_gap
@@ -41,16 +43,13 @@ class Calibration(Probe):
         rows = labelled(data, done[_CLEAN])
         if rows is None or len(rows.labels) < self.fewest:
             have = 0 if rows is None else len(rows.labels)
-            yield Skipped(
-                probe=self.topic, reason=f"{have} labelled rows; {self.fewest} are the least that say anything"
-            )
+            reason = f"{have} labelled rows; {self.fewest} are the least that say anything"
+            yield Skipped(probe=self.topic, reason=reason)
             return
         gap = signed_gap(rows.outputs.confidence, rows.correct, units=rows.units)
         evidence, sentence = self._evidence(rows, gap)
         yield self._finding("overconfident", gap, evidence, sentence)
-        less = Estimate(
-            name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low, rows=gap.rows, unit=gap.unit
-        )
+        less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
 
     def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[ReliabilityCurve, Estimates], str]:
@@ -76,8 +75,8 @@ class Calibration(Probe):
         over = kind == "overconfident"
         direction = "above" if over else "below"
         claim = (
-            f"Stated confidence lies {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}] {direction} the accuracy "
-            f"(tolerance {self.tolerance:.2f})."
+            f"Stated confidence lies {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}] {direction} the "
+            f"accuracy (tolerance {self.tolerance:.2f})."
         )
         if status == "inconclusive":
             claim += f" About {effect.rows_needed(self.tolerance)} rows would settle it."

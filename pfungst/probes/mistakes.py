@@ -111,7 +111,8 @@ class Mistakes(Probe):
         share = worst.share if worst else self._no_error(rows)
         status = share.against(self.tolerance)
         name = f"{worst.label} answered {worst.answer}" if worst else "any"
-        claim = f"The largest confusion, {name}, takes {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of its label's rows"
+        interval = f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]"
+        claim = f"The largest confusion, {name}, takes {interval} of its label's rows"
         settle = f"; about {share.rows_needed(self.tolerance)} rows of the label would settle it"
         return Finding(
             probe=self.topic,

@@ -1,6 +1,6 @@
 """Shift: where the accuracy breaks when pictures are taken differently, and whether the confidence notices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ class Shift(Probe):
     """Accuracy lost at the middle of five severities, paired by row, and the confidence that did not follow.
 
     ``fragile``: accuracy as it is minus accuracy under the shift, same rows (Newcombe's paired interval).
-    ``overconfident``: how much further the stated confidence lies above the accuracy than it did on the rows as they are.
+    ``overconfident``: how much further the stated confidence lies above the accuracy than on the rows as they are.
     """
 
     topic: ClassVar[str] = "shift"
@@ -48,9 +48,8 @@ class Shift(Probe):
         """Two findings and a condition for each shift."""
         if data.modality != "image":
             if data.modality != "answers":
-                yield Skipped(
-                    probe=self.topic, reason=f"the shifts are made for pictures; these rows are {data.modality}"
-                )
+                reason = f"the shifts are made for pictures; these rows are {data.modality}"
+                yield Skipped(probe=self.topic, reason=reason)
             return
         if len(data.classes) and labelled(data, done[_CLEAN]) is None:
             yield Skipped(probe=self.topic, reason="the rows carry no labels")
@@ -77,8 +76,10 @@ class Shift(Probe):
         words = kind(severity=MIDDLE).name
         yield Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy)
         pictures = self._flipped(data, middle, before, after)
-        yield self._fragile(name, words, loss, curve, (curve, *pictures), before, after)
-        yield self._overconfident(name, words, curve, before, after)
+        yield self._fragile(words, loss, curve, pictures, mcnemar_midp(before.correct, after.correct))
+        grown = (after.outputs.confidence - after.correct) - (before.outputs.confidence - before.correct)
+        gap = paired_mean(grown, units=after.units, name="confidence that did not follow")
+        yield self._overconfident(words, gap, curve)
 
     def _curve(self, name: str, kind: Any, data: Dataset, done: Passes, before: Labelled) -> SeverityCurve:
         steps = [_step(0, "as it is", before)]
@@ -98,48 +99,39 @@ class Shift(Probe):
             yield Examples(title="Right before, wrong after, and surest of it", items=pairs)
 
     def _fragile(
-        self,
-        name: str,
-        words: str,
-        loss: Estimate,
-        curve: SeverityCurve,
-        evidence: tuple[SeverityCurve | Examples, ...],
-        before: Labelled,
-        after: Labelled,
+        self, words: str, loss: Estimate, curve: SeverityCurve, pictures: Iterable[Examples], p_value: float
     ) -> Finding:
         status = loss.against(self.tolerance)
         first, then = curve.steps[0].accuracy, curve.steps[MIDDLE].accuracy
         return Finding(
             probe=self.topic,
             kind="fragile",
-            subject=name,
+            subject=curve.shift,
             status=status,
             severity=severity(loss, "loss", self.tolerance) if status == "found" else "none",
-            claim=f"Under {words} the accuracy goes from {first.value:.3f} to {then.value:.3f} on the same {len(after.labels)} "
-            f"rows: {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] is lost (tolerance {self.tolerance})."
+            claim=f"Under {words} the accuracy goes from {first.value:.3f} to {then.value:.3f} on the same {loss.rows} "
+            f"{loss.unit}s: {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] is lost (tolerance {self.tolerance})."
             + _settle(loss, status, self.tolerance),
             effect=loss,
             tolerance=self.tolerance,
-            p_value=mcnemar_midp(before.correct, after.correct),
-            evidence=evidence,
-            remedy=f"train on rows with {name}, or keep such pictures from the model in use"
+            p_value=p_value,
+            evidence=(curve, *pictures),
+            remedy=f"train on rows with {curve.shift}, or keep such pictures from the model in use"
             if status == "found"
             else "",
         )
 
-    def _overconfident(self, name: str, words: str, curve: SeverityCurve, before: Labelled, after: Labelled) -> Finding:
-        grown = (after.outputs.confidence - after.correct) - (before.outputs.confidence - before.correct)
-        gap = paired_mean(grown, units=after.units, name="confidence that did not follow")
+    def _overconfident(self, words: str, gap: Estimate, curve: SeverityCurve) -> Finding:
         status = gap.against(self.tolerance)
         was, then = curve.steps[0], curve.steps[MIDDLE]
         return Finding(
             probe=self.topic,
             kind="overconfident",
-            subject=name,
+            subject=curve.shift,
             status=status,
             severity=severity(gap, "calibration", self.tolerance) if status == "found" else "none",
-            claim=f"Under {words} the stated confidence goes from {was.confidence.value:.3f} to {then.confidence.value:.3f} "
-            f"while the accuracy goes from {was.accuracy.value:.3f} to {then.accuracy.value:.3f}: the gap grows by "
+            claim=f"Under {words} the stated confidence goes from {was.confidence.value:.3f} to "
+            f"{then.confidence.value:.3f} while the accuracy goes from {was.accuracy.value:.3f} to {then.accuracy.value:.3f}: the gap grows by "
             f"{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] (tolerance {self.tolerance})."
             + _settle(gap, status, self.tolerance),
             effect=gap,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 import numpy as np
 
 from pfungst.datasets.dataset import Dataset
@@ -68,8 +69,8 @@ class Unknowns(Probe):
         favourite = np.bincount(strangers.predictions, minlength=strangers.classes).argmax()
         status = share.against(self.tolerance)
         claim = (
-            f"Shown {len(strangers)} {subject}, the model stated {stated.value:.2f} on average where {due:.2f} was due, and "
-            f"more than {self.sure} on {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them (tolerance "
+            f"Shown {len(strangers)} {subject}, the model stated {stated.value:.2f} on average where {due:.2f} was "
+            f"due, and more than {self.sure} on {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them (tolerance "
             f"{self.tolerance:.0%}; on its own test rows it states {usual.value:.2f}). It takes them mostly for "
             f"{data.classes[int(favourite)]}."
         )
@@ -152,9 +153,7 @@ def _strangers(data: Dataset) -> list[str]:
 
 
 def _named(estimate: Estimate, name: str) -> Estimate:
-    return Estimate(
-        name=name, value=estimate.value, low=estimate.low, high=estimate.high, level=estimate.level, rows=estimate.rows
-    )
+    return msgspec.structs.replace(estimate, name=name)
 
 
 def _series(name: str, outputs: Outputs) -> Series:
