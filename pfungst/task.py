@@ -51,6 +51,7 @@ class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     channels: int | None = None
+    bgr: bool = False
     layout: str | None = None
 
 

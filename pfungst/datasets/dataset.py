@@ -78,6 +78,7 @@ class Dataset:
     (rows, classes), labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit:
     ``train``, ``ood:NAME``. ``notes`` are sentences about what was inferred while loading. ``named`` is False where
     ``classes`` are only numbers. ``shape`` is that of one framed input; ``limit`` keeps an audit to a seeded sample.
+    ``features`` names the columns of a table's inputs.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Dataset:
     companions: Mapping[str, "Dataset"] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shape: tuple[int, ...] | None = None
+    features: tuple[str, ...] = ()
     limit: int | None = None
 
     def __len__(self) -> int:
