@@ -73,7 +73,7 @@ def cells_of(confidence: FloatArray, correct: FloatArray, bins: int) -> Cells:
     return Cells(held // inside, rows[held], np.clip(mean, 0, 1), np.bincount(fine, correct)[held].astype(np.float64))
 
 
-def error_of(residuals: FloatArray, total: int | Array) -> FloatArray:
+def error_of(residuals: Array, total: int | Array) -> FloatArray:
     """Calibration error of each column of summed residuals, (bins, draws): sum of absolute values over the rows."""
     return np.asarray(np.abs(residuals).sum(axis=0) / total)
 
