@@ -13,19 +13,27 @@ class Model(Protocol):
 
     ``classes`` names the answers in order; ``named`` is False where the names are only numbers and the data or the
     task file may name them. ``offers`` holds ``new inputs`` (all but recorded answers), ``features`` and
-    ``gradients`` where they can be had. ``frame`` is the geometry inputs must have. ``normalised`` says that answers are log-probabilities. ``fingerprint`` changes with
-    weights, graph, preprocessing and class order. ``portable``: another process can load it from ``source``.
+    ``gradients`` where they can be had. ``fingerprint`` changes with weights, graph, preprocessing and class order.
+    ``portable``: another process can load it from ``source``. ``notes`` are sentences about what was inferred.
     """
 
     source: str
     classes: tuple[str, ...]
     named: bool
     offers: frozenset[str]
-    frame: Frame | None
-    normalised: bool
     fingerprint: str
     portable: bool
     notes: tuple[str, ...]
+
+    @property
+    def frame(self) -> Frame | None:
+        """Geometry that images must have, if it wants any."""
+        ...
+
+    @property
+    def normalised(self) -> bool:
+        """Whether answers are log-probabilities."""
+        ...
 
     def predict(self, inputs: Array) -> Outputs:
         """Answer inputs as a person sees them: (rows, height, width, channels), (rows, columns) or (rows,) texts."""

@@ -1,0 +1,100 @@
+"""Columns of a table file: read by pyarrow, kept as NumPy arrays."""
+
+import gzip
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.json as pa_json
+import pyarrow.parquet as pa_parquet
+
+from pfungst.arrays import Array
+from pfungst.errors import InputError
+
+LABELS = ("label", "labels", "class", "target", "y")
+
+
+def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
+    """Columns by name, in order; ``suffix`` is ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
+
+    Raises:
+        InputError: if it cannot be read, or two columns share a name.
+    """
+    unpacked = _unpacked(data, source)
+    try:
+        table = _parsed(unpacked, suffix)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{source} cannot be read as {suffix[1:]}: {str(error).splitlines()[0][:300]}") from None
+    names = table.column_names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{source} has two columns named {twice!r}; rename one")
+    return {name: as_array(table.column(name)) for name in names}
+
+
+def _unpacked(data: bytes, source: str) -> bytes:
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{source} is no whole gzip file: {error}") from None
+
+
+def _parsed(data: bytes, suffix: str) -> Any:
+    if suffix == ".parquet":
+        return pa_parquet.read_table(io.BytesIO(data))
+    if suffix in {".jsonl", ".ndjson", ".json"}:
+        return pa_json.read_json(io.BytesIO(data), parse_options=pa_json.ParseOptions(newlines_in_values=False))
+    tabs = suffix == ".tsv"
+    # In tab-separated files a quotation mark is a character like any other; texts are full of lone ones.
+    options = pa_csv.ParseOptions(
+        delimiter="\t" if tabs else ",", quote_char=False if tabs else '"', newlines_in_values=not tabs
+    )
+    convert = pa_csv.ConvertOptions(strings_can_be_null=False)
+    read = pa_csv.ReadOptions(block_size=max(1 << 20, len(data) + 1))
+    return pa_csv.read_csv(io.BytesIO(data), read_options=read, parse_options=options, convert_options=convert)
+
+
+def as_array(column: Any) -> Array:
+    """A column as numbers (missing: NaN), text or other objects (missing: None)."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_boolean(kind) and not column.null_count:
+        return np.asarray(column.to_numpy(), dtype=bool)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return np.asarray(column.to_numpy())
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return np.array([None if value is None else value.isoformat() for value in column.to_pylist()], dtype=object)
+    values = np.empty(len(column), dtype=object)
+    values[:] = column.to_pylist()
+    return values
+
+
+def label_column(table: Mapping[str, Array], asked: str | None, source: str) -> str | None:
+    """Name of the label column, as asked or by its usual names; None if there is none.
+
+    Raises:
+        InputError: if the one asked for is not there.
+    """
+    if asked is not None and asked not in table:
+        raise InputError(
+            f"the task names a label column {asked!r} that {source} does not have; its columns are "
+            f"{', '.join(list(table)[:20])}"
+        )
+    return asked or next((name for name in LABELS if name in table), None)
+
+
+def plain_columns(table: Mapping[str, Array]) -> dict[str, Array]:
+    """Columns of one value a row: text as str (missing: empty), numbers as they are; lists and records are left out."""
+    kept: dict[str, Array] = {}
+    for name, values in table.items():
+        if values.dtype.kind != "O":
+            kept[name] = values
+        elif not any(isinstance(value, list | dict) for value in values):
+            kept[name] = np.array(["" if value is None else str(value) for value in values], dtype=object)
+    return kept

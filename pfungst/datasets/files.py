@@ -1,0 +1,140 @@
+"""Files of a data set: in a folder, or in a zip archive read in place."""
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from pfungst.errors import InputError, UnreadableRow
+
+MOST_BYTES = 1 << 30
+"""Members of an archive that unpack to more are not read."""
+
+
+class Files(Protocol):
+    """Named files below one root; names are relative and written with slashes."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All files, sorted."""
+        ...
+
+    @property
+    def stamp(self) -> str:
+        """Changes when a file is added, removed or changed."""
+        ...
+
+    def read(self, name: str) -> bytes | UnreadableRow:
+        """Contents of a file, or why it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files below a folder; links to folders are followed once."""
+
+    root: Path
+
+    @cached_property
+    def _found(self) -> dict[str, os.stat_result]:
+        seen: set[str] = set()
+        found: dict[str, os.stat_result] = {}
+        for here, below, files in os.walk(self.root, followlinks=True):
+            real = os.path.realpath(here)
+            below[:] = [] if real in seen else sorted(name for name in below if not _hidden(name))
+            if real in seen:
+                continue
+            seen.add(real)
+            for name in files:
+                path = Path(here, name)
+                if not _hidden(name) and path.is_file():
+                    found[path.relative_to(self.root).as_posix()] = path.stat()
+        return dict(sorted(found.items()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All files, sorted."""
+        return tuple(self._found)
+
+    @cached_property
+    def stamp(self) -> str:
+        """Hash of names, sizes and times of change."""
+        lines = (f"{name}|{stat.st_size}|{stat.st_mtime_ns}" for name, stat in self._found.items())
+        return _digest("\n".join(lines))
+
+    def read(self, name: str) -> bytes | UnreadableRow:
+        """Contents of a file, or why it cannot be read."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            return UnreadableRow(
+                "the file is not there" if isinstance(error, FileNotFoundError) else f"{error.strerror}"
+            )
+
+
+class Archive:
+    """Members of a zip file; nothing is unpacked to disk.
+
+    Raises:
+        InputError: if it is no zip file, or a member's path leaves it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._open = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} cannot be read as a zip file: {error}") from None
+        self._members = {info.filename: info for info in self._open.infolist() if not info.is_dir()}
+        for name in self._members:
+            if leaves(name):
+                raise InputError(f"{path} holds {name[:200]!r}, a path that leaves the archive; it was not read")
+
+    def __reduce__(self) -> tuple[type["Archive"], tuple[Path]]:
+        return Archive, (self.path,)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All members, sorted."""
+        return tuple(sorted(name for name in self._members if not any(_hidden(p) for p in name.split("/"))))
+
+    @cached_property
+    def stamp(self) -> str:
+        """Hash of names, sizes and checksums."""
+        infos = (self._members[name] for name in self.names)
+        return _digest("\n".join(f"{info.filename}|{info.file_size}|{info.CRC}" for info in infos))
+
+    def read(self, name: str) -> bytes | UnreadableRow:
+        """Contents of a member, or why it cannot be read."""
+        info = self._members.get(name)
+        if info is None:
+            return UnreadableRow("the file is not in the archive")
+        if info.file_size > MOST_BYTES:
+            return UnreadableRow(f"the file unpacks to {info.file_size:,} bytes: it was not read")
+        try:
+            return self._open.read(info)
+        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+            return UnreadableRow(f"the archive is damaged here ({error})")
+        except Exception as error:  # noqa: BLE001 - zlib.error and its like have no common ancestor
+            return UnreadableRow(f"the archive is damaged here ({error})")
+
+
+def leaves(name: str) -> bool:
+    """Whether a relative path points out of its folder.
+
+    >>> leaves("a/../../b"), leaves("/etc/passwd"), leaves("a/b..png")
+    (True, True, False)
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":")
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,65 @@
+"""Decode an image file into the array a person would see."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pfungst.arrays import Array
+from pfungst.errors import UnreadableRow
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+MOST_PIXELS = 89_478_485
+"""Larger files are taken for decompression bombs, at Pillow's own limit (0.25 GiB of RGB)."""
+
+
+def decode(data: bytes) -> Array | UnreadableRow:
+    """An image of shape (height, width, 1 or 3) uint8, upright; or the reason why there is none.
+
+    Grey stays grey; palettes and CMYK become RGB; transparent images are laid on white; 16 bits become 8 (over 257);
+    of animations the first frame is taken.
+
+    >>> str(decode(b"no picture"))
+    'not an image that can be read'
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return _bomb(f"{image.width} x {image.height}")
+            image.load()
+            return _array(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return _bomb("too many")
+    except UnidentifiedImageError:
+        return UnreadableRow("not an image that can be read")
+    except Exception as error:  # noqa: BLE001 - a broken file makes Pillow raise nearly anything
+        return UnreadableRow(f"the image is damaged ({str(error)[:120] or type(error).__name__})")
+
+
+def _bomb(size: str) -> UnreadableRow:
+    return UnreadableRow(f"the image has {size} pixels, more than {MOST_PIXELS:,}: it was not decoded")
+
+
+def _array(image: Image.Image) -> Array:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _eight_bits(np.asarray(image))
+    if image.mode in {"1", "L"} and "transparency" not in image.info:
+        return np.asarray(image.convert("L"))[:, :, None]
+    if image.mode in {"LA", "RGBA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        flat = Image.alpha_composite(white, rgba)
+        grey = image.mode in {"L", "LA", "La", "1"}
+        return np.asarray(flat.convert("L"))[:, :, None] if grey else np.asarray(flat.convert("RGB"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _eight_bits(values: Array) -> Array:
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" and low >= 0 and high <= 1:
+        scaled = values * 255.0
+    elif low >= 0 and high <= 65535:
+        scaled = values / 257.0
+    else:
+        raise ValueError(f"values from {low:g} to {high:g} are neither 16 bits nor [0, 1]")
+    return np.asarray(np.rint(scaled).astype(np.uint8)[:, :, None])

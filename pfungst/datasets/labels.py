@@ -1,0 +1,127 @@
+"""Labels as they stand in a file: names, numbers, votes or nothing; and the parts that columns play."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pfungst.arrays import Array, IntArray
+from pfungst.datasets.dataset import Roles
+from pfungst.errors import InputError
+from pfungst.task import Columns
+
+SITES = frozenset({"site", "hospital", "scanner", "center", "centre", "institution", "camera"})
+MOST_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels as positions in ``classes`` (-1: none); ``named`` is False where classes are only numbers."""
+
+    values: IntArray | None
+    classes: tuple[str, ...] = ()
+    named: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the data") -> Labels:
+    """Labels from names or integers; ``names`` are those of the classes, if the file says them.
+
+    Raises:
+        InputError: if labels are neither, or lie outside the classes; the first such rows are named.
+
+    >>> coded(np.array(["wolf", "husky"])).values.tolist()
+    [1, 0]
+    """
+    if values is None:
+        return Labels(None, names, bool(names) and not _numbers_only(names))
+    kind = values.dtype.kind
+    if kind == "f":
+        values, kind = _whole(values, source), "i"
+    if kind == "b":
+        return _texts(np.where(values, "True", "False").astype(object), names, source)
+    if kind in "iu":
+        return _integers(values.astype(np.int64), names, source)
+    return _texts(np.asarray(values, dtype=object), names, source)
+
+
+def _whole(values: Array, source: str) -> IntArray:
+    missing = np.isnan(values)
+    off = ~missing & (values != np.rint(values))
+    if off.any():
+        raise InputError(
+            f"the labels of {source} are not whole numbers (row {np.flatnonzero(off)[0]}: {values[off][0]:g}); "
+            "pfungst judges classifiers: give classes"
+        )
+    return np.where(missing, MISSING, np.nan_to_num(values)).astype(np.int64)
+
+
+MISSING = np.iinfo(np.int64).min
+
+
+def _integers(values: IntArray, names: tuple[str, ...], source: str) -> Labels:
+    absent = values == MISSING
+    top = len(names) - 1 if names else MOST_CLASSES - 1
+    bad = np.flatnonzero(~absent & ((values < 0) | (values > top)))
+    if len(bad):
+        shown = ", ".join(f"row {row} has {values[row]}" for row in bad[:3])
+        allowed = f"0..{top}" if names else "0..K-1"
+        raise InputError(
+            f"{len(bad)} labels of {source} lie outside {allowed}: {shown}; number the classes from 0, or name them"
+        )
+    kept = np.where(absent, -1, values)
+    classes = names or tuple(str(i) for i in range(int(kept.max(initial=-1)) + 1))
+    return Labels(kept, classes, bool(names) and not _numbers_only(names), _absent(absent))
+
+
+def _texts(values: Array, names: tuple[str, ...], source: str) -> Labels:
+    absent = np.array([value is None or value != value or value == "" for value in values], dtype=bool)  # noqa: PLR0124 - NaN
+    texts = [str(value) for value in values[~absent]]
+    classes = names or tuple(sorted(set(texts)))
+    place = {name: i for i, name in enumerate(classes)}
+    strange = sorted({text for text in texts if text not in place})
+    if strange:
+        raise InputError(
+            f"{source} has labels {strange[:5]} that its own list of classes does not name; add them to it"
+        )
+    kept = np.full(len(values), -1, dtype=np.int64)
+    kept[~absent] = [place[text] for text in texts]
+    return Labels(kept, classes, not _numbers_only(classes), _absent(absent))
+
+
+def _absent(absent: Array) -> tuple[str, ...]:
+    count = int(absent.sum())
+    return (f"{count} of {len(absent)} rows have no label: they are left out where labels are needed",) if count else ()
+
+
+def _numbers_only(names: tuple[str, ...]) -> bool:
+    return all(name.isascii() and name.isdigit() for name in names)
+
+
+def majority(counts: Array) -> IntArray:
+    """The class with the most votes of each row, the lowest on ties, -1 where nobody voted."""
+    return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), -1)
+
+
+def roles_of(columns: Mapping[str, Array], asked: Columns, source: str) -> tuple[Roles, tuple[str, ...]]:
+    """The parts that columns play, as the task says; without one, columns named like a site count as sites.
+
+    Raises:
+        InputError: if the task names a column that is not there.
+    """
+    wanted = (*asked.site, *asked.group, *([asked.unit] if asked.unit else []), *([asked.time] if asked.time else []))
+    for name in wanted:
+        if name not in columns:
+            have = ", ".join(list(columns)[:20]) or "none"
+            raise InputError(f"the task names a column {name!r} that {source} does not have; its columns are {have}")
+    site, notes = asked.site, []
+    if not site:
+        site = tuple(name for name in columns if name.lower() in SITES and _some(columns[name]))
+        notes = [f"column {name} is taken for a site" for name in site]
+    return Roles(site, asked.group, asked.unit, asked.time), tuple(notes)
+
+
+def _some(values: Any) -> bool:
+    kinds = len({str(value) for value in values})
+    return 1 < kinds <= max(2, min(100, len(values) // 5))

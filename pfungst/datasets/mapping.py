@@ -1,0 +1,140 @@
+"""Which of the model's classes each class of the data is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from pfungst.arrays import IntArray
+from pfungst.errors import InputError
+
+_Found = dict[int, int]
+
+
+def mapping(names: Sequence[str], used: IntArray, classes: Sequence[str], *, named: bool, source: str) -> IntArray:
+    """Position among the model's ``classes`` of each of the data's ``names``; -1 for names that no row uses.
+
+    By exact name, by name without case, spaces and underscores, by a synonym (``tench, Tinca tinca``), then numbers
+    0..K-1 by position. A model without names takes the data's, in their order, if there are as many.
+
+    Raises:
+        InputError: if a used name is none of the model's, or two are the same class.
+
+    >>> mapping(["dog", "Cat"], np.array([0, 1]), ["cat", "dog"], named=True, source="val").tolist()
+    [1, 0]
+    """
+    wanted = [int(k) for k in used]
+    found = _by_name(names, wanted, classes) or _by_number(names, wanted, len(classes))
+    if found is None and not named and len(names) == len(classes):
+        found = {k: k for k in wanted}
+    if found is None:
+        raise InputError(_refusal(names, wanted, classes, named=named, source=source))
+    if len(set(found.values())) < len(found):
+        raise InputError(_collision(names, found, classes, source))
+    placed = np.full(len(names), -1, dtype=np.int64)
+    for k, place in found.items():
+        placed[k] = place
+    return placed
+
+
+def _by_name(names: Sequence[str], wanted: list[int], classes: Sequence[str]) -> _Found | None:
+    tables = [
+        _unique([(name, i) for i, name in enumerate(classes)]),
+        _unique([(loose(name), i) for i, name in enumerate(classes)]),
+        _unique([(loose(part), i) for i, name in enumerate(classes) for part in name.split(",")]),
+    ]
+    found: _Found = {}
+    for k in wanted:
+        spelled = (names[k], loose(names[k]), loose(names[k].split(",")[0]))
+        hits = (table.get(key) for table, key in zip((*tables, tables[2]), (*spelled[:2], *spelled[1:]), strict=True))
+        place = next((hit for hit in hits if hit is not None), None)
+        if place is None:
+            return None
+        found[k] = place
+    return found
+
+
+def _unique(pairs: list[tuple[str, int]]) -> dict[str, int]:
+    table: dict[str, int] = {}
+    twice: set[str] = set()
+    for key, place in pairs:
+        if table.setdefault(key, place) != place:
+            twice.add(key)
+    return {key: place for key, place in table.items() if key and key not in twice}
+
+
+def loose(name: str) -> str:
+    """A name without case, spaces, underscores and hyphens.
+
+    >>> loose("Great_White Shark")
+    'greatwhiteshark'
+    """
+    return "".join(c for c in name.casefold() if c not in " _-\t\n")
+
+
+def _by_number(names: Sequence[str], wanted: list[int], count: int) -> _Found | None:
+    digits = {k: int(names[k]) for k in wanted if names[k].isascii() and names[k].isdigit()}
+    if len(digits) < len(wanted) or any(place >= count for place in digits.values()):
+        return None
+    return digits
+
+
+def _refusal(names: Sequence[str], wanted: list[int], classes: Sequence[str], *, named: bool, source: str) -> str:
+    known = {loose(part) for name in classes for part in (name, *name.split(","))}
+    strange = [names[k] for k in wanted if loose(names[k]) not in known]
+    listed = ", ".join(repr(name[:80]) for name in strange[:5]) + (" and more" if len(strange) > 5 else "")
+    if len(wanted) > len(classes):
+        return (
+            f"{source} has {len(wanted)} classes and the model answers {len(classes)}, so they cannot be the same; "
+            "give the data that belong to this model"
+        )
+    if not named:
+        return (
+            f"{source} names {len(names)} classes ({listed}) and the model answers {len(classes)} without names; "
+            "write the model's names, in order, into config.json or labels.txt beside it or `classes` of the task file"
+        )
+    shown = ", ".join(repr(name[:40]) for name in classes[:5]) + (", ..." if len(classes) > 5 else "")
+    return (
+        f"{source} has labels that are none of the model's classes: {listed}; the model answers {shown}: rename the "
+        "labels, or name the model's classes in config.json or the task file"
+    )
+
+
+def _collision(names: Sequence[str], found: _Found, classes: Sequence[str], source: str) -> str:
+    by_place: dict[int, list[str]] = {}
+    for k, place in found.items():
+        by_place.setdefault(place, []).append(names[k])
+    place, both = next((place, held) for place, held in by_place.items() if len(held) > 1)
+    return (
+        f"{source} has the labels {both[0][:80]!r} and {both[1][:80]!r}, which are both the model's class "
+        f"{classes[place][:80]!r}; give them one name"
+    )
+
+
+def permutation(labels: IntArray, predictions: IntArray, classes: Sequence[str]) -> str | None:
+    """A sentence that names the relabelling, if the classes seem to be in another order; else None.
+
+    Compares the accuracy as declared with that under the best one-to-one relabelling (Kuhn 1955, the assignment that
+    maximises the trace of the confusion matrix): suspicious if it gains 0.20 and more than doubles.
+
+    >>> y = np.arange(300) % 3
+    >>> permutation(y, (y + 1) % 3, ["a", "b", "c"])
+    "the classes seem to be in another order: accuracy is 0.00 as declared and would be 1.00 if answer 'b' ..."
+    """
+    known = labels >= 0
+    y, said = labels[known], predictions[known]
+    if not len(y):
+        return None
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (y, said), 1)
+    truth, answer = linear_sum_assignment(confusion, maximize=True)
+    declared, best = np.trace(confusion) / len(y), confusion[truth, answer].sum() / len(y)
+    if best < declared + 0.20 or best <= 2 * declared:
+        return None
+    moved = [(t, a) for t, a in zip(truth, answer, strict=True) if t != a and confusion[t, a]]
+    moved.sort(key=lambda pair: -int(confusion[pair]))
+    shown = ", ".join(f"answer {classes[a]!r} meant {classes[t]!r}" for t, a in moved[:5])
+    return (
+        f"the classes seem to be in another order: accuracy is {declared:.2f} as declared and would be {best:.2f} if "
+        f"{shown} ({len(moved)} classes differ)"
+    )

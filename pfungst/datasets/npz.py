@@ -1,0 +1,190 @@
+"""Data in one ``.npz`` file, or in arrays already in memory."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pfungst.arrays import Array, IntArray
+from pfungst.canonical import fingerprint
+from pfungst.datasets.dataset import Dataset, Modality
+from pfungst.datasets.labels import Labels, coded, majority, roles_of
+from pfungst.errors import InputError
+from pfungst.task import Task
+
+_KNOWN = frozenset({"inputs", "labels", "label", "label_counts", "masks", "classes", "id", "ids", "features"})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Reads rows of an array in memory."""
+
+    values: Array
+
+    def __call__(self, rows: IntArray) -> Sequence[Any]:
+        """The rows at these positions."""
+        return list(self.values[rows])
+
+
+def open_npz(path: Path) -> dict[str, Array]:
+    """All arrays of a file; pickled objects are refused.
+
+    Raises:
+        InputError: if it is no ``.npz`` file or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except ValueError as error:
+        if "pickle" in str(error).lower():
+            raise InputError(
+                f"{path} holds pickled objects, which can run code; save its arrays as numbers and fixed-length text"
+            ) from None
+        raise InputError(f"{path} cannot be read as .npz: {error}") from None
+    except Exception as error:  # noqa: BLE001 - zip, zlib and header errors have no common ancestor
+        raise InputError(f"{path} cannot be read as .npz: {error}") from None
+
+
+def load_npz(path: Path, task: Task) -> Dataset:
+    """Data from an ``.npz`` file with ``inputs``; see the contract for the other arrays."""
+    arrays = open_npz(path)
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return from_arrays(arrays, task, source=str(path), identity=digest)
+
+
+def from_arrays(arrays: Mapping[str, Any], task: Task, *, source: str, identity: str = "") -> Dataset:
+    """Data from named arrays: ``inputs``, and optionally ``labels``, ``label_counts``, ``masks``, ``classes``, columns.
+
+    Raises:
+        InputError: if ``inputs`` is missing or of the wrong kind, or lengths differ.
+    """
+    if "inputs" not in arrays:
+        raise InputError(f"{source} has no array `inputs`; it has {', '.join(arrays) or 'none'}")
+    inputs, modality, notes = checked_inputs(np.asarray(arrays["inputs"]), source)
+    held = {key: np.asarray(value) for key, value in arrays.items() if key != "inputs"}
+    _same_length(held, len(inputs), source)
+    labels, votes = labels_of(held, task, source)
+    columns = columns_of(held, len(inputs), task.columns.label)
+    roles, said = roles_of(columns, task.columns, source)
+    masks = held.get("masks")
+    ids = held.get("ids", held.get("id"))
+    return Dataset(
+        name="test",
+        source=source,
+        modality=modality,
+        ids=unique_ids([str(i) for i in (range(len(inputs)) if ids is None else ids)], source),
+        read=Rows(inputs),
+        classes=labels.classes,
+        named=labels.named,
+        labels=labels.values,
+        label_counts=votes,
+        columns=columns,
+        roles=roles,
+        masks=None if masks is None else Rows(masks.astype(bool)),
+        fingerprint=fingerprint(identity or _content(inputs, held), task.columns.label or ""),
+        notes=(*notes, *labels.notes, *said),
+        shape=inputs.shape[1:],
+        features=tuple(str(f) for f in held.get("features", ())),
+    )
+
+
+def checked_inputs(inputs: Array, source: str) -> tuple[Array, Modality, tuple[str, ...]]:
+    """Inputs as a person would see them: images get a channel axis and one of two types.
+
+    Raises:
+        InputError: if there are no rows, or the rank or range is none that is read.
+    """
+    if inputs.ndim == 0 or not len(inputs):
+        raise InputError(f"{source} has no rows; give at least one")
+    if inputs.dtype.kind in "UO" and inputs.ndim == 1:
+        return inputs.astype(object), "text", ()
+    if inputs.ndim == 2:
+        kept = inputs if inputs.dtype.kind in "OU" else inputs.astype(np.float32)
+        return kept, "table", ()
+    if inputs.ndim not in {3, 4}:
+        raise InputError(
+            f"`inputs` of {source} has shape {inputs.shape}; images (N, H, W[, C]) or tables (N, D) are read"
+        )
+    images, notes = _channels_last(inputs, source)
+    return _pixels(images, source), "image", notes
+
+
+def _channels_last(inputs: Array, source: str) -> tuple[Array, tuple[str, ...]]:
+    if inputs.ndim == 3:
+        return inputs[..., None], ()
+    if inputs.shape[3] in {1, 3}:
+        return inputs, ()
+    if inputs.shape[1] in {1, 3}:
+        return np.ascontiguousarray(inputs.transpose(0, 2, 3, 1)), (
+            f"`inputs` of {source} has shape {inputs.shape} and is read as (rows, channels, height, width)",
+        )
+    if inputs.shape[3] == 4:
+        return inputs[..., :3], (f"the fourth channel of {source} (transparency) is dropped",)
+    raise InputError(f"`inputs` of {source} has {inputs.shape[3]} channels; 1 (grey) or 3 (RGB) are read")
+
+
+def _pixels(images: Array, source: str) -> Array:
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind not in "fiub":
+        raise InputError(f"`inputs` of {source} is {images.dtype}; uint8, or float32 in [0, 1], is read")
+    low, high = float(images.min()), float(images.max())
+    if images.dtype.kind == "f" and low >= 0 and high <= 1:
+        return images.astype(np.float32)
+    if images.dtype.kind == "b":
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype.kind in "iu" and low >= 0 and high <= 255:
+        return images.astype(np.uint8)
+    raise InputError(
+        f"`inputs` of {source} is {images.dtype} from {low:g} to {high:g}; save uint8 0..255 or float32 in [0, 1]"
+    )
+
+
+def labels_of(held: Mapping[str, Array], task: Task, source: str) -> tuple[Labels, Array | None]:
+    """Labels and votes from named arrays; votes stand in for missing labels."""
+    names = tuple(str(name) for name in held.get("classes", ())) or task.task.classes
+    votes = held.get("label_counts")
+    given = held.get(task.columns.label or "labels", held.get("label"))
+    if task.columns.label and task.columns.label not in held:
+        raise InputError(f"the task names a label column {task.columns.label!r} that {source} does not have")
+    if votes is not None and votes.ndim != 2:
+        raise InputError(f"`label_counts` of {source} has shape {votes.shape}; votes are (rows, classes)")
+    if votes is not None and given is None:
+        given = majority(votes)
+        names = names or tuple(str(i) for i in range(votes.shape[1]))
+        found = coded(np.where(given < 0, np.nan, given), names, source)
+        return Labels(
+            found.values, found.classes, found.named, (*found.notes, "labels are the labellers' majority")
+        ), votes
+    if given is not None and given.ndim != 1:
+        raise InputError(f"`labels` of {source} has shape {given.shape}; one class a row is read")
+    return coded(given, names, source), votes
+
+
+def columns_of(held: Mapping[str, Array], rows: int, label: str | None) -> dict[str, Array]:
+    """Every (rows,) array that plays no other part is a metadata column."""
+    return {name: values for name, values in held.items() if name not in _KNOWN | {label} and values.shape == (rows,)}
+
+
+def _same_length(held: Mapping[str, Array], rows: int, source: str) -> None:
+    for name in ("labels", "label", "label_counts", "masks", "ids", "id"):
+        if name in held and (held[name].ndim == 0 or len(held[name]) != rows):
+            raise InputError(f"{source} has {rows} inputs and `{name}` of shape {held[name].shape}; give one a row")
+
+
+def unique_ids(ids: Sequence[str], source: str) -> tuple[str, ...]:
+    """Row ids. Raises InputError if two rows share one."""
+    if len(set(ids)) < len(ids):
+        seen: set[str] = set()
+        twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+        raise InputError(f"{source} has two rows with the id {twice[:100]!r}; ids must differ")
+    return tuple(ids)
+
+
+def _content(inputs: Array, held: Mapping[str, Array]) -> str:
+    plain = {k: v.astype(str) if v.dtype.kind == "O" else v for k, v in held.items()}
+    shown = inputs.astype(str) if inputs.dtype.kind == "O" else inputs
+    return fingerprint(shown, {k: plain[k] for k in sorted(plain)}, size=16)

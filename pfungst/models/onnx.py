@@ -1,0 +1,267 @@
+"""ONNX networks, run by onnxruntime."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from pfungst.arrays import Array
+from pfungst.canonical import fingerprint
+from pfungst.errors import InputError
+from pfungst.frame import Frame
+from pfungst.models.names import class_names, settled
+from pfungst.models.preprocess import Layout, Preprocess, Wanted
+from pfungst.models.preprocess_files import preprocessing
+from pfungst.models.protobuf import last_operation
+from pfungst.models.scores import Meaning, meaning, outputs_of
+from pfungst.outputs import Outputs
+from pfungst.task import Task
+
+_TYPES: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(string)": object,
+}
+_PROOFS: dict[str, Meaning] = {"Softmax": "probabilities", "LogSoftmax": "log-probabilities"}
+
+
+@dataclass(eq=False)
+class OnnxModel:
+    """A graph with one input and one output that are looked at."""
+
+    source: str
+    classes: tuple[str, ...]
+    named: bool
+    fingerprint: str
+    session: Any
+    input: Any
+    output: Any
+    preprocess: Preprocess | None
+    means: Meaning
+    portable: bool = True
+    notes: tuple[str, ...] = ()
+    offers: frozenset[str] = frozenset({"new inputs"})
+
+    @property
+    def frame(self) -> Frame | None:
+        """Geometry of the images it wants; None for tables and texts."""
+        return None if self.preprocess is None else self.preprocess.frame
+
+    @property
+    def normalised(self) -> bool:
+        """Whether its answers are log-probabilities."""
+        return self.means != "logits"
+
+    @property
+    def width(self) -> int | None:
+        """Number of columns it wants, where it takes tables and says so."""
+        return _static(self.input.shape, 1) if self.preprocess is None else None
+
+    def predict(self, inputs: Array) -> Outputs:
+        """Answer inputs as a person sees them.
+
+        Raises:
+            InputError: if the inputs do not fit the graph or its answers are no scores.
+        """
+        prepared = self._prepared(inputs)
+        fixed = _static(self.input.shape, 0)
+        blocks = [prepared] if fixed is None else [prepared[at : at + fixed] for at in range(0, len(prepared), fixed)]
+        answers = [self._run(block, fixed) for block in blocks] or [self._run(prepared, None)]
+        return outputs_of(np.concatenate(answers), self.means, len(inputs), self.source)
+
+    def _prepared(self, inputs: Array) -> Array:
+        wanted = _TYPES[self.input.type]
+        if self.preprocess is not None:
+            values = self.preprocess(inputs)
+        elif wanted is object:
+            values = inputs.reshape(len(inputs), *[1] * (len(self.input.shape) - 1))
+        else:
+            values = _numbers(inputs, self.source)
+        self._fits(values.shape)
+        return values.astype(wanted, copy=False)
+
+    def _fits(self, shape: tuple[int, ...]) -> None:
+        wanted = self.input.shape
+        sizes = [_static(wanted, axis) for axis in range(1, len(wanted))]
+        fits = len(shape) == len(wanted) and all(s in {None, have} for s, have in zip(sizes, shape[1:], strict=True))
+        if not fits:
+            raise InputError(
+                f"{self.source} takes inputs of shape {tuple(wanted)} and the rows come as {shape[1:]} each; give data "
+                "of that shape, or say in [preprocess] of the task file how to make them fit"
+            )
+
+    def _run(self, block: Array, fixed: int | None) -> Array:
+        short = 0 if fixed is None else fixed - len(block)
+        fed = np.concatenate([block, np.repeat(block[-1:], short, axis=0)]) if short else block
+        try:
+            answer = self.session.run([self.output.name], {self.input.name: fed})[0]
+        except Exception as error:  # onnxruntime raises its own kinds, not one ancestor
+            raise InputError(f"{self.source} could not be run on {fed.shape} {fed.dtype}: {_first(error)}") from error
+        return np.asarray(answer)[: len(answer) - short]
+
+    def describe(self) -> Mapping[str, Any]:
+        """Kind, input and output, preprocessing."""
+        return {
+            "kind": "onnx",
+            "input": f"{self.input.name} {self.input.shape} {self.input.type}",
+            "output": f"{self.output.name} {self.output.shape}",
+            "outputs": self.means,
+            "classes": len(self.classes),
+            "preprocessing": "none" if self.preprocess is None else self.preprocess.sentence(),
+            "device": self.session.get_providers()[0],
+        }
+
+
+def load_onnx(
+    path: Path,
+    task: Task,
+    *,
+    input: str | None = None,  # noqa: A002 - the option's own name
+    output: str | None = None,
+    outputs: str | None = None,
+    device: str = "auto",
+    threads: int = 0,
+) -> OnnxModel:
+    """Open an ONNX file. Raises InputError if it is none, or is no classifier of images, tables or texts."""
+    data = path.read_bytes()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+    except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
+        raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {_first(error)}") from None
+    digest = hashlib.blake2b(data, digest_size=16)
+    for beside in sorted(path.parent.glob(path.name + "[._]*")):
+        digest.update(beside.read_bytes())
+    return onnx_model(
+        session, str(path), data, task, input=input, output=output, outputs=outputs, folder=path.parent,
+        identity=digest.hexdigest(),
+    )  # fmt: skip
+
+
+def onnx_model(
+    session: Any,
+    source: str,
+    data: bytes,
+    task: Task,
+    *,
+    input: str | None = None,  # noqa: A002 - the option's own name
+    output: str | None = None,
+    outputs: str | None = None,
+    folder: Path | None = None,
+    identity: str = "",
+) -> OnnxModel:
+    """A model from an open session and the bytes of its graph (for what onnxruntime does not tell)."""
+    taken = _named(session.get_inputs(), input or task.input, "input", source)
+    given = _named(session.get_outputs(), output or task.output, "output", source)
+    if taken.type not in _TYPES:
+        raise InputError(f"{source} takes {taken.type} as {taken.name!r}; images, tables of numbers or texts are read")
+    known = _preprocess(taken, folder, task)
+    operation = last_operation(data, given.name)
+    count = _count(given, source)
+    declared = outputs or task.outputs
+    if operation == "Sigmoid" and declared is None and count != 1:
+        raise InputError(
+            f"{source} ends in a sigmoid for each of {count or 'its'} outputs, so its answers do not exclude each "
+            "other; name the scores before it with --output, or declare what they are with `outputs`"
+        )
+    means = meaning(declared, "probabilities" if operation == "Sigmoid" else _PROOFS.get(operation))
+    classes, named = settled(class_names(folder), task.task.classes, 2 if count == 1 else count, source)
+    marks = fingerprint(identity, taken.name, given.name, means, classes, known)
+    notes = (*(known.notes if known else ()), *_said(declared, operation, means))
+    return OnnxModel(
+        source, classes, named, marks, session, taken, given, known, means, portable=folder is not None, notes=notes
+    )
+
+
+def _preprocess(taken: Any, folder: Path | None, task: Task) -> Preprocess | None:
+    rank = len(taken.shape)
+    if rank < 3 or taken.type == "tensor(string)":
+        return None
+    if rank > 4:
+        raise InputError(f"the network takes inputs of shape {taken.shape}; images have at most four axes")
+    return preprocessing(folder, task.preprocess, _wanted(taken))
+
+
+def _wanted(taken: Any) -> Wanted:
+    shape = [_static(taken.shape, axis) for axis in range(len(taken.shape))]
+    integer = taken.type in {"tensor(uint8)", "tensor(int8)", "tensor(int32)", "tensor(int64)"}
+    if len(shape) == 3:
+        return Wanted("NHW", 1, _size(shape[1], shape[2]), integer)
+    first, last = shape[1] in {1, 3}, shape[3] in {1, 3}
+    layout: Layout | None = "NCHW" if first and not last else "NHWC" if last and not first else None
+    if layout == "NHWC":
+        return Wanted(layout, shape[3], _size(shape[1], shape[2]), integer)
+    return Wanted(layout, shape[1] if first else None, _size(shape[2], shape[3]) if first else None, integer)
+
+
+def _size(height: int | None, width: int | None) -> tuple[int, int] | None:
+    return None if height is None or width is None else (height, width)
+
+
+def _static(shape: Any, axis: int) -> int | None:
+    size = shape[axis] if axis < len(shape) else None
+    return size if isinstance(size, int) and size > 0 else None
+
+
+def _count(given: Any, source: str) -> int | None:
+    shape = given.shape
+    if "float" not in given.type and "double" not in given.type:
+        raise InputError(
+            f"the output {given.name!r} of {source} is {given.type}, not scores of classes; name another with --output"
+        )
+    beyond = [size for size in shape[2:] if size != 1]
+    if beyond or len(shape) < 1:
+        raise InputError(
+            f"the output {given.name!r} of {source} has shape {shape}; a classifier's (rows, classes) is needed: name "
+            "another with --output"
+        )
+    return _static(shape, 1) if len(shape) > 1 else 1
+
+
+def _named(items: Any, asked: str | None, what: str, source: str) -> Any:
+    if asked is None:
+        return items[0]
+    for item in items:
+        if item.name == asked:
+            return item
+    raise InputError(f"{source} has no {what} {asked!r}; it has {', '.join(item.name for item in items)}")
+
+
+def _numbers(inputs: Array, source: str) -> Array:
+    try:
+        return inputs.astype(np.float32)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{source} takes numbers and the rows hold text; give a table of numbers, or a model that encodes text"
+        ) from None
+
+
+def _providers(device: str) -> list[str]:
+    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if device == "cuda" and not cuda:
+        raise InputError("device cuda was asked and this onnxruntime has none; install onnxruntime-gpu, or use cpu")
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"] if cuda and device != "cpu" else ["CPUExecutionProvider"]
+
+
+def _said(declared: str | None, operation: str, means: Meaning) -> tuple[str, ...]:
+    if declared is not None:
+        return ()
+    if means != "logits":
+        return (f"the graph ends in {operation}, so its outputs are {means}",)
+    return ("outputs are read as logits",)
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -1,0 +1,140 @@
+"""Recorded answers: no model, but what one said about some rows."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pfungst.arrays import Array
+from pfungst.canonical import fingerprint
+from pfungst.datasets.columns import read_table
+from pfungst.datasets.labels import coded
+from pfungst.datasets.npz import open_npz
+from pfungst.errors import InputError
+from pfungst.frame import Frame
+from pfungst.models.names import distinct, numbered, settled
+from pfungst.models.scores import Meaning, outputs_of
+from pfungst.outputs import Outputs, from_top
+from pfungst.task import Task
+
+_COLUMN = re.compile(r"(?P<kind>logit|prob)s?_(?P<name>.+)", re.DOTALL)
+_ARRAYS: dict[str, Meaning] = {"logits": "logits", "probs": "probabilities", "probabilities": "probabilities"}
+_PREDICTIONS = ("prediction", "predictions", "pred_label", "predicted")
+_CONFIDENCES = ("confidence", "confidences")
+TRUTHS = ("label", "labels", "true_label")
+
+
+@dataclass(eq=False)
+class RecordedAnswers:
+    """Answers looked up by position; new inputs cannot be asked about.
+
+    ``held`` is every other column of the file: labels, votes, metadata.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    named: bool
+    fingerprint: str
+    outputs: Outputs
+    held: Mapping[str, Array] = field(default_factory=dict)
+    portable: bool = True
+    notes: tuple[str, ...] = ()
+    offers: frozenset[str] = frozenset()
+    frame: Frame | None = None
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    @property
+    def normalised(self) -> bool:
+        """Whether its answers are log-probabilities."""
+        return self.outputs.normalised
+
+    def predict(self, inputs: Array) -> Outputs:
+        """Answers of the rows at these positions."""
+        return self.outputs.take(np.asarray(inputs, dtype=np.int64))
+
+    def describe(self) -> Mapping[str, Any]:
+        """Kind and size."""
+        kept = "all classes" if self.outputs.complete else "prediction and confidence"
+        return {"kind": "recorded answers", "rows": len(self), "classes": len(self.classes), "kept": kept}
+
+
+def load_recorded(path: Path, task: Task, outputs: str | None = None) -> RecordedAnswers:
+    """Read answers from ``.npz``, ``.csv[.gz]``, ``.tsv``, ``.jsonl`` or ``.parquet``.
+
+    Raises:
+        InputError: if the file holds neither scores nor predictions with confidences.
+    """
+    suffix = "".join(path.suffixes).removesuffix(".gz").lower().rpartition(".")[2]
+    data = path.read_bytes()
+    table = open_npz(path) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path)))
+    identity = hashlib.blake2b(data, digest_size=16).hexdigest()
+    return recorded(table, task, str(path), identity, outputs)
+
+
+def recorded(
+    table: Mapping[str, Array], task: Task, source: str, identity: str, declared: str | None = None
+) -> RecordedAnswers:
+    """Answers from named arrays: ``logits``, ``probs``, or ``prediction`` and ``confidence``."""
+    scores = next((name for name in _ARRAYS if name in table), None)
+    said = tuple(str(name) for name in table.get("classes", ())) or tuple(str(n) for n in table.get("answered", ()))
+    if scores is not None:
+        means = _ARRAYS[scores] if declared is None else _agreeing(declared, _ARRAYS[scores], source)
+        given = outputs_of(np.asarray(table[scores]), means, len(table[scores]), source)
+        classes, named = settled(distinct(said), task.task.classes, given.classes, source)
+        named = named and not all(name.isdigit() for name in classes)
+    else:
+        given, classes, named = _top_only(table, said or task.task.classes, source)
+    if not len(given):
+        raise InputError(f"{source} holds no answers; give at least one row")
+    used = {scores, *_PREDICTIONS, *_CONFIDENCES, "classes", "answered"}
+    held = {name: np.asarray(values) for name, values in table.items() if name not in used}
+    marks = fingerprint(identity, classes, given.normalised)
+    return RecordedAnswers(source, classes, named, marks, given, held)
+
+
+def _agreeing(declared: str, found: Meaning, source: str) -> Meaning:
+    if declared != found:
+        raise InputError(f"outputs are declared {declared} and {source} holds {found}; drop that option")
+    return found
+
+
+def _squared(table: dict[str, Array]) -> dict[str, Array]:
+    """Columns ``logit_*`` or ``prob_*`` become one array, and the names of its classes."""
+    matches = {name: match for name in table if (match := _COLUMN.fullmatch(name))}
+    kinds = {match["kind"] for match in matches.values()}
+    kind = "logit" if "logit" in kinds else "prob"
+    columns = {match["name"]: name for name, match in matches.items() if match["kind"] == kind}
+    if not columns:
+        return table
+    names = list(columns)
+    # prob_0, prob_1, prob_10, prob_2 ...: numbered classes are in the order of their numbers, wherever they stand.
+    if sorted(names) == sorted(numbered(len(names))):
+        names.sort(key=int)
+    rest = {name: values for name, values in table.items() if name not in matches}
+    stacked = np.stack([np.asarray(table[columns[name]], dtype=np.float64) for name in names], axis=1)
+    return {**rest, f"{kind}s": stacked, "answered": np.array(names, dtype=object)}
+
+
+def _top_only(table: Mapping[str, Array], names: tuple[str, ...], source: str) -> tuple[Outputs, tuple[str, ...], bool]:
+    prediction = next((name for name in _PREDICTIONS if name in table), None)
+    confidence = next((name for name in _CONFIDENCES if name in table), None)
+    if prediction is None or confidence is None:
+        raise InputError(
+            f"{source} holds no answers: columns logit_* or prob_*, arrays logits or probs, or prediction and "
+            f"confidence are read, and it has {', '.join(list(table)[:12])}"
+        )
+    truth = next((name for name in TRUTHS if name in table), None)
+    answers = np.asarray(table[prediction])
+    both = answers if truth is None else np.concatenate([answers, np.asarray(table[truth])])
+    found = coded(both, names, source)
+    assert found.values is not None
+    if (found.values[: len(answers)] < 0).any():
+        raise InputError(f"{source} has rows without a prediction; leave those rows out")
+    top = from_top(found.values[: len(answers)], np.asarray(table[confidence], dtype=np.float64), len(found.classes))
+    return top, found.classes, found.named
