@@ -1,1 +1,36 @@
-"""pfungst answers one question about a trained network: does it generalize, or did it learn a trick?"""
+"""pfungst answers one question about a trained network: does it generalize, or did it learn a trick?
+
+>>> import pfungst
+>>> sorted(pfungst.__all__)[:3]
+['Audit', 'InputError', 'audit']
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pfungst.audit_result import Audit, saved
+    from pfungst.auditing import audit
+    from pfungst.errors import InputError
+    from pfungst.load import load_data, load_model
+
+__version__ = "0.1.0"
+__all__ = ["Audit", "InputError", "audit", "load_data", "load_model", "saved"]
+
+# Names are found on first use: `pfungst --help` must not wait for numpy.
+_HOMES = {
+    "Audit": "pfungst.audit_result",
+    "InputError": "pfungst.errors",
+    "audit": "pfungst.auditing",
+    "load_data": "pfungst.load",
+    "load_model": "pfungst.load",
+    "saved": "pfungst.audit_result",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in {"commands", "probes"}:
+        return import_module(f"pfungst.{name}")
+    raise AttributeError(f"module 'pfungst' has no attribute {name!r}")

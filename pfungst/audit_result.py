@@ -1,0 +1,79 @@
+"""Audit: a report with its pictures, as Python hands it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped, Verdict
+from pfungst.report.html import render
+from pfungst.report.json import decode, encode, written
+from pfungst.report.terminal import plain
+from pfungst.report.thumbnails import read_zip, write_zip
+from pfungst.statistics.estimate import Severity
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found. ``report`` is ``audit.json``; ``pictures`` are the rows that findings show."""
+
+    report: Report
+    pictures: Mapping[str, bytes]
+    redacted: bool = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Ranked: found first, gravest first."""
+        return self.report.findings
+
+    @property
+    def verdict(self) -> Verdict:
+        """Does it generalize, in one sentence."""
+        return self.report.verdict
+
+    @property
+    def headline(self) -> tuple[Condition, ...]:
+        """What remains of the accuracy under each condition."""
+        return self.report.headline
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What was not examined, and why."""
+        return self.report.skipped
+
+    @property
+    def passes(self) -> tuple[PassRecord, ...]:
+        """Which runs of the model stand behind it."""
+        return self.report.passes
+
+    def fails(self, at: Severity = "high", accept: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+        """The found findings at or above a severity; truthy if the gate fails."""
+        return self.report.fails(at, accept)
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``audit.json``, ``report.html`` and ``thumbnails.zip`` into a folder, each whole or not at all."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_zip(folder / "thumbnails.zip", self.pictures)
+        written(folder / "report.html", self.to_html().encode("utf-8", "replace"))
+        written(folder / "audit.json", encode(self.report))
+        return folder
+
+    def to_html(self) -> str:
+        """The report as one self-contained page."""
+        return render(self.report, self.pictures)
+
+    def __str__(self) -> str:
+        return plain(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def saved(folder: str | Path) -> Audit:
+    """Read an audit back from a RUN folder; nothing is recomputed.
+
+    Raises:
+        InputError: if there is no readable audit.
+    """
+    run = Path(folder)
+    return Audit(decode(run / "audit.json"), read_zip(run / "thumbnails.zip"))

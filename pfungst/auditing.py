@@ -1,0 +1,211 @@
+"""The audit: plan, sweep, judge, rank. The whole story on one page."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pfungst.audit_result import Audit
+from pfungst.budget import measured, within
+from pfungst.engine.cache import Cache
+from pfungst.engine.journal import Journal
+from pfungst.engine.plan import possible, row_passes, wanted
+from pfungst.engine.rounds import Listener, Rounds
+from pfungst.findings import Condition, Finding, Report, Skipped
+from pfungst.passes import Passes, Predict
+from pfungst.pictures import drawn
+from pfungst.probe import Probe, labelled, probes
+from pfungst.ranking import rank, verdict
+from pfungst.request import Request, resolve
+from pfungst.statistics.intervals import proportion_of
+from pfungst.study import Study, checked, described, opened
+from pfungst.task import Task
+
+Judged = tuple[list[Finding], list[Skipped], list[Condition]]
+
+
+def audit(
+    model: Any,
+    data: Any = None,
+    *,
+    task: Task | Mapping[str, Any] | str | Path | None = None,
+    listen: Listener | None = None,
+    **options: Any,
+) -> Audit:
+    """Audit a model: does it generalize, or did it learn a trick?
+
+    ``model`` and ``data`` are files in the forms of the documentation, or Python objects: a module, a session, an
+    estimator or a callable; a tuple (inputs, labels). ``options`` are those of ``pfungst audit`` (``out``, ``only``,
+    ``ood``, ``rows``, ``seed``, ...). Without ``out`` nothing is written.
+
+    Raises:
+        InputError: if it cannot be done as asked; nothing was written then.
+    """
+    request = resolve(task, options)
+    study = opened(model, data, request)
+    chosen = [probes[topic]().for_task(request.task) for topic in request.topics]
+    hear = listen or _silence
+    with _journal(study) as journal:
+        rounds = _rounds(study, journal, hear)
+        if not rounds.finished:
+            checked(study)
+        study, cut = within(study, chosen, hear)
+        rounds.data, rounds.executor = study.data, study.executor()
+        if journal:
+            journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
+        done, lacking = _answered(chosen, study, rounds)
+        findings, skipped, conditions = _judged(chosen, study, done)
+        result = _result(study, rounds, done, (findings, [*lacking, *cut, *skipped], conditions))
+        if journal and request.out:
+            rounds.compact(done)
+            result.save(request.out)
+            journal.write("finished", {"findings": len(findings)})
+    return result
+
+
+def planned(model: Any, data: Any = None, *, task: Task | None = None, **options: Any) -> str:
+    """The plan of an audit in words: passes, rows, who asked, and the time they would take, measured on one batch each.
+
+    Passes of later rounds, which depend on what the first round shows, are not in it.
+    """
+    request = resolve(task, options)
+    study = opened(model, data, request)
+    checked(study)
+    cost = measured(study, [probes[topic]().for_task(request.task) for topic in request.topics])
+    lines = [f"{'rows':>7}  {'seconds':>7}  {'pass':34}  {'half':12}  asked by"]
+    for one, topics in cost.asked.items():
+        rows = row_passes([one], study.data)
+        spent = cost.seconds_a_row.get(one, 0.0) * rows
+        name = f"{one.name} ({one.on})"
+        lines.append(f"{rows:7,}  {spent:7.1f}  {name:34.34}  {one.half or 'both':12}  {', '.join(topics)}")
+    total = row_passes(cost.asked, study.data)
+    stored = total * (len(study.data.classes) * 4 + 24) / 1e6
+    lines.append(
+        f"{len(cost.asked)} passes, {total:,} rows shown to the model, about {cost.seconds(study):.0f} s and "
+        f"{stored:.0f} MB in the first round; a proportion will be known to ±{0.98 / max(1, len(study.data)) ** 0.5:.3f}"
+    )
+    return "\n".join(lines)
+
+
+def _silence(event: str, facts: Mapping[str, Any]) -> None:
+    """Hear nothing."""
+
+
+def _journal(study: Study) -> Any:
+    request = study.request
+    return nullcontext() if request.out is None else Journal(request.out, study.key, explicit=request.explicit_out)
+
+
+def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
+    if journal is None or study.request.out is None:
+        return Rounds(study.data, study.executor(), listen=hear)
+
+    def both(event: str, facts: Mapping[str, Any]) -> None:
+        journal.write(event, facts)
+        hear(event, facts)
+
+    cache = Cache(study.request.out / "answers", study.key)
+    finished = journal.finished and study.request.cache
+    if not study.request.cache:
+        cache.forget()
+    return Rounds(study.data, study.executor(), cache, finished, both)
+
+
+def _answered(chosen: Sequence[Probe], study: Study, rounds: Rounds) -> tuple[Passes, list[Skipped]]:
+    done, lacking = Passes(), []
+    while True:
+        asked, lacking = possible(wanted(chosen, study.data, done), study.model.offers)
+        if all(one in done for one in asked):
+            return done, lacking
+        done = rounds.answer(asked, done)
+
+
+def _judged(chosen: Sequence[Probe], study: Study, done: Passes) -> Judged:
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    conditions: list[Condition] = []
+    for probe in chosen:
+        try:
+            said = list(probe.judge(study.data, done))
+        except Exception as error:  # noqa: BLE001 - one broken probe must not cost the others' results
+            said = [Skipped(probe=probe.topic, reason=f"the probe broke: {type(error).__name__}: {error}")]
+        findings += [item for item in said if isinstance(item, Finding)]
+        skipped += [item for item in said if isinstance(item, Skipped)]
+        conditions += [item for item in said if isinstance(item, Condition)]
+    return findings, skipped, conditions
+
+
+def _result(study: Study, rounds: Rounds, done: Passes, judged: Judged) -> Audit:
+    findings, skipped, conditions = judged
+    ranked = rank(findings, study.command)
+    pictures: dict[str, bytes] = {}
+    if study.request.images:
+        ranked, pictures = drawn(ranked, study.data, list(done))
+    for on, lost in rounds.lost.items():
+        skipped += [
+            Skipped(probe="data", kind="unreadable", subject=_id(study, on, row), reason=lost[row])
+            for row in sorted(lost)
+        ]
+    about_model, about_data = described(study)
+    report = Report(
+        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        verdict=verdict(ranked, skipped),
+        question=study.request.task.task.question,
+        model=about_model,
+        data={**about_data, "unreadable": sum(len(lost) for lost in rounds.lost.values())},
+        settings=_settings(study),
+        environment=_environment(),
+        headline=(*_as_tested(study, done), *conditions),
+        findings=ranked,
+        skipped=tuple(skipped),
+        passes=tuple(rounds.records.values()),
+    )
+    return Audit(report, pictures, study.request.redact_paths)
+
+
+def _id(study: Study, on: str, row: int) -> str:
+    return study.data.on(on).ids[row]
+
+
+def _as_tested(study: Study, done: Passes) -> list[Condition]:
+    rows = labelled(study.data, done[Predict()]) if Predict() in done else None
+    if rows is None:
+        return []
+    accuracy = proportion_of(rows.correct, units=rows.units, name="accuracy")
+    return [Condition(condition="as tested", accuracy=accuracy)]
+
+
+def _settings(study: Study) -> dict[str, Any]:
+    request = study.request
+    methods = {
+        topic: {"question": probes[topic].question, "method": " ".join((probes[topic].__doc__ or "").split())}
+        for topic in request.topics
+    }
+    return {
+        "seed": request.seed,
+        "rows": study.data.limit,
+        "batch_size": request.batch_size,
+        "probes": list(request.topics),
+        "must_not_matter": {cue: request.task.tolerance(cue) for cue in sorted(_cues(request))},
+        "roles": {"site": list(study.data.roles.site), "unit": study.data.roles.unit, "time": study.data.roles.time},
+        "frame": None if study.data.frame is None else str(study.data.frame),
+        "command": study.command,
+        "methods": methods,
+    }
+
+
+def _cues(request: Request) -> set[str]:
+    return {"border", "brightness", "colour_cast", "contrast", "sharpness", "region", *request.task.must_not_matter}
+
+
+def _environment() -> dict[str, str]:
+    found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    for package in ("pfungst", "numpy", "scipy", "opencv-python-headless", "onnxruntime", "pyarrow", "torch"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

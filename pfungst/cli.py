@@ -1,0 +1,107 @@
+"""The command line: parses, calls, prints, exits with a code. Nothing heavy is imported before it is needed."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import pfungst
+from pfungst.errors import InputError
+
+_EPILOG = """exit codes: 0 done, nothing at or above --fail-at; 1 something at or above it; 2 it cannot be done (one
+sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted: the same command
+goes on. No telemetry, and no network unless an input names one."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="pfungst",
+        description="Does a trained network generalize, or did it learn a trick?",
+        epilog=_EPILOG,
+    )
+    top.add_argument("--version", action="version", version=f"pfungst {pfungst.__version__}")
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    audit = commands.add_parser("audit", help="audit a model on data: the main job", epilog=_EPILOG)
+    audit.add_argument(
+        "model", metavar="MODEL", help="model.onnx, model.pt2, file.py:factory, model.skops, answers.npz ..."
+    )
+    audit.add_argument("data", metavar="DATA", nargs="?", help="a folder, .csv, .parquet, .jsonl, .npz ...")
+    _audit_options(audit)
+    _model_options(audit)
+    demo = commands.add_parser("demo", help="the main job on an embedded example, without download")
+    demo.add_argument("--clean", action="store_true", help="audit the twin that was trained without the trick")
+    _audit_options(demo)
+    show = commands.add_parser("show", help="the findings of a RUN folder; nothing is recomputed")
+    show.add_argument("run", metavar="RUN")
+    doctor = commands.add_parser("doctor", help="what is inferred about model and data, before any audit")
+    doctor.add_argument("model", metavar="MODEL")
+    doctor.add_argument("data", metavar="DATA")
+    doctor.add_argument("--task", metavar="FILE")
+    _model_options(doctor)
+    commands.add_parser("probes", help="what can be asked and what it needs")
+    schema = commands.add_parser("schema", help="JSON Schema of audit.json")
+    schema.add_argument("--task", action="store_true", help="JSON Schema of the task file instead")
+    return top
+
+
+def _audit_options(audit: argparse.ArgumentParser) -> None:
+    add = audit.add_argument
+    add("--task", metavar="FILE", help="the task you meant, a TOML file")
+    add("--out", metavar="RUN", help="folder of results (default: pfungst-run)")
+    add("--only", metavar="PROBES", help="ask these probes only, separated by commas")
+    add("--skip", metavar="PROBES", help="leave these probes out")
+    add("--ood", metavar="NAME=DATA", action="append", default=[], help="strangers: rows of none of the classes")
+    add("--rows", type=int, metavar="N", help="a seeded sample of the rows")
+    add("--budget", metavar="TIME", help="end within this time, such as 90s or 10m, with fewer rows if need be")
+    add("--seed", type=int, metavar="N")
+    add(
+        "--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails the audit (default: high)"
+    )
+    add("--format", metavar="NAMES", help="also write junit, markdown")
+    add("--executor", metavar="NAME", help="local")
+    add("--workers", type=int, metavar="N", help="processes that share the work")
+    add("--batch-size", type=int, metavar="N")
+    add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
+    add("--dry-run", action="store_true", help="print the plan: passes, rows, cost")
+    add("--no-cache", action="store_true", help="ask the model again, whatever was kept")
+    add("--no-images", action="store_true", help="leave the pictures of rows out of the report")
+    add("--redact-paths", action="store_true", help="leave file names out of the report")
+    add("--quiet", action="store_true", help="print the verdict and paths only")
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--weights", metavar="FILE", help="weights of a factory's module")
+    add("--input", metavar="NAME", help="the graph input to use")
+    add("--output", metavar="NAME", help="the graph output to use")
+    add("--outputs", choices=["logits", "probabilities"], help="what the model's outputs are")
+    add("--device", choices=["auto", "cpu", "cuda"])
+    add("--trust-pickle", action="store_true", help="unpickle a model file; it may run any code")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    asked = parser().parse_args(arguments)
+    try:
+        code: int = getattr(pfungst.commands, asked.command)(asked)
+        sys.stdout.flush()
+    except InputError as error:
+        if asked.debug:
+            traceback.print_exc()
+        print(f"pfungst: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("pfungst: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; silence the interpreter's own complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

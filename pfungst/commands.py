@@ -1,0 +1,148 @@
+"""Commands: what each word of the command line does, and the code it ends with."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+import pfungst.probes  # noqa: F401 - fills the registry
+from pfungst.audit_result import Audit, saved
+from pfungst.auditing import audit as run_audit
+from pfungst.auditing import planned
+from pfungst.demo import demo_files
+from pfungst.doctor import examine, lines
+from pfungst.errors import InputError
+from pfungst.load import bind, load_data, load_model
+from pfungst.probe import probes as registry
+from pfungst.progress import heard
+from pfungst.report.json import schema as audit_schema
+from pfungst.report.json import written
+from pfungst.report.junit import junit
+from pfungst.report.markdown import markdown
+from pfungst.report.terminal import summary
+from pfungst.request import DEFAULT_OUT
+from pfungst.statistics.estimate import Severity
+from pfungst.task import Task, load_task
+
+FORMATS = {"junit": ("junit.xml", junit), "markdown": ("summary.md", markdown)}
+
+
+def audit(asked: Namespace) -> int:
+    """Audit a model on data."""
+    return _audit(asked, asked.model, asked.data, _model_options(asked))
+
+
+def demo(asked: Namespace) -> int:
+    """Audit the embedded example."""
+    files = demo_files(clean=asked.clean)
+    asked.ood = asked.ood or [f"{name}={path}" for name, path in files.strangers.items()]
+    return _audit(asked, str(files.model), str(files.data), {})
+
+
+def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any]) -> int:
+    task = load_task(asked.task)
+    formats = _listed(asked.format) or task.format
+    _known(formats)
+    options = {
+        "only": _listed(asked.only),
+        "skip": _listed(asked.skip),
+        "ood": dict(_pair(item) for item in asked.ood),
+        "rows": asked.rows,
+        "budget": asked.budget,
+        "seed": asked.seed,
+        "executor": asked.executor,
+        "workers": asked.workers,
+        "batch_size": asked.batch_size,
+        "cache": not asked.no_cache,
+        "images": not asked.no_images,
+        "redact_paths": asked.redact_paths,
+        **more,
+    }
+    if asked.dry_run:
+        Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
+        return 0
+    out = Path(asked.out or DEFAULT_OUT)
+    with heard(quiet=asked.quiet) as listen:
+        result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
+    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
+    for name in formats:
+        file, write = FORMATS[name]
+        written(out / file, write(result.report, gate).encode())
+    return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
+
+
+def _ended(result: Audit, out: Path, gate: Severity, task: Task, *, strict: bool, quiet: bool) -> int:
+    console = Console()
+    if quiet:
+        console.print(result.verdict.sentence, markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print(summary(result.report, console.width))
+    console.print(f"{out / 'report.html'}\n{out / 'audit.json'}", markup=False, highlight=False, soft_wrap=True)
+    failing = result.fails(gate, task.gate.accept)
+    undecided = [finding for finding in result.findings if finding.status == "inconclusive"]
+    broken = [entry for entry in result.skipped if entry.reason.startswith("the probe broke")]
+    if failing:
+        console.print(f"exit code 1: {len(failing)} at or above {gate} (--fail-at)", markup=False, highlight=False)
+        return 1
+    if strict and (undecided or broken):
+        said = f"exit code 3: {len(undecided)} undecided, {len(broken)} broken (--strict)"
+        console.print(said, markup=False, highlight=False)
+        return 3
+    return 0
+
+
+def show(asked: Namespace) -> int:
+    """Print the findings of a RUN folder."""
+    console = Console()
+    console.print(summary(saved(asked.run).report, console.width))
+    return 0
+
+
+def doctor(asked: Namespace) -> int:
+    """Say what is inferred about model and data."""
+    task = load_task(asked.task)
+    model = load_model(asked.model, task=task, **_model_options(asked))
+    data = bind(model, load_data(asked.data, task=task), task)
+    checks = examine(model, data)
+    for line in lines(checks, model, data):
+        print(line)
+    return 2 if any(check.outcome == "stop" for check in checks) else 0
+
+
+def probes(asked: Namespace) -> int:
+    """List what can be asked."""
+    del asked
+    for topic, probe in registry.items():
+        print(f"{topic:12} {probe.question}")
+    return 0
+
+
+def schema(asked: Namespace) -> int:
+    """Print a JSON Schema."""
+    print(json.dumps(msgspec.json.schema(Task) if asked.task else audit_schema(), indent=2))
+    return 0
+
+
+def _model_options(asked: Namespace) -> dict[str, Any]:
+    names = ("weights", "input", "output", "outputs", "device", "trust_pickle")
+    return {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
+
+
+def _listed(words: str | None) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
+
+
+def _pair(item: str) -> tuple[str, str]:
+    name, equals, source = item.partition("=")
+    if not (name and equals and source):
+        raise InputError(f"--ood {item!r} names no data; write --ood NAME=DATA")
+    return name, source
+
+
+def _known(formats: tuple[str, ...]) -> None:
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")

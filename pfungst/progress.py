@@ -1,0 +1,70 @@
+"""Progress: a live bar on a terminal, one plain line now and then elsewhere; always on standard error."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from pfungst.engine.rounds import Listener
+
+EVERY_SECONDS = 30.0
+
+
+@contextmanager
+def heard(*, quiet: bool) -> Iterator[Listener]:
+    """A listener for the events of an audit."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda event, facts: None  # noqa: ARG005 - a listener that hears nothing
+    elif console.is_terminal:
+        columns = (
+            TextColumn("asking the model"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
+        )
+        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+            yield _Live(progress, progress.add_task("rows", total=0))
+    else:
+        yield _Plain(console)
+
+
+@dataclass
+class _Live:
+    progress: Progress
+    bar: TaskID
+    total: int = 0
+
+    def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event == "round":
+            self.total += facts["row_passes"]
+            self.progress.update(self.bar, total=self.total)
+        elif event == "shard":
+            self.progress.update(self.bar, advance=facts["row_passes"])
+
+
+@dataclass
+class _Plain:
+    console: Console
+    done: int = 0
+    total: int = 0
+    began: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event == "round" and facts["row_passes"]:
+            self.total += facts["row_passes"]
+            self._say(f"asking the model: {facts['row_passes']:,} rows in {facts['shards']} shards")
+        elif event == "shard":
+            self.done += facts["row_passes"]
+            if time.monotonic() - self.said >= EVERY_SECONDS:
+                rate = self.done / (time.monotonic() - self.began)
+                left = (self.total - self.done) / max(rate, 1e-9)
+                self._say(f"{self.done:,} of {self.total:,} rows, about {left:.0f} s left")
+
+    def _say(self, words: str) -> None:
+        self.said = time.monotonic()
+        self.console.print(f"pfungst: {words}", markup=False, highlight=False)

@@ -1,0 +1,90 @@
+"""Ranking: correct for many tests, order the findings, and say in one sentence whether the model generalizes."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from pfungst.canonical import fingerprint
+from pfungst.findings import SEVERITIES, Finding, Skipped, Verdict
+from pfungst.statistics.multiplicity import holm
+
+DECISIVE = ("shortcuts", "shift", "attribution", "sites", "selection", "feedback", "adversarial")
+"""Topics whose findings say that the model answers from something other than what was meant."""
+
+NEEDED = ("shortcuts", "shift")
+"""Topics without which nobody may say that a model generalizes."""
+
+_STATUSES = ("found", "inconclusive", "absent")
+
+
+def rank(findings: Sequence[Finding], command: str, level: float = 0.05) -> tuple[Finding, ...]:
+    """Findings with id, corrected p-value and the command that repeats them; gravest first.
+
+    Holm's correction runs once over all tests of the audit. What was found but does not survive it is inconclusive.
+    """
+    tested = [finding for finding in findings if finding.p_value is not None]
+    adjusted = iter(holm([finding.p_value or 0.0 for finding in tested]))
+    ranked = [_finished(finding, adjusted, command, level) for finding in findings]
+    return tuple(sorted(ranked, key=_order))
+
+
+def _finished(finding: Finding, adjusted: Iterator[float], command: str, level: float) -> Finding:
+    finding = msgspec.structs.replace(
+        finding,
+        id=fingerprint(finding.probe, finding.kind, finding.subject),
+        reproduce=f"{command} --only {finding.probe}",
+        p_adjusted=None if finding.p_value is None else float(next(adjusted)),
+    )
+    if finding.status == "found" and finding.p_adjusted is not None and finding.p_adjusted > level:
+        unsettled = f"After correction for all tests of this audit it is not settled (p = {finding.p_adjusted:.2g})."
+        claim = f"{finding.claim} {unsettled}"
+        finding = msgspec.structs.replace(finding, status="inconclusive", severity="none", claim=claim)
+    return finding
+
+
+def _order(finding: Finding) -> tuple[int, int, float, str]:
+    near = max(finding.effect.low, -finding.effect.high, 0.0)
+    return _STATUSES.index(finding.status), SEVERITIES.index(finding.severity), -near, finding.id
+
+
+def verdict(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Verdict:
+    """The answer to the audit's question, with what it covers and what it does not in the same sentence."""
+    found = [finding for finding in findings if finding.status == "found"]
+    grave = [finding for finding in found if finding.severity in {"critical", "high"}]
+    decisive = [finding for finding in grave if finding.probe in DECISIVE]
+    examined = list(dict.fromkeys(finding.probe for finding in findings))
+    unseen = sorted({entry.probe for entry in skipped} - set(examined))
+    without = f"; not examined: {', '.join(unseen)}" if unseen else ""
+    if decisive:
+        more = f" {len(grave) - 1} more findings are high or critical." if len(grave) > 1 else ""
+        return Verdict(generalizes="no", sentence=f"It does not generalize. {decisive[0].claim}{more}")
+    open_ = [finding for finding in findings if finding.probe in NEEDED and finding.status == "inconclusive"]
+    medium = [finding for finding in found if finding.probe in DECISIVE and finding.severity == "medium"]
+    lacking = [topic for topic in NEEDED if topic not in examined]
+    if lacking or open_ or medium or grave:
+        why = _reasons(lacking, open_, medium, [finding for finding in grave if finding not in decisive])
+        return Verdict(generalizes="undecided", sentence=f"Undecided: {why}{without}.")
+    covered = ", ".join(examined)
+    sentence = f"Within what was examined it generalizes: nothing above low was found in {covered}{without}."
+    return Verdict(generalizes="yes", sentence=sentence)
+
+
+def _reasons(
+    lacking: Sequence[str], open_: Sequence[Finding], medium: Sequence[Finding], grave: Sequence[Finding]
+) -> str:
+    reasons = []
+    if grave:
+        reasons.append(f"no trick was shown, but {_names(grave)} weighs high or critical")
+    if medium:
+        reasons.append(f"{_names(medium)} is of medium weight")
+    if open_:
+        reasons.append(f"more rows are needed to settle {_names(open_)}")
+    if lacking:
+        reasons.append(f"{' and '.join(lacking)} could not be examined")
+    return "; ".join(reasons)
+
+
+def _names(findings: Sequence[Finding], most: int = 3) -> str:
+    names = [f"{finding.probe}.{finding.kind} {finding.subject}".strip() for finding in findings[:most]]
+    more = f" and {len(findings) - most} more" if len(findings) > most else ""
+    return ", ".join(names) + more

@@ -1,0 +1,103 @@
+"""Request: everything asked of an audit, resolved once: flag over task file over default."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pfungst.errors import InputError
+from pfungst.findings import SEVERITIES
+from pfungst.probe import probes
+from pfungst.task import Task, load_task, task_of
+
+DEFAULT_OUT = "pfungst-run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of an audit. ``explicit_out`` tells that the user named the folder."""
+
+    task: Task = field(default_factory=Task)
+    out: Path | None = None
+    explicit_out: bool = False
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    ood: Mapping[str, Any] = field(default_factory=dict)
+    train: Any = None
+    rows: int | None = None
+    budget: float | None = None
+    seed: int = 0
+    executor: str = "local"
+    workers: int = 1
+    device: str = "auto"
+    batch_size: int = 64
+    weights: str | None = None
+    input: str | None = None
+    output: str | None = None
+    outputs: str | None = None
+    trust_pickle: bool = False
+    cache: bool = True
+    images: bool = True
+    redact_paths: bool = False
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics of the probes to ask, in their registered order."""
+        return tuple(topic for topic in probes if (not self.only or topic in self.only) and topic not in self.skip)
+
+
+def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping[str, Any]) -> Request:
+    """Put flags over the task file over the defaults, and check them.
+
+    Raises:
+        InputError: on an unknown option, probe or size; it names what there is.
+    """
+    read = task if isinstance(task, Task) else task_of(dict(task)) if isinstance(task, Mapping) else load_task(task)
+    known = {one.name for one in fields(Request)} - {"task"}
+    for name in options:
+        if name not in known:
+            raise InputError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    from_task = {
+        name: value
+        for name in known & set(Task.__struct_fields__) - {"ood", "format"}
+        if (value := getattr(read, name)) not in (None, ())
+    }
+    merged: dict[str, Any] = {**from_task, **given, "ood": {**read.ood, **dict(given.get("ood", {}))}}
+    if isinstance(merged.get("budget"), str):
+        merged["budget"] = seconds(merged["budget"])
+    if merged.get("out") is not None:
+        merged["out"] = Path(merged["out"])
+    merged.setdefault("explicit_out", "out" in given)
+    request = Request(task=read, **merged)
+    _check(request)
+    return request
+
+
+def _check(request: Request) -> None:
+    for topic in (*request.only, *request.skip):
+        if topic not in probes:
+            raise InputError(f"there is no probe {topic!r}; there are {', '.join(probes)}")
+    if not request.topics:
+        raise InputError("--only and --skip leave no probe to ask")
+    for name in ("workers", "batch_size", "rows"):
+        value = getattr(request, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
+    if request.executor != "local":
+        raise InputError(f"there is no executor {request.executor!r}; there is: local")
+    if request.task.gate.fail_at not in SEVERITIES[:-1]:
+        raise InputError(f"gate.fail_at is {request.task.gate.fail_at!r}; give one of {', '.join(SEVERITIES[:-1])}")
+
+
+def seconds(spelled: str) -> float:
+    """Seconds of a duration such as ``90``, ``45s``, ``10m`` or ``2h``.
+
+    >>> seconds("10m")
+    600.0
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", spelled.strip())
+    if found is None or float(found[1]) <= 0:
+        raise InputError(f"a budget of {spelled!r} is no duration; write it as 90, 45s, 10m or 2h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]

@@ -1,0 +1,166 @@
+"""Study: the model and the data of an audit, opened, fitted to each other and checked before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import pfungst.probes  # noqa: F401 - fills the registry
+from pfungst.canonical import fingerprint
+from pfungst.datasets.dataset import Dataset
+from pfungst.engine.local import Executor, Inline, Processes
+from pfungst.engine.sweep import Sweep
+from pfungst.errors import InputError
+from pfungst.load import bind, load_data, load_model, permutation
+from pfungst.models.model import Model
+from pfungst.request import Request
+
+CHECKED_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Study:
+    """A model, the data it is asked about, and where both came from."""
+
+    model: Model
+    data: Dataset
+    model_source: Any
+    data_source: Any
+    request: Request
+
+    @property
+    def key(self) -> str:
+        """Changes with model, data, companions and seed: answers under another key are another audit's."""
+        companions = {name: one.fingerprint for name, one in self.data.companions.items()}
+        return fingerprint(self.model.fingerprint, self.data.fingerprint, companions, self.request.seed)
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats this audit, or the Python call where objects were given."""
+        words = [*_spelled(self.model_source), *([] if self.data_source is None else _spelled(self.data_source))]
+        words += [f"--ood {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.ood.items()]
+        words += [f"--weights {_quoted(self.request.weights)}"] if self.request.weights else []
+        words += ["--trust-pickle"] if self.request.trust_pickle else []
+        return " ".join(["pfungst audit", *words, f"--seed {self.request.seed}"])
+
+    def executor(self) -> Executor:
+        """Inline for one worker, else a pool of processes that open model and data from their sources."""
+        if self.request.workers == 1:
+            return Inline(Sweep(self.model, self.data, self.request.batch_size))
+        if not (self.model.portable and isinstance(self.data_source, str | None)):
+            raise InputError(
+                f"{self.request.workers} workers were asked for, but the model or the data is a Python object that only "
+                "this process holds; use workers=1 or give files"
+            )
+        request = replace(self.request, workers=1)
+        prepare = partial(_prepared, self.model_source, self.data_source, request, self.data.limit)
+        return Processes(prepare, self.request.workers)
+
+
+def _prepared(model: Any, data: Any, request: Request, limit: int | None) -> Sweep:
+    study = opened(model, data, request, threads=1)
+    return Sweep(study.model, replace(study.data, limit=limit), request.batch_size)
+
+
+def _spelled(source: Any) -> list[str]:
+    return [_quoted(str(source)) if isinstance(source, str) or hasattr(source, "__fspath__") else "<object>"]
+
+
+def _quoted(words: str) -> str:
+    plain = all(letter.isalnum() or letter in "._-/:=@%+," for letter in words)
+    return words if plain and words else "'" + words.replace("'", "'\\''") + "'"
+
+
+def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
+    """Open model and data and fit the data's classes and geometry to the model's.
+
+    Raises:
+        InputError: if either cannot be read or they cannot be fitted to each other.
+    """
+    task = request.task
+    answering = load_model(
+        model,
+        task=task,
+        weights=request.weights,
+        input=request.input,
+        output=request.output,
+        outputs=request.outputs,
+        trust_pickle=request.trust_pickle,
+        device=request.device,
+        threads=threads,
+    )
+    asked = None if data is None else load_data(data, task=task, name="test", seed=request.seed)
+    bound = bind(answering, asked, task, seed=request.seed)
+    companions: dict[str, Dataset] = {}
+    for name, source in request.ood.items():
+        strangers = load_data(source, task=task, name=f"ood:{name}", seed=request.seed)
+        companions[f"ood:{name}"] = replace(_same_kind(strangers, bound), labels=None, frame=answering.frame)
+    bound = replace(bound, companions=companions, limit=request.rows)
+    return Study(answering, bound, model, data, request)
+
+
+def _same_kind(strangers: Dataset, data: Dataset) -> Dataset:
+    if data.modality not in {"answers", strangers.modality}:
+        raise InputError(
+            f"{strangers.source} holds {strangers.modality} rows, the model is asked about {data.modality} rows; "
+            "strangers must be of the same kind"
+        )
+    return strangers
+
+
+def checked(study: Study) -> None:
+    """Ask about a few rows before anything is written: can it answer, and are its classes in the declared order?
+
+    Raises:
+        InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
+    """
+    data, model = study.data, study.model
+    batch, bad = data.batch(data.sample(min(CHECKED_ROWS, len(data))))
+    if not len(batch):
+        first = next(iter(bad.items()), (0, "no rows"))
+        raise InputError(f"none of the first {len(bad)} rows of {data.source} could be read ({first[1]})")
+    size = study.request.batch_size
+    inputs = batch.inputs if "new inputs" in model.offers else batch.rows
+    parts = [model.predict(_filled(inputs[at : at + size], size)) for at in range(0, len(batch), size)]
+    predictions = np.concatenate([part.predictions for part in parts])[: len(batch)]
+    if len(data.classes) != parts[0].classes:
+        raise InputError(
+            f"the model gives {parts[0].classes} scores a row, but {len(data.classes)} classes are named; "
+            "give the names in the order of its scores: config.json, labels.txt or [task] classes"
+        )
+    known = batch.labels >= 0
+    if known.any():
+        permuted = permutation(batch.labels[known], predictions[known], data.classes)
+        if permuted:
+            raise InputError(permuted)
+
+
+def _filled(inputs: Any, size: int) -> Any:
+    return (
+        np.concatenate([inputs, np.repeat(inputs[-1:], size - len(inputs), axis=0)]) if len(inputs) < size else inputs
+    )
+
+
+def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is known about model and data, for the report."""
+    model, data = study.model, study.data
+    about_model = {
+        "source": model.source,
+        "classes": list(data.classes),
+        "fingerprint": model.fingerprint,
+        "notes": list(model.notes),
+        **model.describe(),
+    }
+    about_data = {
+        "source": data.source,
+        "rows": len(data),
+        "modality": data.modality,
+        "fingerprint": data.fingerprint,
+        "labelled": data.labels is not None,
+        "columns": sorted(data.columns),
+        "strangers": {name.removeprefix("ood:"): len(one) for name, one in data.companions.items()},
+        "notes": list(data.notes),
+    }
+    return about_model, about_data
