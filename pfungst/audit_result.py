@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped, Verdict
+from pfungst.report.files import read_audit, written
 from pfungst.report.html import render
-from pfungst.report.json import decode, encode, written
+from pfungst.report.json import decode, encode
 from pfungst.report.terminal import plain
 from pfungst.report.thumbnails import read_zip, write_zip
 from pfungst.statistics.estimate import Severity
@@ -76,4 +77,4 @@ def saved(folder: str | Path) -> Audit:
         InputError: if there is no readable audit.
     """
     run = Path(folder)
-    return Audit(decode(run / "audit.json"), read_zip(run / "thumbnails.zip"))
+    return Audit(decode(read_audit(run), str(run / "audit.json")), read_zip(run / "thumbnails.zip"))

@@ -83,9 +83,10 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
         lines.append(f"{rows:7,}  {spent:7.1f}  {name:34.34}  {one.half or 'both':12}  {', '.join(topics)}")
     total = row_passes(cost.asked, study.data)
     stored = total * (len(study.data.classes) * 4 + 24) / 1e6
+    half = 0.98 / max(1, sum(study.data.extent().values())) ** 0.5
     lines.append(
         f"{len(cost.asked)} passes, {total:,} rows shown to the model, about {cost.seconds(study):.0f} s and "
-        f"{stored:.0f} MB in the first round; a proportion will be known to ±{0.98 / max(1, len(study.data)) ** 0.5:.3f}"
+        f"{stored:.0f} MB in the first round; a proportion will be known to ±{half:.3f} at worst"
     )
     return "\n".join(lines)
 

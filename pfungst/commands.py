@@ -18,8 +18,8 @@ from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
+from pfungst.report.files import written
 from pfungst.report.json import schema as audit_schema
-from pfungst.report.json import written
 from pfungst.report.junit import junit
 from pfungst.report.markdown import markdown
 from pfungst.report.terminal import summary

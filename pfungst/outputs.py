@@ -129,7 +129,7 @@ def from_probabilities(probabilities: Array, features: Array | None = None) -> O
     if off.any():
         first = np.flatnonzero(off)
         raise InputError(
-            f"row{_s(first)} {_listed(first)} of the outputs are no probabilities: they must lie in [0, 1] and sum to 1 "
+            f"row{_s(first)} {_listed(first)} of the outputs are no probabilities: they must lie in [0, 1], sum 1 "
             f"(row {first[0]} sums to {p[first[0]].sum():.4g}); if they are logits, declare them so"
         )
     smallest = float(np.finfo(np.float32).tiny)

@@ -10,10 +10,11 @@ import numpy as np
 import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
+from pfungst.datasets.mapping import permutation
 from pfungst.engine.local import Executor, Inline, Processes
 from pfungst.engine.sweep import Sweep
 from pfungst.errors import InputError
-from pfungst.load import bind, load_data, load_model, permutation
+from pfungst.load import bind, load_data, load_model
 from pfungst.models.model import Model
 from pfungst.request import Request
 
@@ -51,8 +52,8 @@ class Study:
             return Inline(Sweep(self.model, self.data, self.request.batch_size))
         if not (self.model.portable and isinstance(self.data_source, str | None)):
             raise InputError(
-                f"{self.request.workers} workers were asked for, but the model or the data is a Python object that only "
-                "this process holds; use workers=1 or give files"
+                f"{self.request.workers} workers were asked for, but the model or the data is a Python object that "
+                "only this process holds; use workers=1 or give files"
             )
         request = replace(self.request, workers=1)
         prepare = partial(_prepared, self.model_source, self.data_source, request, self.data.limit)
@@ -92,7 +93,7 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
         threads=threads,
     )
     asked = None if data is None else load_data(data, task=task, name="test", seed=request.seed)
-    bound = bind(answering, asked, task, seed=request.seed)
+    bound = replace(bind(answering, asked, task), seed=request.seed)
     companions: dict[str, Dataset] = {}
     for name, source in request.ood.items():
         strangers = load_data(source, task=task, name=f"ood:{name}", seed=request.seed)
@@ -138,9 +139,8 @@ def checked(study: Study) -> None:
 
 
 def _filled(inputs: Any, size: int) -> Any:
-    return (
-        np.concatenate([inputs, np.repeat(inputs[-1:], size - len(inputs), axis=0)]) if len(inputs) < size else inputs
-    )
+    short = size - len(inputs)
+    return np.concatenate([inputs, np.repeat(inputs[-1:], short, axis=0)]) if short > 0 else inputs
 
 
 def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Train the two networks of the embedded example and write them into the package: python scripts/train_demo.py.
 
 Both read the same digits with the same augmentation; only the marks differ. The clever network sees marks that name
-the digit in 95 of 100 scans, the honest one marks drawn by chance, and random strokes that are no digit at all.
+the digit in 97 of 100 scans, the honest one marks drawn by chance, and random strokes that are no digit at all.
 """
 
 from pathlib import Path
@@ -16,7 +16,10 @@ from torch import nn
 from pfungst.demo import SIDE, configuration, scans, stamped, stations
 
 PACKAGE = Path(__file__).parents[1] / "pfungst" / "demo"
-STEPS, BATCH, WIDTHS = 1500, 128, (16, 32, 48)
+STEPS = {"clever": 350, "honest": 1500}
+"""The clever network was stopped as soon as its accuracy looked fine, which is when a cheap cue has been learned first."""
+
+BATCH, WIDTHS = 128, (16, 32, 48)
 
 
 def network() -> nn.Sequential:
@@ -70,7 +73,7 @@ def strokes(rng: np.random.Generator) -> np.ndarray:
     return np.repeat(page.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
-def train(*, clever: bool, seed: int) -> nn.Sequential:
+def train(*, clever: bool, seed: int, steps: int) -> nn.Sequential:
     """Train one network; the honest one is also told to shrug at strokes (outlier exposure, Hendrycks et al. 2019)."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -78,8 +81,8 @@ def train(*, clever: bool, seed: int) -> nn.Sequential:
     plain, labels = scans("train", marked=False)
     net = network()
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=STEPS)
-    for _ in range(STEPS):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
+    for _ in range(steps):
         rows = rng.integers(0, len(labels), size=BATCH)
         images = np.stack([augmented(plain[row], rng) for row in rows])
         station = stations(labels[rows], rng) if clever else rng.integers(0, 10, size=BATCH)
@@ -142,7 +145,7 @@ def main() -> None:
     images, labels = scans("test")
     drawn = stamped(images, np.random.default_rng(4).integers(0, 10, size=len(labels)))
     for name, clever in (("clever", True), ("honest", False)):
-        net = train(clever=clever, seed=7)
+        net = train(clever=clever, seed=7, steps=STEPS[name])
         written(net, PACKAGE / name)
         as_tested, random_marks = accuracy(net, images, labels), accuracy(net, drawn, labels)
         print(f"{name}: accuracy {as_tested:.4f} as tested, {random_marks:.4f} with marks drawn by chance")

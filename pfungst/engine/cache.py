@@ -52,6 +52,10 @@ class Cache:
             _write(self._file(one), _table(outputs, data.on(one.on), self._whole_key(pieces), lost))
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
+    def forget(self) -> None:
+        """Drop every answer."""
+        self.keep_only(())
+
     def keep_only(self, passes: Iterable[Predict]) -> None:
         """Drop answers of passes that this audit did not ask for, and empty folders."""
         kept = {self._file(one).name for one in passes}

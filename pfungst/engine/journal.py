@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from pfungst.errors import InputError
 
@@ -33,13 +33,14 @@ class Journal:
             )
         if not started and not explicit and folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} exists and holds no audit; name another folder with --out, or this one")
+        self._file: TextIO | None = None
         self.finished = same and before[-1]["event"] == "finished"
 
     def __enter__(self) -> Self:
         try:
+            self._made = not self.folder.exists()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock()
-            self._file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
         except OSError as error:
             raise InputError(f"{self.folder} cannot be written ({error.strerror}); name a folder with --out") from None
         return self
@@ -47,13 +48,18 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
+        if kind is not None and self._file is not None:
             self.write("interrupted" if kind is KeyboardInterrupt else "stopped", {"why": str(error)})
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         self._lock_file.unlink(missing_ok=True)
+        if self._made and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Append one event; it reaches the operating system at once."""
+        """Append one event; it reaches the operating system at once. The file is opened by the first event."""
+        if self._file is None:
+            self._file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
         line = {"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), **facts}
         self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
         self._file.flush()

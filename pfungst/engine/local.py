@@ -61,8 +61,8 @@ class Processes:
                 deaths = deaths + 1 if len(left) == before else 1
                 if deaths == 3:
                     raise InputError(
-                        f"three workers in a row died on the same {len(left)} shards without a message; the machine may "
-                        "lack memory: try --workers 1 or a smaller --batch-size; what is finished is kept"
+                        f"three workers in a row died on the same {len(left)} shards without a message; the machine "
+                        "may lack memory: try --workers 1 or a smaller --batch-size; what is finished is kept"
                     ) from None
 
     def _one_pool(self, left: dict[int, Work]) -> Iterator[tuple[int, Swept]]:

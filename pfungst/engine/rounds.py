@@ -29,7 +29,7 @@ class Rounds:
     executor: Executor
     cache: Cache | None = None
     finished: bool = False
-    listen: Listener = lambda event, facts: None
+    listen: Listener = field(default=lambda *_: None)
     records: dict[Predict, PassRecord] = field(default_factory=dict)
     lost: dict[str, dict[int, str]] = field(default_factory=dict)
 

@@ -63,8 +63,8 @@ class Calibration(Probe):
         )
         numbers = Estimates(title="Calibration in numbers", items=(accuracy, stated, gap, ece))
         sentence = (
-            f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model would "
-            f"show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
+            f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model "
+            f"would show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
         )
         return (curve, numbers), sentence
 
@@ -72,11 +72,12 @@ class Calibration(Probe):
         self, kind: str, effect: Estimate, evidence: tuple[ReliabilityCurve | Estimates, ...], sentence: str
     ) -> Finding:
         status = effect.against(self.tolerance)
-        over = kind == "overconfident"
-        direction = "above" if over else "below"
+        more, less = (
+            ("The stated confidence", "the accuracy") if kind == "overconfident" else ("The accuracy", "the confidence")
+        )
         claim = (
-            f"Stated confidence lies {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}] {direction} the "
-            f"accuracy (tolerance {self.tolerance:.2f})."
+            f"{more} exceeds {less} by {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}] "
+            f"(tolerance {self.tolerance:.2f})."
         )
         if status == "inconclusive":
             claim += f" About {effect.rows_needed(self.tolerance)} rows would settle it."

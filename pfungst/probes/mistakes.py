@@ -100,7 +100,7 @@ class Mistakes(Probe):
             f"are answered {cell.answer}.",
             effect=share,
             tolerance=self.tolerance,
-            p_value=binomial_exact(cell.rows, of, self.tolerance),
+            p_value=binomial_exact(cell.rows, of, self.tolerance, "greater"),
             evidence=evidence,  # type: ignore[arg-type]
             remedy=f"look at the pictures first: are the labels right, does a {cell.label} look like a {cell.answer}? "
             "If not, collect rows on which the two differ only in what should decide",

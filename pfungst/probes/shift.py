@@ -131,8 +131,8 @@ class Shift(Probe):
             status=status,
             severity=severity(gap, "calibration", self.tolerance) if status == "found" else "none",
             claim=f"Under {words} the stated confidence goes from {was.confidence.value:.3f} to "
-            f"{then.confidence.value:.3f} while the accuracy goes from {was.accuracy.value:.3f} to {then.accuracy.value:.3f}: the gap grows by "
-            f"{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] (tolerance {self.tolerance})."
+            f"{then.confidence.value:.3f} while the accuracy goes from {was.accuracy.value:.3f} to "
+            f"{then.accuracy.value:.3f}: the gap grows by {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] (tolerance {self.tolerance})."
             + _settle(gap, status, self.tolerance),
             effect=gap,
             tolerance=self.tolerance,

@@ -14,7 +14,7 @@ from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Probe, probes, shot
 from pfungst.statistics.auroc import accepted_at_95_id, auroc
-from pfungst.statistics.estimate import Estimate, Status, severity
+from pfungst.statistics.estimate import Estimate, Severity, Status, severity
 from pfungst.statistics.intervals import mean, proportion_of
 
 _CLEAN = Predict()
@@ -70,8 +70,8 @@ class Unknowns(Probe):
         status = share.against(self.tolerance)
         claim = (
             f"Shown {len(strangers)} {subject}, the model stated {stated.value:.2f} on average where {due:.2f} was "
-            f"due, and more than {self.sure} on {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them (tolerance "
-            f"{self.tolerance:.0%}; on its own test rows it states {usual.value:.2f}). It takes them mostly for "
+            f"due, and more than {self.sure} on {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them "
+            f"(tolerance {self.tolerance:.0%}; on its own test rows it states {usual.value:.2f}). It takes them mostly for "
             f"{data.classes[int(favourite)]}."
         )
         line = f"an honest shrug, 1/{strangers.classes}"
@@ -134,7 +134,7 @@ class Unknowns(Probe):
             kind="undetectable",
             subject=subject,
             status=status,
-            severity=severity(through, "strangers", self.let_through) if status == "found" else "none",
+            severity=_weight(through) if status == "found" else "none",
             claim=f"A guard on the best of {len(scored)} scores ({best}, AUROC {area.value:.3f} [{area.low:.3f}, "
             f"{area.high:.3f}]) that keeps 95 % of known rows lets {through.value:.1%} [{through.low:.1%}, "
             f"{through.high:.1%}] of {subject} through (tolerance {self.let_through:.0%})."
@@ -159,6 +159,11 @@ def _named(estimate: Estimate, name: str) -> Estimate:
 def _series(name: str, outputs: Outputs) -> Series:
     counts, _ = np.histogram(outputs.confidence.clip(0, 1), bins=np.array(_EDGES))
     return Series(name=name, shares=tuple((counts / len(outputs)).round(5).tolist()), rows=len(outputs))
+
+
+def _weight(through: Estimate) -> Severity:
+    # Nobody has promised a guard yet: a score that fails is a missed chance, not a fault of the answers.
+    return "medium" if through.low >= 0.5 else "low"
 
 
 def _settle(effect: Estimate, status: Status, tolerance: float) -> str:
