@@ -1,0 +1,70 @@
+"""Facts: what a report says about model, data and settings, as lines of name and text."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from pfungst.findings import Report
+from pfungst.report.markup import clean
+
+LISTED = 12
+LONGEST = 400
+
+
+def facts(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and text of everything in a mapping, nested names joined by dots, in alphabetical order.
+
+    >>> facts({"must_not_matter": {"border": 0.05}, "seed": 0})
+    [('must_not_matter.border', '0.05'), ('seed', '0')]
+    """
+    lines: list[tuple[str, str]] = []
+    for name in sorted(mapping):
+        value = mapping[name]
+        if isinstance(value, Mapping) and value:
+            lines += [(f"{name}.{inner}", text) for inner, text in facts(value)]
+        else:
+            lines.append((name, clean(_text(value), LONGEST)))
+    return lines
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ("", [], (), {}):
+        return "not given"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        shown = ", ".join(clean(_text(item), 80) for item in value[:LISTED])
+        return shown if len(value) <= LISTED else f"{shown} … {len(value):,} in all"
+    return str(value)
+
+
+def chance(report: Report) -> float | None:
+    """Accuracy of guessing blindly among the model's classes, where these are known."""
+    classes = report.model.get("classes")
+    return 1 / len(classes) if isinstance(classes, list | tuple) and len(classes) > 1 else None
+
+
+def command(report: Report) -> str:
+    """The command that repeats the audit: the recorded one, else one made from what the report names."""
+    for place in (report.environment, report.settings):
+        recorded = place.get("command")
+        if isinstance(recorded, str) and recorded:
+            return recorded
+    model, data = (clean(str(part.get("source") or name), 200) for part, name in _named(report))
+    seed = report.settings.get("seed")
+    tail = f" --seed {seed}" if isinstance(seed, int) else ""
+    return f"pfungst audit {shlex.quote(model)} {shlex.quote(data)}{tail}"
+
+
+def source(report: Report, part: str) -> str:
+    """What was audited, in as few words as name it."""
+    described = report.model if part == "model" else report.data
+    return clean(str(described.get("source") or described.get("name") or part), 120)
+
+
+def _named(report: Report) -> tuple[tuple[Mapping[str, Any], str], ...]:
+    return (report.model, "MODEL"), (report.data, "DATA")

@@ -1,0 +1,135 @@
+"""Forest plots: estimates under one another on one axis, in the table that holds their numbers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pfungst.report.axes import Scale, honest, horizontal
+from pfungst.report.markup import Markup, clean, html, tag
+from pfungst.report.numbers import bounds, interval, percent, places, plain, rough, rows, value
+from pfungst.statistics.estimate import Estimate
+
+HEIGHT, MIDDLE, LONGEST = 26, "50%", 90
+
+
+def forest(
+    items: Iterable[tuple[str, Estimate]],
+    *,
+    what: str,
+    quantity: str,
+    reference: float | None = None,
+    reference_name: str = "",
+    against_first: bool = False,
+) -> Markup:
+    """A table with one estimate a row: name, dot and interval on a shared axis, numbers, rows.
+
+    ``what`` heads the names, ``quantity`` the numbers. ``reference`` is a dashed line. ``against_first`` draws what
+    each row lost against the first one. The picture stretches with the page and needs no table beside it.
+    """
+    named = tuple(items)
+    extent = [bound for _, item in named for bound in (item.low, item.value, item.high)]
+    x = honest((*extent, *(() if reference is None else (reference,))), 0, 100, "%")
+    first = named[0][1] if against_first and named else None
+    head = tag(
+        "thead",
+        tag(
+            "tr",
+            tag("th", what, scope="col", role="columnheader"),
+            tag("th", _heading(x, reference, reference_name), class_="plot", scope="col", role="columnheader"),
+            tag("th", f"{quantity} {_level(named)}", class_="value", scope="col", role="columnheader"),
+            tag("th", tag("span", "rows", class_="unseen"), class_="rows", scope="col", role="columnheader"),
+            role="row",
+        ),
+        role="rowgroup",
+    )
+    digits = max((places(item) for _, item in named), default=3)
+    body = [
+        _row(name, item, x, reference, digits, first if index else None) for index, (name, item) in enumerate(named)
+    ]
+    # Narrow pages lay the cells out anew; the roles keep the table a table for those who listen to it.
+    return tag("table", head, tag("tbody", body, role="rowgroup"), _foot(x), class_="forest", role="table")
+
+
+@dataclass(frozen=True)
+class _Axis:
+    x: Scale
+    reference: float | None
+    digits: int
+
+
+def _row(name: str, item: Estimate, axis: _Axis, first: Estimate | None) -> Markup:
+    x, reference, digits = axis.x, axis.reference, axis.digits
+    worse = first is not None and item.high < first.low
+    marks: list[Markup] = [_vertical(x(tick), "grid") for tick in x.ticks]
+    if reference is not None:
+        marks.append(_vertical(x(reference), "reference"))
+    if first is not None:
+        marks.append(_vertical(x(first.value), "before"))
+        marks.append(tag("line", x1=x(item.value), x2=x(first.value), y1=MIDDLE, y2=MIDDLE, class_="lost"))
+    marks.append(horizontal(item, x, MIDDLE, "worse" if worse else ""))
+    return tag(
+        "tr",
+        tag("th", _named(name), scope="row", role="rowheader"),
+        tag("td", _strip(marks, HEIGHT), class_="plot", role="cell"),
+        tag("td", tag("b", value(item, digits)), " ", tag("span", bounds(item, digits)), class_="value", role="cell"),
+        tag("td", rows(item), class_="rows", role="cell"),
+        role="row",
+    )
+
+
+def _heading(x: Scale, reference: float | None, name: str) -> Markup:
+    if reference is None or not name:
+        return tag("span", "interval", class_="unseen")
+    # Words at the edge of the picture lean inwards.
+    side = "end" if x.at(reference) > 75 else "" if x.at(reference) < 25 else "middle"
+    words = tag("text", f"{name} {rough(reference)}", x=x(reference), y=12, class_=f"tick {side}".strip())
+    return html((tag("span", "interval", class_="unseen"), _strip([words], 16)))
+
+
+def _foot(x: Scale) -> Markup:
+    numbers = [
+        tag("text", plain(tick), x=x(tick), y=12, class_=f"tick {_side(index, len(x.ticks))}".strip())
+        for index, tick in enumerate(x.ticks)
+    ]
+    cells = (tag("td"), tag("td", _strip(numbers, 16), class_="plot"), tag("td"), tag("td"))
+    return tag("tfoot", tag("tr", cells), aria_hidden="true")
+
+
+def _side(index: int, many: int) -> str:
+    return "" if index == 0 else "end" if index == many - 1 else "middle"
+
+
+def _strip(marks: Iterable[Markup], height: int) -> Markup:
+    return tag("svg", marks, width="100%", height=height, aria_hidden="true", focusable="false")
+
+
+def _vertical(x: str, kind: str) -> Markup:
+    return tag("line", x1=x, x2=x, y1=0, y2="100%", class_=kind)
+
+
+def _level(named: tuple[tuple[str, Estimate], ...]) -> str:
+    levels = {item.level for _, item in named}
+    return f"[{percent(levels.pop())}]" if len(levels) == 1 else "[interval]"
+
+
+def strip(effect: Estimate, tolerance: float | None) -> Markup:
+    """An effect on one line with its tolerance, on the same scale for all effects that are shares."""
+    extent = (effect.low, effect.high, effect.value, tolerance or 0.0)
+    whole = (*extent, 1.0) if max(map(abs, extent)) <= 1 else extent
+    x = honest((*whole, -1.0) if min(extent) < -0.04 and max(map(abs, extent)) <= 1 else whole, 0, 100, "%")
+    marks: list[Markup] = []
+    if tolerance is not None:
+        least = -tolerance if x.low < 0 else 0.0
+        width = Scale(0, 1, 0, 100, "%")((x.at(tolerance) - x.at(least)) / 100)
+        marks.append(tag("rect", x=x(least), y=0, width=width, height="100%", class_="tolerated"))
+    marks.append(tag("line", x1="0", x2="100%", y1="100%", y2="100%", class_="axis"))
+    marks.append(_vertical(x(0.0), "axis"))
+    marks.append(horizontal(effect, x, "9"))
+    words = f"{effect.name}: {interval(effect)}" + ("" if tolerance is None else f"; tolerated {plain(tolerance)}")
+    ends = tag("span", tag("span", plain(x.low)), tag("span", plain(x.high)), class_="ends", aria_hidden="true")
+    picture = tag("svg", tag("title", words), marks, width="100%", height=18, role="img")
+    return html((picture, ends))
+
+
+def _named(name: str) -> Markup:
+    whole = clean(name)
+    return tag("bdi", clean(name, LONGEST), title=whole if len(name) > LONGEST else None)

@@ -1,0 +1,85 @@
+"""Galleries: evidence rows as pictures, before and after side by side, with the model's answer under each."""
+
+import base64
+import io
+from collections.abc import Mapping
+
+from PIL import Image
+
+from pfungst.findings import Examples, Shot
+from pfungst.report.markup import Markup, clean, tag
+from pfungst.report.numbers import count, number
+
+SHOWN = 12
+
+
+class Pictures:
+    """Thumbnails by name, and how many bytes of them a page may still hold."""
+
+    def __init__(self, thumbnails: Mapping[str, bytes], pictures: int = 1500, size: int = 3_200_000) -> None:
+        self._thumbnails = thumbnails
+        self._pictures = pictures
+        self._size = size
+
+    def take(self, name: str) -> bytes | None:
+        """A picture, if there is one and it fits."""
+        picture = self._thumbnails.get(name)
+        if picture is None or self._pictures < 1 or len(picture) > self._size:
+            return None
+        self._pictures -= 1
+        self._size -= len(picture)
+        return picture
+
+
+def gallery(evidence: Examples, pictures: Pictures) -> Markup:
+    """Up to 12 rows as pictures; what is left out is named."""
+    shown = evidence.items[:SHOWN]
+    more = len(evidence.items) - len(shown)
+    rest = tag("p", f"+ {count(more, 'more row')}: `pfungst view` shows them", class_="note") if more else None
+    items = [tag("li", [_shot(shot, pictures) for shot in shots], class_="shots") for shots in shown]
+    title = tag("figcaption", clean(evidence.title, 300))
+    return tag("figure", title, tag("ul", items, class_="gallery"), rest, class_="figure wide")
+
+
+def _shot(shot: Shot, pictures: Pictures) -> Markup:
+    right = {True: "right", False: "wrong"}.get(shot.answer == shot.label, "") if shot.label else ""
+    answer = tag(
+        "span",
+        tag("bdi", clean(shot.answer, 60), class_="answer"),
+        " ",
+        tag("span", number(shot.probability, 2), class_="probability"),
+        tag("span", "  ✓" if right == "right" else "  ✗", class_=right, title=right) if right else None,
+        class_="said",
+    )
+    caption = tag("span", tag("bdi", clean(shot.caption, 160)), class_="caption")
+    return tag("span", _picture(shot, pictures), caption, answer, class_="shot")
+
+
+def _picture(shot: Shot, pictures: Pictures) -> Markup | None:
+    if not shot.picture:
+        return None
+    picture = pictures.take(shot.picture)
+    if picture is None:
+        return tag("span", f"in thumbnails.zip: {clean(shot.picture, 80)}", class_="missing")
+    width, height = _size(picture)
+    return tag(
+        "img",
+        src=f"data:image/webp;base64,{base64.b64encode(picture).decode()}",
+        width=str(width),
+        height=str(height),
+        loading="lazy",
+        decoding="async",
+        alt=describe(shot),
+    )
+
+
+def describe(shot: Shot) -> str:
+    """A picture in words: which row, under which condition, what the model said."""
+    label = f" {clean(shot.label, 60)}" if shot.label else ""
+    said = f"taken for {clean(shot.answer, 60)}" if shot.label != shot.answer else "recognised"
+    return f"row {clean(shot.row, 60)}, {clean(shot.caption, 80)}:{label} {said}, {number(shot.probability, 2)}"
+
+
+def _size(picture: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(picture)) as image:
+        return image.size
