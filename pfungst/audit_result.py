@@ -19,7 +19,6 @@ class Audit:
 
     report: Report
     pictures: Mapping[str, bytes]
-    redacted: bool = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:

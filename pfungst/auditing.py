@@ -17,8 +17,10 @@ from pfungst.engine.rounds import Listener, Rounds
 from pfungst.findings import Condition, Finding, Report, Skipped
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
-from pfungst.probe import Probe, labelled, probes
+from pfungst.probe import Probe, labelled
+from pfungst.probe import probes as registry
 from pfungst.ranking import rank, verdict
+from pfungst.redaction import redacted
 from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
 from pfungst.study import Study, checked, described, opened
@@ -32,6 +34,7 @@ def audit(
     data: Any = None,
     *,
     task: Task | Mapping[str, Any] | str | Path | None = None,
+    probes: Sequence[Probe] | None = None,
     listen: Listener | None = None,
     **options: Any,
 ) -> Audit:
@@ -39,14 +42,15 @@ def audit(
 
     ``model`` and ``data`` are files in the forms of the documentation, or Python objects: a module, a session, an
     estimator or a callable; a tuple (inputs, labels). ``options`` are those of ``pfungst audit`` (``out``, ``only``,
-    ``ood``, ``rows``, ``seed``, ...). Without ``out`` nothing is written.
+    ``ood``, ``rows``, ``seed``, ...); ``probes`` asks these, with their own settings, instead of the registered ones.
+    Without ``out`` nothing is written.
 
     Raises:
         InputError: if it cannot be done as asked; nothing was written then.
     """
     request = resolve(task, options)
     study = opened(model, data, request)
-    chosen = [probes[topic]().for_task(request.task) for topic in request.topics]
+    chosen = probes or asked_for(request)
     hear = listen or _silence
     with _journal(study) as journal:
         rounds = _rounds(study, journal, hear)
@@ -58,7 +62,7 @@ def audit(
             journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
         done, lacking = _answered(chosen, study, rounds)
         findings, skipped, conditions = _judged(chosen, study, done)
-        result = _result(study, rounds, done, (findings, [*lacking, *cut, *skipped], conditions))
+        result = _result(study, rounds, done, chosen, (findings, [*lacking, *cut, *skipped], conditions))
         if journal and request.out:
             rounds.compact(done)
             result.save(request.out)
@@ -74,7 +78,7 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
     request = resolve(task, options)
     study = opened(model, data, request)
     checked(study)
-    cost = measured(study, [probes[topic]().for_task(request.task) for topic in request.topics])
+    cost = measured(study, asked_for(request))
     lines = [f"{'rows':>7}  {'seconds':>7}  {'pass':34}  {'half':12}  asked by"]
     for one, topics in cost.asked.items():
         rows = row_passes([one], study.data)
@@ -89,6 +93,11 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
         f"{stored:.0f} MB in the first round; a proportion will be known to ±{half:.3f} at worst"
     )
     return "\n".join(lines)
+
+
+def asked_for(request: Request) -> list[Probe]:
+    """The registered probes that a request asks, with the settings of its task."""
+    return [registry[topic]().for_task(request.task) for topic in request.topics]
 
 
 def _silence(event: str, facts: Mapping[str, Any]) -> None:
@@ -139,7 +148,7 @@ def _judged(chosen: Sequence[Probe], study: Study, done: Passes) -> Judged:
     return findings, skipped, conditions
 
 
-def _result(study: Study, rounds: Rounds, done: Passes, judged: Judged) -> Audit:
+def _result(study: Study, rounds: Rounds, done: Passes, chosen: Sequence[Probe], judged: Judged) -> Audit:
     findings, skipped, conditions = judged
     ranked = rank(findings, study.command)
     pictures: dict[str, bytes] = {}
@@ -157,14 +166,14 @@ def _result(study: Study, rounds: Rounds, done: Passes, judged: Judged) -> Audit
         question=study.request.task.task.question,
         model=about_model,
         data={**about_data, "unreadable": sum(len(lost) for lost in rounds.lost.values())},
-        settings=_settings(study),
+        settings=_settings(study, chosen),
         environment=_environment(),
         headline=(*_as_tested(study, done), *conditions),
         findings=ranked,
         skipped=tuple(skipped),
         passes=tuple(rounds.records.values()),
     )
-    return Audit(report, pictures, study.request.redact_paths)
+    return Audit(redacted(report) if study.request.redact_paths else report, pictures)
 
 
 def _id(study: Study, on: str, row: int) -> str:
@@ -179,17 +188,16 @@ def _as_tested(study: Study, done: Passes) -> list[Condition]:
     return [Condition(condition="as tested", accuracy=accuracy)]
 
 
-def _settings(study: Study) -> dict[str, Any]:
+def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:
     request = study.request
     methods = {
-        topic: {"question": probes[topic].question, "method": " ".join((probes[topic].__doc__ or "").split())}
-        for topic in request.topics
+        probe.topic: {"question": probe.question, "method": " ".join((probe.__doc__ or "").split())} for probe in chosen
     }
     return {
         "seed": request.seed,
         "rows": study.data.limit,
         "batch_size": request.batch_size,
-        "probes": list(request.topics),
+        "probes": [probe.topic for probe in chosen],
         "must_not_matter": {cue: request.task.tolerance(cue) for cue in sorted(_cues(request))},
         "roles": {"site": list(study.data.roles.site), "unit": study.data.roles.unit, "time": study.data.roles.time},
         "frame": None if study.data.frame is None else str(study.data.frame),

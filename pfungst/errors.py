@@ -6,9 +6,9 @@ class InputError(ValueError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of another's error message, cut to fit a sentence.
+    r"""The first line of another's error message, cut to fit a sentence.
 
-    >>> first_line(ValueError("no such thing\\nat line 3"))
+    >>> first_line(ValueError("no such thing\nat line 3"))
     'no such thing'
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

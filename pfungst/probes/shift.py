@@ -132,8 +132,8 @@ class Shift(Probe):
             severity=severity(gap, "calibration", self.tolerance) if status == "found" else "none",
             claim=f"Under {words} the stated confidence goes from {was.confidence.value:.3f} to "
             f"{then.confidence.value:.3f} while the accuracy goes from {was.accuracy.value:.3f} to "
-            f"{then.accuracy.value:.3f}: the gap grows by {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] (tolerance {self.tolerance})."
-            + _settle(gap, status, self.tolerance),
+            f"{then.accuracy.value:.3f}: the gap grows by {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] "
+            f"(tolerance {self.tolerance})." + _settle(gap, status, self.tolerance),
             effect=gap,
             tolerance=self.tolerance,
             remedy="do not gate on its confidence under this shift; an ensemble notices more"

@@ -71,8 +71,8 @@ class Unknowns(Probe):
         claim = (
             f"Shown {len(strangers)} {subject}, the model stated {stated.value:.2f} on average where {due:.2f} was "
             f"due, and more than {self.sure} on {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of them "
-            f"(tolerance {self.tolerance:.0%}; on its own test rows it states {usual.value:.2f}). It takes them mostly for "
-            f"{data.classes[int(favourite)]}."
+            f"(tolerance {self.tolerance:.0%}; on its own test rows it states {usual.value:.2f}). "
+            f"It takes them mostly for {data.classes[int(favourite)]}."
         )
         line = f"an honest shrug, 1/{strangers.classes}"
         histogram = Histogram(
@@ -96,8 +96,8 @@ class Unknowns(Probe):
             effect=share,
             tolerance=self.tolerance,
             evidence=(histogram, numbers, *self._pictures(data, name, strangers)),
-            remedy="give it a way to say none of these: abstain below a threshold set on known rows, train with outlier "
-            "exposure, or average an ensemble",
+            remedy="give it a way to say none of these: abstain below a threshold set on known rows, train with "
+            "outlier exposure, or average an ensemble",
         )
 
     def _pictures(self, data: Dataset, name: str, strangers: Outputs) -> Iterator[Examples]:

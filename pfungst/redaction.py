@@ -1,0 +1,36 @@
+"""Redaction: a report that can leave the house names no file and no row."""
+
+import msgspec
+
+from pfungst.findings import Examples, Finding, Report, Shot
+
+
+def redacted(report: Report) -> Report:
+    """The report with paths and row ids replaced by what they are: the model, the data, row 17."""
+    settings = {**report.settings, "command": "pfungst audit MODEL DATA"}
+    return msgspec.structs.replace(
+        report,
+        model={**report.model, "source": "the model", "notes": []},
+        data={**report.data, "source": "the data", "notes": []},
+        settings=settings,
+        findings=tuple(_finding(finding) for finding in report.findings),
+        skipped=tuple(
+            msgspec.structs.replace(entry, subject="a row", reason="unreadable") if entry.probe == "data" else entry
+            for entry in report.skipped
+        ),
+    )
+
+
+def _finding(finding: Finding) -> Finding:
+    evidence = tuple(
+        msgspec.structs.replace(piece, items=tuple(tuple(_shot(one) for one in item) for item in piece.items))
+        if isinstance(piece, Examples)
+        else piece
+        for piece in finding.evidence
+    )
+    command = f"pfungst audit MODEL DATA --only {finding.probe}"
+    return msgspec.structs.replace(finding, evidence=evidence, reproduce=command)
+
+
+def _shot(one: Shot) -> Shot:
+    return msgspec.structs.replace(one, row=f"row {one.position}")
