@@ -41,10 +41,8 @@ def forest(
         ),
         role="rowgroup",
     )
-    digits = max((places(item) for _, item in named), default=3)
-    body = [
-        _row(name, item, x, reference, digits, first if index else None) for index, (name, item) in enumerate(named)
-    ]
+    axis = _Axis(x, reference, max((places(item) for _, item in named), default=3))
+    body = [_row(name, item, axis, first if index else None) for index, (name, item) in enumerate(named)]
     # Narrow pages lay the cells out anew; the roles keep the table a table for those who listen to it.
     return tag("table", head, tag("tbody", body, role="rowgroup"), _foot(x), class_="forest", role="table")
 
