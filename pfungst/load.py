@@ -1,31 +1,54 @@
 """Load a model, load data, and bring the two together."""
 
-from dataclasses import replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec.structs
 import numpy as np
 
-from pfungst.arrays import Array, IntArray
-from pfungst.datasets.columns import plain_columns
-from pfungst.datasets.dataset import Dataset, Reader
+from pfungst.datasets.bound import bind
+from pfungst.datasets.columns import read_table
+from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.datasets.folder import load_folder
-from pfungst.datasets.labels import coded, majority, roles_of
-from pfungst.datasets.mapping import mapping
-from pfungst.datasets.npz import load_npz
+from pfungst.datasets.mapping import permutation
+from pfungst.datasets.npz import from_arrays, load_npz
+from pfungst.datasets.table import from_columns, load_table, table_in_archive
 from pfungst.errors import InputError
-from pfungst.frame import Frame
+from pfungst.models.function import function_model
 from pfungst.models.model import Model
-from pfungst.models.onnx import load_onnx
-from pfungst.models.recorded import TRUTHS, RecordedAnswers, load_recorded
-from pfungst.task import Task
+from pfungst.models.onnx import is_session, load_onnx, of_session
+from pfungst.models.recorded import load_recorded
+from pfungst.models.sklearn import load_sklearn, sklearn_model
+from pfungst.models.torch import Origin, is_module, torch_model
+from pfungst.models.torch_files import built, load_exported, with_weights
+from pfungst.task import Columns, Task
+
+__all__ = ["bind", "load_data", "load_model", "permutation"]
 
 MODEL_FORMS = (
-    "model.onnx, model.pt2, file.py:factory or pkg.module:factory, model.skops, or recorded answers "
-    "(.parquet, .csv, .npz)"
+    "model.onnx, model.pt2, file.py:factory or pkg.module:factory, model.skops (.joblib, .pkl with --trust-pickle), or "
+    "recorded answers (.parquet, .csv, .npz)"
 )
 DATA_FORMS = "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl) or an .npz file"
-_ANSWERS = (".npz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
+_FACTORY = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
+_WEIGHTS = (".pt", ".pth", ".th", ".ckpt", ".safetensors", ".bin")
+
+
+@dataclass(frozen=True)
+class _Options:
+    task: Task
+    weights: Path | None
+    input: str | None
+    output: str | None
+    outputs: str | None
+    trust_pickle: bool
+    device: str
+    threads: int
 
 
 def load_model(
@@ -45,18 +68,68 @@ def load_model(
     Raises:
         InputError: if there is no such file, its form is not read, or it is broken.
     """
-    path = existing(source, "model", MODEL_FORMS)
-    if path.is_dir():
-        path = _inside(path)
-    if path.suffix.lower() == ".onnx":
-        return load_onnx(path, task, input=input, output=output, outputs=outputs, device=device, threads=threads)
-    if path.name.lower().endswith(_ANSWERS):
-        return load_recorded(path, task, outputs or task.outputs)
+    held = None if weights is None else Path(weights)
+    asked = _Options(task, held, input, output, outputs, trust_pickle, device, threads)
+    if not isinstance(source, str | Path):
+        return _of_object(source, asked, Origin(type(source).__name__))
+    if _FACTORY.fullmatch(str(source)) and not Path(source).exists():
+        return _of_factory(str(source), asked)
+    if weights is not None:
+        raise InputError(
+            f"--weights {weights} goes with a factory (file.py:factory) and the model is {source}; drop it"
+        )
+    path = existing(str(source), "model", MODEL_FORMS)
+    return _of_file(_inside(path) if path.is_dir() else path, asked)
+
+
+def _of_file(path: Path, asked: _Options) -> Model:
+    name = path.name.lower()
+    if name.endswith(".onnx"):
+        return load_onnx(
+            path, asked.task, input=asked.input, output=asked.output, outputs=asked.outputs, device=asked.device,
+            threads=asked.threads,
+        )  # fmt: skip
+    if name.endswith(".pt2"):
+        return load_exported(path, asked.task, outputs=asked.outputs, device=asked.device, threads=asked.threads)
+    if name.endswith(_PICKLES):
+        return load_sklearn(path, asked.task, outputs=asked.outputs, trust_pickle=asked.trust_pickle)
+    if name.endswith((".npz", *_TABLES)):
+        return load_recorded(path, asked.task, asked.outputs or asked.task.outputs)
+    if name.endswith(_WEIGHTS):
+        raise InputError(f"{path} holds weights and not the network; give file.py:factory with --weights {path.name}")
     raise InputError(f"{path} is in no form that is read as a model; give {MODEL_FORMS}")
 
 
+def _of_factory(source: str, asked: _Options) -> Model:
+    made, folder, identity = built(source)
+    if asked.weights is not None:
+        if not is_module(made):
+            raise InputError(f"{source} returns {type(made).__name__}, which takes no --weights; return a torch module")
+        made, folder = with_weights(made, asked.weights), asked.weights.parent
+    return _of_object(made, asked, Origin(source, folder, identity, portable=True))
+
+
+def _of_object(thing: Any, asked: _Options, origin: Origin) -> Model:
+    if all(hasattr(thing, name) for name in ("predict", "offers", "classes", "describe")):
+        return thing  # type: ignore[no-any-return]
+    if is_module(thing):
+        return torch_model(
+            thing, asked.task, origin, outputs=asked.outputs, device=asked.device, threads=asked.threads
+        )  # fmt: skip
+    if is_session(thing):
+        return of_session(thing, asked.task, asked.outputs)
+    if hasattr(thing, "predict") and hasattr(thing, "get_params"):
+        return sklearn_model(thing, asked.task, origin.source, outputs=asked.outputs)
+    if callable(thing):
+        return function_model(thing, asked.task, outputs=asked.outputs)
+    raise InputError(
+        f"{type(thing).__name__} is no form that is read as a model; give {MODEL_FORMS}, or a torch module, an ONNX "
+        "session, an estimator or a callable"
+    )
+
+
 def _inside(folder: Path) -> Path:
-    found = sorted([*folder.glob("*.onnx"), *folder.glob("*.pt2"), *folder.glob("*.skops")])
+    found = sorted(path for kind in ("*.onnx", "*.pt2", "*.skops") for path in folder.glob(kind))
     if len(found) != 1:
         held = f"{len(found)} model files" if found else "no model.onnx, model.pt2 or model.skops"
         raise InputError(f"the folder {folder} holds {held}; name the file of the model")
@@ -66,30 +139,68 @@ def _inside(folder: Path) -> Path:
 def load_data(source: Any, *, task: Task = Task(), name: str = "test", seed: int = 0) -> Dataset:  # noqa: B008 - frozen
     """Rows from a folder, an archive, a table, an ``.npz`` file or arrays; see the contract's table DATA.
 
-    A set named ``ood:NAME`` holds strangers, so whatever labels it has are dropped.
+    In memory: ``(inputs, labels)``, inputs alone, a mapping of arrays, or a data frame. A set named ``ood:NAME`` holds
+    strangers, so whatever labels it has are dropped.
 
     Raises:
-        InputError: if there is nothing to read, or it cannot be read as labelled rows.
+        InputError: if there is nothing to read, or it cannot be read as rows.
     """
-    data = source if isinstance(source, Dataset) else _read(source, task)
-    if name.startswith("ood:"):
-        return replace(data, name=name, labels=None, label_counts=None, classes=(), named=False)
-    return replace(data, name=name, seed=seed)
+    stranger = name.startswith("ood:")
+    asked = task if name == "test" else _elsewhere(task, None if stranger else task.columns.label)
+    data = replace(source if isinstance(source, Dataset) else _read(source, asked), name=name, seed=seed)
+    if stranger:
+        return replace(data, labels=None, label_counts=None, classes=(), named=False)
+    return data if name == "test" else replace(data, roles=_present(task.columns, data))
+
+
+def _elsewhere(task: Task, label: str | None) -> Task:
+    """The task for another set than the test rows: columns that play a part need not be there."""
+    return msgspec.structs.replace(task, columns=Columns(label=label))
+
+
+def _present(asked: Columns, data: Dataset) -> Roles:
+    have = data.columns
+    site, group = (tuple(name for name in names if name in have) for names in (asked.site, asked.group))
+    unit, time = (name if name in have else None for name in (asked.unit, asked.time))
+    return Roles(site or data.roles.site, group, unit, time)
 
 
 def _read(source: Any, task: Task) -> Dataset:
-    path = existing(source, "data", DATA_FORMS)
-    if path.is_dir() or path.suffix.lower() == ".zip":
+    if not isinstance(source, str | Path):
+        return _in_memory(source, task)
+    path = existing(str(source), "data", DATA_FORMS)
+    name = path.name.lower()
+    if name.endswith(".zip") and (table := table_in_archive(path)) is not None:
+        data, member = table
+        where = f"{path}/{member}"
+        return from_columns(read_table(data, Path(member).suffix.lower(), where), task, source=where)
+    if path.is_dir() or name.endswith(".zip"):
         return load_folder(path, task)
-    if path.suffix.lower() == ".npz":
+    if name.endswith(".npz"):
         return load_npz(path, task)
+    if name.endswith(_TABLES):
+        return load_table(path, task)
     raise InputError(f"{path} is in no form that is read as data; give {DATA_FORMS}")
 
 
-def existing(source: Any, what: str, forms: str) -> Path:
-    """A path that is there. Raises InputError if there is none, or ``source`` is no path."""
-    if not isinstance(source, str | Path):
-        raise InputError(f"{what} {type(source).__name__} is no form that is read; give {forms}")
+def _in_memory(source: Any, task: Task) -> Dataset:
+    if isinstance(source, tuple) and len(source) == 2:
+        return from_arrays({"inputs": source[0], "labels": source[1]}, task, source="arrays")
+    if isinstance(source, np.ndarray):
+        return from_arrays({"inputs": source}, task, source="an array")
+    if isinstance(source, Mapping) and "inputs" in source:
+        return from_arrays(source, task, source="arrays")
+    if isinstance(source, Mapping) and source:
+        return from_columns({str(k): np.asarray(v) for k, v in source.items()}, task, source="columns")
+    if hasattr(source, "columns") and hasattr(source, "to_numpy"):
+        return from_columns({str(k): np.asarray(source[k]) for k in source.columns}, task, source="a data frame")
+    raise InputError(
+        f"data of type {type(source).__name__} are not read; give {DATA_FORMS}, (inputs, labels), or named arrays"
+    )
+
+
+def existing(source: str, what: str, forms: str) -> Path:
+    """A path that is there. Raises InputError if there is none."""
     path = Path(source)
     try:
         there = path.exists()
@@ -97,138 +208,7 @@ def existing(source: Any, what: str, forms: str) -> Path:
         there = False
     if there:
         return path
-    if "://" in str(source) or (":" in str(source) and "/" not in str(source) and "." not in str(source)):
-        raise InputError(f"{what} {source} is no form that is read; give {forms}")
-    raise InputError(f"there is no {what} {source}; give {forms}")
-
-
-def bind(model: Model, data: Dataset | None, task: Task = Task()) -> Dataset:  # noqa: B008 - frozen
-    """The data as the model wants them: its frame, and its classes with the labels mapped onto them.
-
-    ``data`` may be None where the model is recorded answers that hold their own labels.
-
-    Raises:
-        InputError: if there are no rows, or labels cannot be mapped onto the model's classes.
-    """
-    if isinstance(model, RecordedAnswers):
-        data = _answered(model, data, task)
-    if data is None:
-        raise InputError(f"{model.source} needs data to be asked about; give {DATA_FORMS}")
-    if not len(data):
-        raise InputError(f"{data.source} has no rows; give at least one")
-    framed = _framed(model, data)
-    return _mapped(model.classes, model.named, framed)
-
-
-def _answered(model: RecordedAnswers, data: Dataset | None, task: Task) -> Dataset:
-    if data is None:
-        return _of_answers(model, task)
-    if len(data) != len(model):
-        raise InputError(
-            f"{model.source} holds {len(model)} answers and {data.source} {len(data)} rows; give the rows that were "
-            "answered, in their order"
-        )
-    return data
-
-
-def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
-    held = dict(model.held)
-    votes = held.pop("label_counts", None)
-    label = task.columns.label or next((name for name in TRUTHS if name in held), None)
-    if label is not None and label not in held:
-        raise InputError(f"the task names a label column {label!r} that {model.source} does not have")
-    if label is None and votes is None:
-        raise InputError(
-            f"{model.source} holds answers and no labels; give the data that were answered, or add a column label"
-        )
-    given = np.asarray(held.pop(label)) if label else majority(np.asarray(votes)).astype(float)
-    names = model.classes if model.named or given.dtype.kind in "biuf" else ()
-    labels = coded(given, names, model.source)
-    rows = len(model)
-    ids = held.pop("id", held.pop("ids", np.arange(rows)))
-    columns = plain_columns({name: np.asarray(v) for name, v in held.items() if np.shape(v) == (rows,)})
-    roles, said = roles_of(columns, task.columns, model.source)
-    return Dataset(
-        name="test",
-        source=model.source,
-        modality="answers",
-        ids=tuple(str(i) for i in ids),
-        read=_positions,
-        classes=labels.classes,
-        named=labels.named,
-        labels=labels.values,
-        label_counts=votes,
-        columns=columns,
-        roles=roles,
-        fingerprint=model.fingerprint,
-        notes=(*labels.notes, *said),
-        shape=(),
-    )
-
-
-def _positions(rows: IntArray) -> list[Any]:
-    return list(rows)
-
-
-def _framed(model: Model, data: Dataset) -> Dataset:
-    frame = model.frame
-    if frame is None or data.modality != "image":
-        return data
-    size = frame.size or (data.shape[:2] if data.shape and frame == Frame(channels=frame.channels) else None)
-    channels = frame.channels or (data.shape[2] if data.shape else None)
-    shape = (*size, channels) if size is not None and channels is not None else None
-    masks = None if data.masks is None else FramedMasks(data.masks, replace(frame, channels=None, resample=0))
-    return replace(data, frame=frame, shape=shape, masks=masks)
-
-
-class FramedMasks:
-    """Masks resized and cropped like the images they belong to."""
-
-    def __init__(self, masks: Reader, frame: Frame) -> None:
-        self.masks, self.frame = masks, frame
-
-    def __call__(self, rows: IntArray) -> list[Any]:
-        """Masks (height, width) bool at these positions."""
-        framed = (self.frame(np.asarray(mask)[:, :, None].astype(np.uint8)) for mask in self.masks(rows))
-        return [mask[:, :, 0] > 0 for mask in framed]
-
-
-def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
-    if data.labels is None:
-        return replace(data, classes=classes, named=named)
-    used = np.unique(data.labels[data.labels >= 0])
-    place = mapping(data.classes, used, classes, named=named, source=data.source)
-    labels = np.where(data.labels >= 0, place[data.labels], -1)
-    # An unnamed model takes the data's names where each of them stands for the class of its own number.
-    takes = not named and data.named and len(data.classes) == len(classes) and _in_place(place)
-    notes = data.notes if _in_place(place) else (*data.notes, "labels were mapped by name onto the model's classes")
-    if len(used) == 1:
-        notes = (*notes, f"all labelled rows are {classes[place[used[0]]]!r}: what compares classes cannot be judged")
-    return replace(
-        data,
-        classes=data.classes if takes else classes,
-        named=named or takes,
-        labels=labels,
-        label_counts=_votes(data, place, len(classes)),
-        notes=notes,
-    )
-
-
-def _in_place(place: IntArray) -> bool:
-    return bool((place[place >= 0] == np.flatnonzero(place >= 0)).all())
-
-
-def _votes(data: Dataset, place: IntArray, count: int) -> Array | None:
-    counts = data.label_counts
-    if counts is None:
-        return None
-    if counts.shape[1] != len(data.classes):
-        raise InputError(
-            f"`label_counts` of {data.source} has {counts.shape[1]} columns for {len(data.classes)} classes"
-        )
-    moved = np.zeros((len(counts), count), dtype=counts.dtype)
-    known = place >= 0
-    if (counts[:, ~known] > 0).any():
-        raise InputError(f"labellers of {data.source} voted for classes that the model does not have; drop those votes")
-    moved[:, place[known]] = counts[:, known]
-    return moved
+    scheme = re.match(r"([a-z]+):", source)
+    if scheme is not None:
+        raise InputError(f"{what} {source}: the form {scheme[1]}: is not read; give {forms}")
+    raise InputError(f"there is no {what} {source[:300]}; give {forms}")

@@ -1,6 +1,7 @@
 """ONNX networks, run by onnxruntime."""
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ import onnxruntime
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
+from pfungst.models.blocks import in_blocks
 from pfungst.models.names import class_names, settled
 from pfungst.models.preprocess import Layout, Preprocess, Wanted
 from pfungst.models.preprocess_files import preprocessing
 from pfungst.models.protobuf import last_operation
-from pfungst.models.scores import Meaning, meaning, outputs_of
+from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -45,7 +47,7 @@ class OnnxModel:
     session: Any
     input: Any
     output: Any
-    preprocess: Preprocess | None
+    preprocess: Preprocess
     means: Meaning
     portable: bool = True
     notes: tuple[str, ...] = ()
@@ -53,8 +55,8 @@ class OnnxModel:
 
     @property
     def frame(self) -> Frame | None:
-        """Geometry of the images it wants; None for tables and texts."""
-        return None if self.preprocess is None else self.preprocess.frame
+        """Geometry that images must have."""
+        return self.preprocess.frame
 
     @property
     def normalised(self) -> bool:
@@ -64,7 +66,12 @@ class OnnxModel:
     @property
     def width(self) -> int | None:
         """Number of columns it wants, where it takes tables and says so."""
-        return _static(self.input.shape, 1) if self.preprocess is None else None
+        return _static(self.input.shape, 1) if self.flattens else None
+
+    @property
+    def flattens(self) -> bool:
+        """Whether images become rows of numbers."""
+        return len(self.input.shape) == 2
 
     def predict(self, inputs: Array) -> Outputs:
         """Answer inputs as a person sees them.
@@ -72,20 +79,17 @@ class OnnxModel:
         Raises:
             InputError: if the inputs do not fit the graph or its answers are no scores.
         """
-        prepared = self._prepared(inputs)
-        fixed = _static(self.input.shape, 0)
-        blocks = [prepared] if fixed is None else [prepared[at : at + fixed] for at in range(0, len(prepared), fixed)]
-        answers = [self._run(block, fixed) for block in blocks] or [self._run(prepared, None)]
-        return outputs_of(np.concatenate(answers), self.means, len(inputs), self.source)
+        answers = in_blocks(self._run, self._prepared(inputs), _static(self.input.shape, 0))
+        return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
 
     def _prepared(self, inputs: Array) -> Array:
         wanted = _TYPES[self.input.type]
-        if self.preprocess is not None:
-            values = self.preprocess(inputs)
-        elif wanted is object:
+        if wanted is object:
             values = inputs.reshape(len(inputs), *[1] * (len(self.input.shape) - 1))
+        elif self.flattens and inputs.ndim == 4:
+            values = self.preprocess(inputs).reshape(len(inputs), -1)
         else:
-            values = _numbers(inputs, self.source)
+            values = as_numbers(inputs, self.source) if self.flattens else self.preprocess(inputs)
         self._fits(values.shape)
         return values.astype(wanted, copy=False)
 
@@ -99,14 +103,13 @@ class OnnxModel:
                 "of that shape, or say in [preprocess] of the task file how to make them fit"
             )
 
-    def _run(self, block: Array, fixed: int | None) -> Array:
-        short = 0 if fixed is None else fixed - len(block)
-        fed = np.concatenate([block, np.repeat(block[-1:], short, axis=0)]) if short else block
+    def _run(self, block: Array) -> Array:
         try:
-            answer = self.session.run([self.output.name], {self.input.name: fed})[0]
+            return np.asarray(self.session.run([self.output.name], {self.input.name: block})[0])
         except Exception as error:  # onnxruntime raises its own kinds, not one ancestor
-            raise InputError(f"{self.source} could not be run on {fed.shape} {fed.dtype}: {_first(error)}") from error
-        return np.asarray(answer)[: len(answer) - short]
+            raise InputError(
+                f"{self.source} could not be run on {block.shape} {block.dtype}: {first_line(error)}"
+            ) from error
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, input and output, preprocessing."""
@@ -116,7 +119,7 @@ class OnnxModel:
             "output": f"{self.output.name} {self.output.shape}",
             "outputs": self.means,
             "classes": len(self.classes),
-            "preprocessing": "none" if self.preprocess is None else self.preprocess.sentence(),
+            "preprocessing": self.preprocess.sentence(),
             "device": self.session.get_providers()[0],
         }
 
@@ -140,7 +143,7 @@ def load_onnx(
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
     except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
-        raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {_first(error)}") from None
+        raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {first_line(error)}") from None
     digest = hashlib.blake2b(data, digest_size=16)
     for beside in sorted(path.parent.glob(path.name + "[._]*")):
         digest.update(beside.read_bytes())
@@ -179,24 +182,39 @@ def onnx_model(
     means = meaning(declared, "probabilities" if operation == "Sigmoid" else _PROOFS.get(operation))
     classes, named = settled(class_names(folder), task.task.classes, 2 if count == 1 else count, source)
     marks = fingerprint(identity, taken.name, given.name, means, classes, known)
-    notes = (*(known.notes if known else ()), *_said(declared, operation, means))
+    notes = (*(() if len(taken.shape) < 3 else known.notes), *_said(declared, operation, means))
     return OnnxModel(
         source, classes, named, marks, session, taken, given, known, means, portable=folder is not None, notes=notes
     )
 
 
-def _preprocess(taken: Any, folder: Path | None, task: Task) -> Preprocess | None:
+def _preprocess(taken: Any, folder: Path | None, task: Task) -> Preprocess:
     rank = len(taken.shape)
-    if rank < 3 or taken.type == "tensor(string)":
-        return None
-    if rank > 4:
-        raise InputError(f"the network takes inputs of shape {taken.shape}; images have at most four axes")
+    if taken.type == "tensor(string)":
+        return Preprocess()
+    if rank > 4 or rank < 2:
+        raise InputError(f"the network takes inputs of shape {taken.shape}; images have three or four axes, tables two")
     return preprocessing(folder, task.preprocess, _wanted(taken))
+
+
+def is_session(thing: Any) -> bool:
+    """Whether this is an open onnxruntime session."""
+    return isinstance(thing, onnxruntime.InferenceSession)
+
+
+def of_session(session: Any, task: Task, outputs: str | None = None) -> OnnxModel:
+    """A model from an open session; its weights identify it where onnxruntime still knows its file or bytes."""
+    path = getattr(session, "_model_path", None)
+    data = Path(path).read_bytes() if path and Path(path).is_file() else getattr(session, "_model_bytes", None) or b""
+    identity = hashlib.blake2b(data, digest_size=16).hexdigest() if data else uuid.uuid4().hex
+    return onnx_model(session, "InferenceSession", data, task, outputs=outputs, identity=identity)
 
 
 def _wanted(taken: Any) -> Wanted:
     shape = [_static(taken.shape, axis) for axis in range(len(taken.shape))]
     integer = taken.type in {"tensor(uint8)", "tensor(int8)", "tensor(int32)", "tensor(int64)"}
+    if len(shape) == 2:
+        return Wanted("NCHW", None, None, integer)
     if len(shape) == 3:
         return Wanted("NHW", 1, _size(shape[1], shape[2]), integer)
     first, last = shape[1] in {1, 3}, shape[3] in {1, 3}
@@ -239,15 +257,6 @@ def _named(items: Any, asked: str | None, what: str, source: str) -> Any:
     raise InputError(f"{source} has no {what} {asked!r}; it has {', '.join(item.name for item in items)}")
 
 
-def _numbers(inputs: Array, source: str) -> Array:
-    try:
-        return inputs.astype(np.float32)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{source} takes numbers and the rows hold text; give a table of numbers, or a model that encodes text"
-        ) from None
-
-
 def _providers(device: str) -> list[str]:
     cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if device == "cuda" and not cuda:
@@ -261,7 +270,3 @@ def _said(declared: str | None, operation: str, means: Meaning) -> tuple[str, ..
     if means != "logits":
         return (f"the graph ends in {operation}, so its outputs are {means}",)
     return ("outputs are read as logits",)
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -29,12 +29,32 @@ def meaning(declared: str | None, proved: Meaning | None) -> Meaning:
     return known[declared]
 
 
-def outputs_of(values: Array, means: Meaning, rows: int, source: str) -> Outputs:
+def as_numbers(inputs: Array, source: str) -> Array:
+    """A table as float32. Raises InputError if it holds text."""
+    try:
+        return inputs.astype(np.float32, copy=False)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{source} takes numbers and the rows hold text; give a table of numbers, or a model that encodes text"
+        ) from None
+
+
+def outputs_of(values: Array, means: Meaning, rows: int, source: str, classes: int = 0) -> Outputs:
     """Outputs of ``rows`` inputs from an array (rows, classes); axes of length one behind are dropped.
 
     Raises:
-        InputError: if the array is not (rows, classes), is no number, or is not what it was declared to be.
+        InputError: if the array is not (rows, classes), is no number, is not what it was declared to be, or answers
+            another number of classes than ``classes`` (0: any).
     """
+    outputs = _meant(values, means, rows, source)
+    if classes and outputs.classes != classes:
+        raise InputError(
+            f"{source} answers {outputs.classes} classes and {classes} are named; give one name for each, in its order"
+        )
+    return outputs
+
+
+def _meant(values: Array, means: Meaning, rows: int, source: str) -> Outputs:
     z = np.asarray(values)
     while z.ndim > 2 and z.shape[-1] == 1:
         z = z[..., 0]

@@ -1,0 +1,210 @@
+"""Bind: data as a model wants them, with labels mapped onto its classes."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pfungst.arrays import Array, IntArray
+from pfungst.datasets.columns import plain_columns
+from pfungst.datasets.dataset import Dataset, Reader
+from pfungst.datasets.labels import coded, majority, roles_of
+from pfungst.datasets.mapping import mapping
+from pfungst.datasets.npz import Rows
+from pfungst.datasets.table import features_of
+from pfungst.errors import InputError
+from pfungst.frame import Frame
+from pfungst.models.model import Model
+from pfungst.models.names import numbered
+from pfungst.models.recorded import TRUTHS, RecordedAnswers
+from pfungst.task import Task
+
+
+def bind(model: Model, data: Dataset | None, task: Task = Task()) -> Dataset:  # noqa: B008 - frozen
+    """The data as the model wants them: its frame, and its classes with the labels mapped onto them.
+
+    ``data`` may be None where the model is recorded answers that hold their own labels.
+
+    Raises:
+        InputError: if there are no rows, or labels cannot be mapped onto the model's classes.
+    """
+    if isinstance(model, RecordedAnswers):
+        data = _answered(model, data, task)
+    if data is None:
+        raise InputError(f"{model.source} needs data to be asked about; give a folder, a table or an .npz file")
+    if not len(data):
+        raise InputError(f"{data.source} has no rows; give at least one")
+    fitted = {"image": _framed, "table": with_columns}.get(data.modality, _as_it_is)(model, data)
+    if not model.classes:
+        counted(model, fitted)
+    return _mapped(model.classes, model.named, fitted)
+
+
+def _as_it_is(model: Model, data: Dataset) -> Dataset:
+    del model
+    return data
+
+
+def counted(model: Model, data: Dataset) -> None:
+    """Tell a model that could not count its answers how many there are, by asking it about the first readable row."""
+    for row in range(min(len(data), 64)):
+        batch, _ = data.batch(np.array([row]))
+        if len(batch):
+            model.classes, model.named = numbered(model.predict(batch.inputs).classes), False
+            return
+    raise InputError(f"none of the first rows of {data.source} could be read; give data that can be")
+
+
+def with_columns(model: Model, data: Dataset) -> Dataset:
+    """A table with the columns the model was fitted on, in its order, or as many as it takes.
+
+    Raises:
+        InputError: if columns are missing, or no natural choice has the right number.
+    """
+    names, width = tuple(getattr(model, "column_names", ())), getattr(model, "width", None)
+    if not data.features or not isinstance(data.read, Rows) or names == data.features:
+        return data
+    held = {**data.columns, **{name: data.read.values[:, i] for i, name in enumerate(data.features)}}
+    if names:
+        missing = [name for name in names if name not in held]
+        if missing:
+            raise InputError(
+                f"{model.source} was fitted on columns that {data.source} does not have: {', '.join(missing[:5])}; its "
+                f"columns are {', '.join(list(held)[:20])}"
+            )
+        return _chosen(data, held, names)
+    if width is None or width == len(data.features):
+        return data
+    parts = {*data.roles.site, *data.roles.group}
+    without = tuple(name for name in data.features if name not in parts)
+    numeric = tuple(name for name in without if held[name].dtype.kind in "fiub")
+    for choice in (without, numeric):
+        if len(choice) == width:
+            return _chosen(data, held, choice)
+    raise InputError(
+        f"{model.source} takes {width} columns and {data.source} has {len(data.features)} that could be its inputs "
+        f"({', '.join(data.features[:20])}); leave the others out of the table, or name their part in [columns]"
+    )
+
+
+def _chosen(data: Dataset, held: dict[str, Array], names: tuple[str, ...]) -> Dataset:
+    note = f"inputs are the columns {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
+    values = features_of(held, names)
+    return replace(data, read=Rows(values), features=names, shape=(len(names),), notes=(*data.notes, note))
+
+
+def _answered(model: RecordedAnswers, data: Dataset | None, task: Task) -> Dataset:
+    if data is None:
+        return _of_answers(model, task)
+    if len(data) != len(model):
+        raise InputError(
+            f"{model.source} holds {len(model)} answers and {data.source} {len(data)} rows; give the rows that were "
+            "answered, in their order"
+        )
+    return data
+
+
+def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
+    held = dict(model.held)
+    votes = held.pop("label_counts", None)
+    label = task.columns.label or next((name for name in TRUTHS if name in held), None)
+    if label is not None and label not in held:
+        raise InputError(f"the task names a label column {label!r} that {model.source} does not have")
+    if label is None and votes is None:
+        raise InputError(
+            f"{model.source} holds answers and no labels; give the data that were answered, or add a column label"
+        )
+    given = np.asarray(held.pop(label)) if label else majority(np.asarray(votes)).astype(float)
+    names = model.classes if model.named or given.dtype.kind in "biuf" else ()
+    labels = coded(given, names, model.source)
+    rows = len(model)
+    ids = held.pop("id", held.pop("ids", np.arange(rows)))
+    columns = plain_columns({name: np.asarray(v) for name, v in held.items() if np.shape(v) == (rows,)})
+    roles, said = roles_of(columns, task.columns, model.source)
+    return Dataset(
+        name="test",
+        source=model.source,
+        modality="answers",
+        ids=tuple(str(i) for i in ids),
+        read=_positions,
+        classes=labels.classes,
+        named=labels.named,
+        labels=labels.values,
+        label_counts=votes,
+        columns=columns,
+        roles=roles,
+        fingerprint=model.fingerprint,
+        notes=(*labels.notes, *said),
+        shape=(),
+    )
+
+
+def _positions(rows: IntArray) -> list[Any]:
+    return list(rows)
+
+
+def _framed(model: Model, data: Dataset) -> Dataset:
+    frame = model.frame
+    if frame is None:
+        return data
+    size = frame.size or (data.shape[:2] if data.shape and frame == Frame(channels=frame.channels) else None)
+    channels = frame.channels or (data.shape[2] if data.shape else None)
+    shape = (*size, channels) if size is not None and channels is not None else None
+    masks = None if data.masks is None else FramedMasks(data.masks, replace(frame, channels=None, resample=0))
+    notes = data.notes
+    if getattr(model, "flattens", False):
+        notes = (*notes, "images are flattened to rows of numbers for the model")
+    return replace(data, frame=frame, shape=shape, masks=masks, notes=notes)
+
+
+class FramedMasks:
+    """Masks resized and cropped like the images they belong to."""
+
+    def __init__(self, masks: Reader, frame: Frame) -> None:
+        self.masks, self.frame = masks, frame
+
+    def __call__(self, rows: IntArray) -> list[Any]:
+        """Masks (height, width) bool at these positions."""
+        framed = (self.frame(np.asarray(mask)[:, :, None].astype(np.uint8)) for mask in self.masks(rows))
+        return [mask[:, :, 0] > 0 for mask in framed]
+
+
+def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
+    if data.labels is None:
+        return replace(data, classes=classes, named=named)
+    used = np.unique(data.labels[data.labels >= 0])
+    place = mapping(data.classes, used, classes, named=named, source=data.source)
+    labels = np.where(data.labels >= 0, place[data.labels], -1)
+    # An unnamed model takes the data's names where each of them stands for the class of its own number.
+    takes = not named and data.named and len(data.classes) == len(classes) and _in_place(place)
+    notes = data.notes if _in_place(place) else (*data.notes, "labels were mapped by name onto the model's classes")
+    if len(used) == 1:
+        notes = (*notes, f"all labelled rows are {classes[place[used[0]]]!r}: what compares classes cannot be judged")
+    return replace(
+        data,
+        classes=data.classes if takes else classes,
+        named=named or takes,
+        labels=labels,
+        label_counts=_votes(data, place, len(classes)),
+        notes=notes,
+    )
+
+
+def _in_place(place: IntArray) -> bool:
+    return bool((place[place >= 0] == np.flatnonzero(place >= 0)).all())
+
+
+def _votes(data: Dataset, place: IntArray, count: int) -> Array | None:
+    counts = data.label_counts
+    if counts is None:
+        return None
+    if counts.shape[1] != len(data.classes):
+        raise InputError(
+            f"`label_counts` of {data.source} has {counts.shape[1]} columns for {len(data.classes)} classes"
+        )
+    moved = np.zeros((len(counts), count), dtype=counts.dtype)
+    known = place >= 0
+    if (counts[:, ~known] > 0).any():
+        raise InputError(f"labellers of {data.source} voted for classes that the model does not have; drop those votes")
+    moved[:, place[known]] = counts[:, known]
+    return moved

@@ -1,0 +1,184 @@
+"""A table file: rows with an image path, a text, or feature columns."""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pfungst.arrays import Array
+from pfungst.canonical import fingerprint
+from pfungst.datasets.columns import label_column, plain_columns, read_table
+from pfungst.datasets.dataset import Dataset, Modality
+from pfungst.datasets.files import Folder, leaves
+from pfungst.datasets.folder import Pictures
+from pfungst.datasets.image import SUFFIXES
+from pfungst.datasets.labels import coded, roles_of
+from pfungst.datasets.npz import Rows, unique_ids
+from pfungst.errors import InputError
+from pfungst.task import Task
+
+_IMAGES = ("image", "path", "file_name")
+
+
+def load_table(path: Path, task: Task) -> Dataset:
+    """Rows of ``.csv[.gz]``, ``.tsv``, ``.jsonl`` or ``.parquet``.
+
+    Raises:
+        InputError: if it cannot be read, has no rows, or a path leaves its folder.
+    """
+    data = path.read_bytes()
+    suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    identity = hashlib.blake2b(data, digest_size=16).hexdigest()
+    table = read_table(data, f".{suffix}", str(path))
+    table, notes = _headed(table)
+    found = from_columns(table, task, source=str(path), identity=identity, folder=path.parent)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def table_in_archive(path: Path) -> tuple[bytes, str] | None:
+    """The only table of a zip file that holds nothing else, and its name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
+            kinds = (".csv", ".tsv", ".jsonl", ".parquet")
+            if len(names) != 1 or not names[0].lower().endswith(kinds):
+                return None
+            return archive.read(names[0]), names[0]
+    except (OSError, zipfile.BadZipFile, RuntimeError):
+        return None
+
+
+def from_columns(
+    table: Mapping[str, Array], task: Task, *, source: str, identity: str = "", folder: Path | None = None
+) -> Dataset:
+    """Rows from named columns; ``image`` or ``path``, ``text``, or else all columns that play no other part are inputs.
+
+    Raises:
+        InputError: if there are no rows or no inputs.
+    """
+    rows = len(next(iter(table.values()), ()))
+    if not rows:
+        raise InputError(f"{source} has no rows; give at least one")
+    chosen = label_column(table, task.columns.label, source)
+    labels = coded(None if chosen is None else table[chosen], task.task.classes, source)
+    rest = {name: values for name, values in table.items() if name != chosen}
+    ids = rest.pop("id", None)
+    inputs = _inputs(rest, task, source, folder)
+    columns = plain_columns({name: values for name, values in rest.items() if name != inputs.column})
+    roles, said = roles_of(columns, task.columns, source)
+    return Dataset(
+        name="test",
+        source=source,
+        modality=inputs.modality,
+        ids=unique_ids([str(i) for i in (range(rows) if ids is None else ids)], source),
+        read=inputs.read,
+        classes=labels.classes,
+        named=labels.named,
+        labels=labels.values,
+        columns=columns,
+        roles=roles,
+        fingerprint=fingerprint(identity or _content(table), inputs.stamp, chosen or ""),
+        notes=(*_label_note(chosen, task, source), *labels.notes, *said),
+        shape=(len(inputs.features),) if inputs.features else None,
+        features=inputs.features,
+    )
+
+
+def _label_note(chosen: str | None, task: Task, source: str) -> tuple[str, ...]:
+    if chosen is None:
+        return (f"{source} has no column label: its rows have no labels",)
+    return (f"labels are taken from column {chosen}",) if chosen not in {"label", task.columns.label} else ()
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    modality: Modality
+    read: Any
+    column: str | None = None
+    features: tuple[str, ...] = ()
+    stamp: str = ""
+
+
+def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Path | None) -> _Inputs:
+    image = next((name for name in _IMAGES if name in rest and _names_images(rest[name])), None)
+    if image is not None and folder is not None:
+        files = Folder(folder)
+        names = tuple(_inside(str(name), folder, source) for name in rest[image])
+        sizes = "\n".join(f"{name}|{_stamp(folder / name)}" for name in names)
+        stamp = hashlib.blake2b(sizes.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return _Inputs("image", Pictures(files, names), image, stamp=stamp)
+    if "text" in rest:
+        texts = np.array(["" if text is None else str(text) for text in rest["text"]], dtype=object)
+        return _Inputs("text", Rows(texts), "text")
+    names = tuple(name for name, values in rest.items() if name not in _parts(task) and _plain(values))
+    if not names:
+        raise InputError(f"{source} has no column of inputs; give `image`, `text` or feature columns")
+    return _Inputs("table", Rows(features_of(rest, names)), None, names)
+
+
+def _parts(task: Task) -> set[str]:
+    columns = task.columns
+    return {name for name in (columns.unit, columns.time) if name} | {""}
+
+
+def _plain(values: Array) -> bool:
+    return values.ndim == 1 and not any(isinstance(value, list | dict) for value in values[:50])
+
+
+def features_of(table: Mapping[str, Array], names: tuple[str, ...]) -> Array:
+    """Inputs (rows, columns): float32 if all columns are numbers, else objects (numbers stay numbers)."""
+    columns = [np.asarray(table[name]) for name in names]
+    if all(column.dtype.kind in "fiub" for column in columns):
+        return np.stack([column.astype(np.float32) for column in columns], axis=1)
+    stacked = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for i, column in enumerate(columns):
+        stacked[:, i] = column
+    return stacked
+
+
+def _names_images(values: Array) -> bool:
+    first = next((value for value in values if value), None)
+    return isinstance(first, str) and Path(first).suffix.lower() in SUFFIXES
+
+
+def _inside(name: str, folder: Path, source: str) -> str:
+    if name.startswith("/") and Path(name).is_relative_to(folder.absolute()):
+        name = Path(name).relative_to(folder.absolute()).as_posix()
+    if leaves(name):
+        raise InputError(
+            f"{source} names {name[:200]!r}, a path that leaves the folder of the table; write paths relative to it"
+        )
+    return name
+
+
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size}|{found.st_mtime_ns}"
+
+
+def _content(table: Mapping[str, Array]) -> str:
+    spelled = {name: v.astype(str) if v.dtype.kind == "O" else v for name, v in table.items()}
+    return fingerprint({name: spelled[name] for name in sorted(spelled)}, size=16)
+
+
+def _headed(table: dict[str, Array]) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """A table of two columns whose first line was data: its header is one of the values below it."""
+    names = list(table)
+    if len(names) != 2 or any(values.dtype.kind != "O" for values in table.values()):
+        return table, ()
+    kinds = [len({str(value) for value in table[name]}) for name in names]
+    label = names[int(kinds[1] < kinds[0])]
+    if label not in set(table[label]):
+        return table, ()
+    whole = {name: np.concatenate([np.array([name], dtype=object), table[name]]) for name in names}
+    text = next(name for name in names if name != label)
+    return {"label": whole[label], "text": whole[text]}, (
+        "the file has no line of column names: the column of few values is taken for the label, the other for the text",
+    )

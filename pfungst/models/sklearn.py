@@ -1,0 +1,217 @@
+"""scikit-learn estimators and pipelines."""
+
+import hashlib
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pfungst.arrays import Array
+from pfungst.canonical import fingerprint
+from pfungst.errors import InputError, first_line
+from pfungst.frame import Frame
+from pfungst.models.names import numbered, settled
+from pfungst.models.preprocess import Preprocess, Wanted
+from pfungst.models.preprocess_files import preprocessing
+from pfungst.models.scores import Meaning, as_numbers, outputs_of
+from pfungst.outputs import Outputs
+from pfungst.task import Task
+
+
+@dataclass(eq=False)
+class SklearnModel:
+    """An estimator asked through ``method``; images become rows of numbers, channels last.
+
+    ``column_names`` are the columns it was fitted on, where it was fitted on a table with names.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    named: bool
+    fingerprint: str
+    estimator: Any
+    method: str
+    means: Meaning
+    preprocess: Preprocess
+    column_names: tuple[str, ...] = ()
+    width: int | None = None
+    portable: bool = False
+    notes: tuple[str, ...] = ()
+    offers: frozenset[str] = frozenset({"new inputs"})
+    flattens: bool = True
+
+    @property
+    def frame(self) -> Frame | None:
+        """Geometry that images must have."""
+        return self.preprocess.frame
+
+    @property
+    def normalised(self) -> bool:
+        """Whether its answers are log-probabilities."""
+        return self.means != "logits"
+
+    def predict(self, inputs: Array) -> Outputs:
+        """Answer rows of a table, texts, or images. Raises InputError if the estimator cannot be run on them."""
+        try:
+            answer = getattr(self.estimator, self.method)(self._prepared(inputs))
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"{self.source} could not be run on rows of shape {inputs.shape[1:]}: {first_line(error)}"
+            ) from error
+        scores = np.asarray(answer, dtype=np.float64)
+        return outputs_of(scores, self.means, len(inputs), self.source, len(self.classes))
+
+    def _prepared(self, inputs: Array) -> Any:
+        if inputs.ndim == 4:
+            return self.preprocess(inputs).reshape(len(inputs), -1)
+        if inputs.ndim == 1:
+            return list(inputs)
+        if self.column_names and len(self.column_names) == inputs.shape[1]:
+            return _table(inputs, self.column_names)
+        return inputs if inputs.dtype == object else as_numbers(inputs, self.source)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Kind and method."""
+        last = self.estimator[-1] if hasattr(self.estimator, "steps") else self.estimator
+        return {
+            "kind": "scikit-learn",
+            "estimator": type(last).__name__,
+            "outputs": self.means,
+            "classes": len(self.classes),
+            "asked through": self.method,
+        }
+
+
+def load_sklearn(path: Path, task: Task, *, outputs: str | None, trust_pickle: bool) -> SklearnModel:
+    """Open a ``.skops`` file, or a ``.joblib``/``.pkl`` that the user trusts.
+
+    Raises:
+        InputError: if it needs trust that was not given, or holds no fitted classifier.
+    """
+    if path.suffix.lower() == ".skops":
+        estimator, notes = _skops(path, trust_pickle=trust_pickle)
+    elif trust_pickle:
+        estimator, notes = _pickled(path), ("the model was read from a pickle that the user trusts",)
+    else:
+        raise InputError(
+            f"{path} is a pickle, which can run any code when it is opened; save it with skops, or give --trust-pickle "
+            "if you trust its origin"
+        )
+    identity = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return sklearn_model(
+        estimator, task, str(path), outputs=outputs, identity=identity, folder=path.parent, notes=notes
+    )
+
+
+def _skops(path: Path, *, trust_pickle: bool) -> tuple[Any, tuple[str, ...]]:
+    try:
+        from skops import io  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise InputError(f"{path} needs skops, which is not installed; run `pip install pfungst[sklearn-io]`") from None
+    try:
+        unknown = io.get_untrusted_types(file=path)
+    except Exception as error:
+        raise InputError(f"{path} is not a skops file: {first_line(error)}") from error
+    if unknown and not trust_pickle:
+        raise InputError(
+            f"{path} holds types that are not of scikit-learn, NumPy or SciPy ({', '.join(unknown[:5])}); give "
+            "--trust-pickle if you trust them"
+        )
+    try:
+        return io.load(path, trusted=unknown), tuple(f"type {name} was trusted as asked" for name in unknown)
+    except Exception as error:
+        raise InputError(f"{path} could not be loaded: {first_line(error)}") from error
+
+
+def _pickled(path: Path) -> Any:
+    try:
+        import joblib  # noqa: PLC0415 - comes with scikit-learn
+    except ImportError:
+        raise InputError(f"{path} needs joblib, which is not installed; run `pip install joblib`") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return joblib.load(path)
+    except Exception as error:
+        raise InputError(f"{path} could not be unpickled: {type(error).__name__}: {first_line(error)}") from error
+
+
+def sklearn_model(
+    estimator: Any,
+    task: Task,
+    source: str,
+    *,
+    outputs: str | None = None,
+    identity: str = "",
+    folder: Path | None = None,
+    notes: tuple[str, ...] = (),
+) -> SklearnModel:
+    """A model from a fitted classifier.
+
+    Raises:
+        InputError: if it is not fitted, is no classifier, or gives margins that nobody declared to be logits.
+    """
+    method, means, said = _asked_through(estimator, outputs or task.outputs, source)
+    found = getattr(estimator, "classes_", None)
+    if found is None or isinstance(found, list):
+        raise InputError(
+            f"{source} ({type(estimator).__name__}) has no classes_; give a fitted classifier of one label"
+        )
+    own = tuple(str(name) for name in np.asarray(found))
+    classes, named = settled(own, task.task.classes, len(own), source)
+    named = named and classes != numbered(len(classes))
+    known = preprocessing(folder if identity else None, task.preprocess, Wanted("NHWC"))
+    columns = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
+    marks = fingerprint(identity or _content(estimator), method, classes, known)
+    return SklearnModel(
+        source, classes, named, marks, estimator, method, means, known, columns,
+        getattr(estimator, "n_features_in_", None), bool(identity), (*notes, *said),
+    )  # fmt: skip
+
+
+def _asked_through(estimator: Any, declared: str | None, source: str) -> tuple[str, Meaning, tuple[str, ...]]:
+    kind = type(estimator).__name__
+    margins, probabilities = hasattr(estimator, "decision_function"), hasattr(estimator, "predict_proba")
+    if declared == "logits" and margins:
+        return "decision_function", "logits", (f"{kind}.decision_function is read as logits, as declared",)
+    if declared == "logits":
+        raise InputError(f"{source} ({kind}) has no decision_function to read as logits; leave `outputs` out")
+    if probabilities:
+        return "predict_proba", "probabilities", ()
+    if margins:
+        raise InputError(
+            f"{source} ({kind}) has no predict_proba and its decision_function is a margin, not a logit; wrap it in "
+            'CalibratedClassifierCV, or declare outputs = "logits" to read it so'
+        )
+    raise InputError(f"{source} ({kind}) has neither predict_proba nor decision_function; give a fitted classifier")
+
+
+def _content(estimator: Any) -> str:
+    import joblib  # noqa: PLC0415 - comes with scikit-learn
+
+    return str(joblib.hash(estimator))
+
+
+def _table(inputs: Array, names: tuple[str, ...]) -> Any:
+    """A table with column names: pandas where it is installed, for pipelines that pick columns by name."""
+    columns = {name: _column(inputs[:, i]) for i, name in enumerate(names)}
+    if importlib.util.find_spec("pandas") is None:
+        return pa.table(columns)
+    return importlib.import_module("pandas").DataFrame(columns)
+
+
+def _column(values: Array) -> Array:
+    if values.dtype != object:
+        return values
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        return values

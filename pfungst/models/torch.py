@@ -1,0 +1,249 @@
+"""PyTorch networks: modules in memory and ``torch.export`` archives."""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pfungst.arrays import Array
+from pfungst.canonical import fingerprint
+from pfungst.errors import InputError, first_line
+from pfungst.frame import Frame
+from pfungst.models.blocks import in_blocks
+from pfungst.models.names import class_names, distinct, settled
+from pfungst.models.preprocess import Preprocess, Wanted
+from pfungst.models.preprocess_files import from_transformers, preprocessing
+from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
+from pfungst.outputs import Outputs
+from pfungst.task import Task
+
+
+@dataclass(eq=False)
+class TorchModel:
+    """A module in evaluation mode that is given one tensor.
+
+    ``width`` is the number of columns it wants, where it begins with a linear layer; images are then flattened.
+    ``batch`` is the number of rows it was exported for, if fixed.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    named: bool
+    fingerprint: str
+    module: Any
+    preprocess: Preprocess
+    means: Meaning
+    device: str
+    width: int | None = None
+    batch: int | None = None
+    portable: bool = False
+    notes: tuple[str, ...] = ()
+    offers: frozenset[str] = frozenset({"new inputs"})
+
+    @property
+    def frame(self) -> Frame | None:
+        """Geometry that images must have."""
+        return self.preprocess.frame
+
+    @property
+    def normalised(self) -> bool:
+        """Whether its answers are log-probabilities."""
+        return self.means != "logits"
+
+    @property
+    def flattens(self) -> bool:
+        """Whether images become rows of numbers."""
+        return self.width is not None
+
+    def predict(self, inputs: Array) -> Outputs:
+        """Answer inputs as a person sees them.
+
+        Raises:
+            InputError: if the module cannot be run on them or its answers are no scores.
+        """
+        values = self._prepared(inputs)
+        answers = in_blocks(self._run, values, self.batch)
+        return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
+
+    def _prepared(self, inputs: Array) -> Array:
+        values = self.preprocess(inputs) if inputs.ndim == 4 else as_numbers(inputs, self.source)
+        if not self.flattens:
+            return values
+        flat = values.reshape(len(values), -1)
+        if flat.shape[1] != self.width:
+            raise InputError(
+                f"{self.source} takes {self.width} numbers a row and the rows hold {flat.shape[1]} "
+                f"(shape {inputs.shape[1:]}); give data of that width"
+            )
+        return flat
+
+    def _run(self, values: Array) -> Array:
+        torch = import_torch(self.source)
+        kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+        try:
+            with torch.inference_mode():
+                answer = self.module(torch.from_numpy(np.ascontiguousarray(values)).to(self.device, kind))
+        except Exception as error:
+            raise InputError(
+                f"{self.source} could not be run on an input of shape {values.shape}: {first_line(error)}"
+            ) from error
+        return np.asarray(_scores(answer, self.source).detach().to("cpu", torch.float32).numpy())
+
+    def describe(self) -> Mapping[str, Any]:
+        """Kind, size and preprocessing."""
+        return {
+            "kind": "torch",
+            "module": type(self.module).__name__,
+            "parameters": sum(p.numel() for p in self.module.parameters()),
+            "outputs": self.means,
+            "classes": len(self.classes),
+            "preprocessing": self.preprocess.sentence(),
+            "device": self.device,
+        }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a module comes from: its name, the folder of its files, what identifies it beyond its weights."""
+
+    source: str
+    folder: Path | None = None
+    identity: str = ""
+    portable: bool = False
+    wanted: Wanted | None = None
+    width: int | None = None
+    batch: int | None = None
+
+
+def torch_model(
+    module: Any, task: Task, origin: Origin, *, outputs: str | None = None, device: str = "auto", threads: int = 0
+) -> TorchModel:
+    """A model from a module; it is put into evaluation mode.
+
+    Raises:
+        InputError: if its files contradict each other, or a device is asked that is not there.
+    """
+    torch = import_torch(origin.source)
+    place = _device(torch, device)
+    if threads:
+        torch.set_num_threads(threads)
+    if origin.wanted is None:
+        module = module.eval()
+    module = module.to(place)
+    wanted, width = (origin.wanted, origin.width) if origin.wanted is not None else _first_layer(torch, module)
+    own = _own_preprocessing(module, wanted)
+    known = own or preprocessing(origin.folder, task.preprocess, wanted)
+    means = meaning(outputs or task.outputs, _last_layer(torch, module))
+    classes, named = settled(_own_names(module) or class_names(origin.folder), task.task.classes, None, origin.source)
+    marks = fingerprint(weights_hash(module), type(module).__qualname__, origin.identity, known, means, classes)
+    notes = (
+        *(known.notes if width is None else ()),
+        *(("outputs are read as logits",) if means == "logits" and not outputs else ()),
+    )
+    return TorchModel(
+        origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes
+    )
+
+
+def import_torch(asked: str) -> Any:
+    """The package torch. Raises InputError if it is not installed."""
+    try:
+        import torch  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise InputError(f"{asked} needs PyTorch, which is not installed; run `pip install pfungst[torch]`") from None
+    return torch
+
+
+def is_module(thing: Any) -> bool:
+    """Whether this is a PyTorch module; PyTorch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(thing, torch.nn.Module)
+
+
+def _device(torch: Any, asked: str) -> str:
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError("device cuda was asked and PyTorch sees none; use --device cpu")
+    return asked
+
+
+def _first_layer(torch: Any, module: Any) -> tuple[Wanted, int | None]:
+    """What the first convolution or linear layer says about the input."""
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            return Wanted("NCHW", layer.in_channels), None
+        if isinstance(layer, torch.nn.Linear):
+            return Wanted("NCHW"), int(layer.in_features)
+    return Wanted("NCHW"), None
+
+
+def _last_layer(torch: Any, module: Any) -> Meaning | None:
+    # Only a Sequential proves which layer comes last; elsewhere registration order is not the order of calls.
+    layer = module
+    while isinstance(layer, torch.nn.Sequential) and len(layer):
+        layer = layer[-1]
+    if isinstance(layer, torch.nn.Softmax):
+        return "probabilities"
+    return "log-probabilities" if isinstance(layer, torch.nn.LogSoftmax) else None
+
+
+def _own_preprocessing(module: Any, wanted: Wanted) -> Preprocess | None:
+    """Preprocessing of modules that bring timm's data configuration."""
+    raw = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
+    if not isinstance(raw, Mapping) or "input_size" not in raw or "mean" not in raw:
+        return None
+    channels, height, width = raw["input_size"]
+    edge = int(min(height, width) / float(raw.get("crop_pct") or 1.0))
+    known = from_transformers(
+        {
+            "size": {"shortest_edge": edge},
+            "crop_size": {"height": height, "width": width},
+            "resample": raw.get("interpolation") or "bilinear",
+            "image_mean": list(raw["mean"]),
+            "image_std": list(raw["std"]),
+        },
+        "the model's pretrained_cfg",
+    )
+    frame = Frame(None, edge, (height, width), known.frame.resample, wanted.channels or channels)
+    return Preprocess(frame, known.rescale, known.mean, known.std)
+
+
+def _own_names(module: Any) -> tuple[str, ...]:
+    """Names of modules that bring a transformers configuration."""
+    names = getattr(getattr(module, "config", None), "id2label", None)
+    if not isinstance(names, Mapping) or any(name == f"LABEL_{i}" for i, name in names.items()):
+        return ()
+    return distinct(tuple(str(names[i]) for i in sorted(names)))
+
+
+def weights_hash(module: Any) -> str:
+    """Hash of all parameters and buffers by name."""
+    torch, digest = import_torch("weights"), hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(module.state_dict().items()):
+        if not hasattr(tensor, "detach"):
+            continue
+        held = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(f"{name}|{held.dtype}|{tuple(tensor.shape)}".encode())
+        digest.update(held.view(torch.uint8).numpy().tobytes() if held.numel() else b"")
+    return digest.hexdigest()
+
+
+def _scores(answer: Any, source: str) -> Any:
+    found = answer
+    if isinstance(found, Mapping):
+        found = found.get("logits", found.get("out"))
+    elif hasattr(found, "logits"):
+        found = found.logits
+    elif isinstance(found, tuple | list) and found:
+        found = found[0]
+    if not hasattr(found, "detach"):
+        raise InputError(
+            f"{source} answers {type(answer).__name__}; a tensor of scores (rows, classes), or an object with `logits` "
+            "is needed"
+        )
+    return found

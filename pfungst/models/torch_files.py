@@ -1,0 +1,167 @@
+"""Files that hold PyTorch networks: exported archives, and factories with weights."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pfungst.errors import InputError, first_line
+from pfungst.models.preprocess import Wanted
+from pfungst.models.torch import Origin, TorchModel, import_torch, torch_model
+from pfungst.task import Task
+
+_NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
+
+
+def load_exported(path: Path, task: Task, *, outputs: str | None, device: str, threads: int) -> TorchModel:
+    """Open a ``torch.export`` archive. Raises InputError if it is none."""
+    torch = import_torch(str(path))
+    try:
+        program = torch.export.load(str(path))
+        module = program.module()
+    except Exception as error:
+        raise InputError(
+            f"{path} is not a torch.export archive that this PyTorch reads: {first_line(error)}"
+        ) from error
+    shape = _input_shape(program, str(path))
+    origin = Origin(str(path), path.parent, "", True, _wanted(shape), _at(shape, 1) if len(shape) == 2 else None,
+                    _at(shape, 0))  # fmt: skip
+    return torch_model(module, task, origin, outputs=outputs, device=device, threads=threads)
+
+
+def _input_shape(program: Any, source: str) -> list[Any]:
+    names = set(program.graph_signature.user_inputs)
+    shapes = [list(node.meta["val"].shape) for node in program.graph.nodes if node.name in names and "val" in node.meta]
+    if len(shapes) != 1:
+        raise InputError(f"{source} takes {len(shapes)} tensors; a classifier of one input is needed")
+    return shapes[0]
+
+
+def _wanted(shape: list[Any]) -> Wanted:
+    if len(shape) != 4:
+        return Wanted("NCHW")
+    height, width = _at(shape, 2), _at(shape, 3)
+    return Wanted("NCHW", _at(shape, 1), None if height is None or width is None else (height, width))
+
+
+def _at(shape: list[Any], axis: int) -> int | None:
+    return shape[axis] if axis < len(shape) and isinstance(shape[axis], int) else None
+
+
+def built(source: str) -> tuple[Any, Path | None, str]:
+    """What the factory ``file.py:factory`` or ``pkg.module:factory`` returns, its folder, and a hash of its file.
+
+    Raises:
+        InputError: if the file, the module or the factory is not there, or it raises.
+    """
+    where, _, name = source.rpartition(":")
+    module, path = _from_file(Path(where)) if where.endswith(".py") else _from_package(where, source)
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        listed = ", ".join(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
+        raise InputError(f"{where} has no factory {name!r}; it has {listed[:200] or 'none'}")
+    try:
+        made = factory()
+    except Exception as error:
+        raise InputError(
+            f"{source} raised {type(error).__name__}: {first_line(error)}; it is called without arguments"
+        ) from error
+    code = path.read_bytes() if path is not None and path.is_file() else b""
+    return made, None if path is None else path.parent, hashlib.blake2b(code, digest_size=16).hexdigest() + name
+
+
+def _from_file(path: Path) -> tuple[Any, Path]:
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; give file.py:factory")
+    spec = importlib.util.spec_from_file_location(f"pfungst_factory_{path.stem}", path)
+    assert spec is not None, "a .py file always has a loader"
+    assert spec.loader is not None, "a .py file always has a loader"
+    module = importlib.util.module_from_spec(spec)
+    run = spec.loader.exec_module
+    # A factory's file may import its neighbours, as it could when it was run as a script.
+    _imported(lambda: run(module), path.parent, str(path))
+    return module, path
+
+
+def _from_package(where: str, source: str) -> tuple[Any, Path | None]:
+    module = _imported(lambda: importlib.import_module(where), Path.cwd(), source)
+    file = getattr(module, "__file__", None)
+    return module, Path(file) if file else None
+
+
+def _imported(run: Any, folder: Path, source: str) -> Any:
+    sys.path.insert(0, str(folder))
+    try:
+        return run()
+    except Exception as error:
+        raise InputError(f"{source} could not be imported: {type(error).__name__}: {first_line(error)}") from error
+    finally:
+        sys.path.remove(str(folder))
+
+
+def with_weights(module: Any, path: Path) -> Any:
+    """The module with weights from a file; a nested dictionary and a ``module.`` prefix are seen through.
+
+    Raises:
+        InputError: if the file cannot be read without running code, or does not fit; the first names are given.
+    """
+    weights = read_weights(path)
+    try:
+        missing, unknown = module.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise InputError(f"the weights {path} do not fit {type(module).__name__}: {_second(error)}") from None
+    if missing or unknown:
+        raise InputError(
+            f"the weights {path} do not fit {type(module).__name__}: {len(missing)} tensors are missing "
+            f"({', '.join(missing[:3]) or 'none'}) and {len(unknown)} are unknown ({', '.join(unknown[:3]) or 'none'})"
+        )
+    return module
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Tensors by name from ``.safetensors``, ``.pt``, ``.pth``, ``.th``, ``.ckpt`` or ``.bin``; no code is run."""
+    torch = import_torch(str(path))
+    if not path.is_file():
+        raise InputError(f"there is no weights file {path}; give .safetensors, .pt, .pth, .th or .ckpt")
+    try:
+        raw = _safetensors(path) if path.suffix == ".safetensors" else torch.load(
+            path, map_location="cpu", weights_only=True
+        )  # fmt: skip
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - unpickling raises nearly anything
+        raise InputError(
+            f"{path} cannot be read as plain weights ({first_line(error)}); save `model.state_dict()`"
+        ) from None
+    tensors = _tensors(torch, raw, path)
+    stripped = {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in tensors.items()}
+    return stripped if len(stripped) == len(tensors) else tensors
+
+
+def _safetensors(path: Path) -> dict[str, Any]:
+    try:
+        from safetensors.torch import load_file  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise InputError(
+            f"{path} needs safetensors, which is not installed; run `pip install pfungst[torch]`"
+        ) from None
+    return dict(load_file(path))
+
+
+def _tensors(torch: Any, raw: Any, path: Path) -> dict[str, Any]:
+    for key in _NESTED:
+        if isinstance(raw, Mapping) and isinstance(raw.get(key), Mapping):
+            raw = raw[key]
+    if not isinstance(raw, Mapping) or not raw or not all(isinstance(value, torch.Tensor) for value in raw.values()):
+        held = ", ".join(map(str, list(raw)[:5])) if isinstance(raw, Mapping) else type(raw).__name__
+        raise InputError(f"{path} holds no state dictionary ({held}); save `model.state_dict()`")
+    return dict(raw)
+
+
+def _second(error: Exception) -> str:
+    # PyTorch's first line only repeats the class; the second names the tensor.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[1] if len(lines) > 1 else lines[0])[:300]
