@@ -53,7 +53,7 @@ def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
 def _step(span: float, about: int) -> float:
     raw = span / max(1, about - 1)
     power = 10.0 ** math.floor(math.log10(raw))
-    return min((multiple * power for multiple in (1, 2, 2.5, 5, 10)), key=lambda step: abs(step - raw))
+    return min((multiple * power for multiple in (1, 2, 2.5, 5, 10)), key=lambda step: abs(math.log(step / raw)))
 
 
 def honest(values: tuple[float, ...], start: float, end: float, unit: str = "") -> Scale:

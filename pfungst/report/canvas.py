@@ -20,11 +20,11 @@ def caption(title: str) -> Markup:
     return tag("figcaption", clean(title, 300))
 
 
-def figure(title: str, drawing: Child, twin: Markup, *notes: Child, wide: bool = False) -> Markup:
+def figure(title: str, drawing: Child, twin: Markup, *notes: Child) -> Markup:
     """A figure: what it is called, the drawing, what its marks mean, and its twin in numbers."""
     legend = [tag("p", note, class_="note") for note in notes if note]
     numbers = tag("details", tag("summary", "Numbers"), twin, class_="twin")
-    return tag("figure", caption(title), drawing, legend, numbers, class_="figure wide" if wide else "figure")
+    return tag("figure", caption(title), drawing, tag("div", legend, numbers, class_="words"), class_="figure narrow")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Child]], name: str) -> Markup:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from pfungst.findings import Confusions, RegionMap
 from pfungst.report import canvas
-from pfungst.report.canvas import LEFT, RIGHT, TOP, WIDTH
+from pfungst.report.canvas import RIGHT, TOP, WIDTH
 from pfungst.report.forest import forest
 from pfungst.report.markup import Markup, clean, html, tag
 from pfungst.report.numbers import count, number, plain
 
 LEVELS = 8
 FINEST = 16
-WRITTEN = 10
+WRITTEN, NAMED, UPRIGHT = 10, 20, 60.0
 SIDE = 280.0
 
 Grid = Sequence[Sequence[float]]
@@ -126,9 +126,11 @@ def confusions(evidence: Confusions) -> Markup:
         return tag("figure", canvas.caption(evidence.title), listed, class_="figure wide")
     wrong = sum(sum(line) - line[index] for index, line in enumerate(evidence.counts))
     description = f"{count(wrong, 'row')} of {sum(map(sum, evidence.counts)):,} answered with another class."
-    drawing = canvas.picture(TOP + SIDE + 50, evidence.title, description, _matrix(evidence))
+    drawing = canvas.picture(TOP + SIDE + _foot(len(evidence.classes)), evidence.title, description, _matrix(evidence))
     twin = _counts(evidence) if len(evidence.classes) <= WRITTEN else _commonest(evidence)
     note = "Each row is a label, darker is a larger share of its rows; the diagonal is right."
+    if len(evidence.classes) > NAMED:
+        note += f" The {len(evidence.classes)} classes stand in the model's order."
     return html((canvas.figure(evidence.title, drawing, twin, description, note), _listed(listed)))
 
 
@@ -137,31 +139,41 @@ def _listed(listed: Markup) -> Markup | None:
 
 
 def _matrix(evidence: Confusions) -> Markup:
-    counts, start = evidence.counts, WIDTH - SIDE - (WIDTH - RIGHT)
+    counts, start = evidence.counts, RIGHT - SIDE
     shares = [[many / max(1, sum(line)) for many in line] for line in counts]
     step = SIDE / max(1, len(counts))
-    names = [clean(name, 10) for name in evidence.classes] if len(counts) <= WRITTEN else []
-    labels = [
-        tag("text", tag("title", full), name, x=start - 6, y=TOP + (index + 0.5) * step + 4, class_="tick end")
-        for index, (name, full) in enumerate(zip(names, evidence.classes, strict=False))
-    ]
-    answers = [
-        tag("text", tag("title", full), clean(name, max(2, int(step / 7))), x=start + (index + 0.5) * step,
-            y=TOP + SIDE + 16, class_="tick middle")
-        for index, (name, full) in enumerate(zip(names, evidence.classes, strict=False))
-    ]  # fmt: skip
+    words = (
+        tag("text", "label", x=2, y=TOP - 10, class_="name"),
+        tag("text", "answer", x=start + SIDE / 2, y=TOP + SIDE + _foot(len(counts)) - 6, class_="name middle"),
+    )
+    named = [_names(index, name, start, step) for index, name in enumerate(evidence.classes)]
     written = [
-        tag("text", f"{many}", x=start + (column + 0.5) * step, y=TOP + (row + 0.5) * step + 4,
-            class_=f"cell {'deep' if round(shares[row][column] * LEVELS) > 5 else ''}".strip())
+        _cell(many, shares[row][column], start + (column + 0.5) * step, TOP + (row + 0.5) * step)
         for row, line in enumerate(counts)
         for column, many in enumerate(line)
-        if names and many
-    ]  # fmt: skip
-    words = (
-        tag("text", "label", x=LEFT - 38, y=TOP - 10, class_="name"),
-        tag("text", "answer", x=start + SIDE / 2, y=TOP + SIDE + 36, class_="name middle"),
-    )
-    return html((_levels(shares, start, TOP), _frame(start, TOP), labels, answers, written, words))
+    ]
+    shown = (named if len(counts) <= NAMED else None, written if len(counts) <= WRITTEN else None)
+    return html((_levels(shares, start, TOP), _frame(start, TOP), shown, words))
+
+
+def _names(index: int, name: str, start: float, step: float) -> Markup:
+    middle = (index + 0.5) * step
+    x, y = start + middle + 3, TOP + SIDE + 14
+    short, whole = clean(name, 10), tag("title", clean(name, 300))
+    turned = f"rotate(-35 {x:.1f} {y:.1f})" if step < UPRIGHT else None
+    side = tag("text", whole, short, x=start - 6, y=TOP + middle + 4, class_="tick end")
+    below = tag("text", whole, short, x=x, y=y, class_="tick end" if turned else "tick middle", transform=turned)
+    return html((side, below))
+
+
+def _foot(classes: int) -> float:
+    turned = SIDE / max(1, classes) < UPRIGHT
+    return 76.0 if turned and classes <= NAMED else 42.0 if classes <= NAMED else 26.0
+
+
+def _cell(many: int, share: float, x: float, y: float) -> Markup | None:
+    deep = " deep" if round(share * LEVELS) > 5 else ""
+    return tag("text", f"{many}", x=x, y=y + 4, class_=f"cell{deep}") if many else None
 
 
 def _counts(evidence: Confusions) -> Markup:

@@ -31,11 +31,11 @@ def clean(text: str, limit: int | None = None) -> str:
     >>> clean("a long name", 7)
     'a long…'
     """
-    if limit is not None and len(text) > limit:
-        text = text[: limit - 1].rstrip() + "…"
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_spelled(character) for character in text)
+    plain = text.isascii() and text.isprintable()
+    # Nobody reads beyond the limit; a hostile megabyte is not spelled out first.
+    shown = text if limit is None else text[: limit + 1]
+    shown = shown if plain else "".join(_spelled(character) for character in shown)
+    return shown if limit is None or len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
 
 
 def _spelled(character: str) -> str:
