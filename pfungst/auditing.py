@@ -14,6 +14,7 @@ from pfungst.engine.cache import Cache
 from pfungst.engine.journal import Journal
 from pfungst.engine.plan import possible, row_passes, wanted
 from pfungst.engine.rounds import Listener, Rounds
+from pfungst.errors import InputError
 from pfungst.findings import Condition, Finding, Report, Skipped
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
@@ -51,22 +52,31 @@ def audit(
     request = resolve(task, options)
     study = opened(model, data, request)
     chosen = probes or asked_for(request)
-    hear = listen or _silence
-    with _journal(study) as journal:
-        rounds = _rounds(study, journal, hear)
-        if not rounds.finished:
-            checked(study)
-        study, cut = within(study, chosen, hear)
-        rounds.data, rounds.executor = study.data, study.executor()
-        if journal:
-            journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
-        done, lacking = _answered(chosen, study, rounds)
-        findings, skipped, conditions = _judged(chosen, study, done)
-        result = _result(study, rounds, done, chosen, (findings, [*lacking, *cut, *skipped], conditions))
-        if journal and request.out:
-            rounds.compact(done)
-            result.save(request.out)
-            journal.write("finished", {"findings": len(findings)})
+    try:
+        with _journal(study) as journal:
+            return _in_folder(study, chosen, journal, listen or _silence)
+    except OSError as error:
+        raise InputError(
+            f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and give "
+            "the same command"
+        ) from None
+
+
+def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener) -> Audit:
+    rounds = _rounds(study, journal, hear)
+    if not rounds.finished:
+        checked(study)
+    study, cut = within(study, chosen, hear)
+    rounds.data, rounds.executor = study.data, study.executor()
+    if journal:
+        journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
+    done, lacking = _answered(chosen, study, rounds)
+    findings, skipped, conditions = _judged(chosen, study, done)
+    result = _result(study, rounds, done, chosen, (findings, [*lacking, *cut, *skipped], conditions))
+    if journal and study.request.out:
+        rounds.compact(done)
+        result.save(study.request.out)
+        journal.write("finished", {"findings": len(findings)})
     return result
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -49,7 +50,8 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and self._file is not None:
-            self.write("interrupted" if kind is KeyboardInterrupt else "stopped", {"why": str(error)})
+            with suppress(OSError):  # a full disk is what may have stopped it
+                self.write("interrupted" if kind is KeyboardInterrupt else "stopped", {"why": str(error)})
         if self._file is not None:
             self._file.close()
         self._lock_file.unlink(missing_ok=True)
