@@ -15,7 +15,7 @@ VIEWS = {
     "narrow": {"viewport": {"width": 320, "height": 800}, "color_scheme": "light", "device_scale_factor": 2},
     "print": {"viewport": {"width": 794, "height": 1123}, "color_scheme": "light"},
 }
-TALLEST, PIECES = 1800, 12
+TALLEST, PIECES = 1800, 20
 
 
 def main(run: Path, out: Path) -> None:

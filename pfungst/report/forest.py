@@ -8,7 +8,7 @@ from pfungst.report.markup import Markup, clean, html, tag
 from pfungst.report.numbers import bounds, interval, percent, places, plain, rough, rows, value
 from pfungst.statistics.estimate import Estimate
 
-HEIGHT, MIDDLE, LONGEST = 26, "50%", 90
+HEIGHT, MIDDLE, LONGEST, SMALL = 26, "50%", 90, 0.3
 
 
 def forest(
@@ -110,10 +110,11 @@ def _level(named: tuple[tuple[str, Estimate], ...]) -> str:
 
 
 def strip(effect: Estimate, tolerance: float | None) -> Markup:
-    """An effect on one line with its tolerance, on the same scale for all effects that are shares."""
+    """An effect on one line with its tolerance; shares stand on one of two scales, to 0.3 or to 1."""
     extent = (effect.low, effect.high, effect.value, tolerance or 0.0)
-    whole = (*extent, 1.0) if max(map(abs, extent)) <= 1 else extent
-    x = honest((*whole, -1.0) if min(extent) < -0.04 and max(map(abs, extent)) <= 1 else whole, 0, 100, "%")
+    reach = max(map(abs, extent))
+    whole = SMALL if reach <= SMALL else 1.0 if reach <= 1 else reach
+    x = honest((*extent, whole, -whole if min(extent) < -0.04 * whole else 0.0), 0, 100, "%")
     marks: list[Markup] = []
     if tolerance is not None:
         least = -tolerance if x.low < 0 else 0.0
