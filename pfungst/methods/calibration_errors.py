@@ -142,7 +142,7 @@ def signed_gap(
     return Estimate(
         name=name,
         value=estimate.value,
-        low=min(stated - high, estimate.value) if estimate.rows == 1 else min(estimate.low, stated - high),
+        low=min(estimate.low, stated - high),
         high=max(estimate.high, stated - low),
         rows=estimate.rows,
         unit=estimate.unit,
@@ -230,7 +230,7 @@ def ece_estimate(
     rows, groups = effective_rows(a, units, level)
     tail = (1 + level) / 2
     accuracy = wilson(float(a.mean()), rows, level)
-    gap = max(abs(float(c.mean()) - bound) for bound in accuracy)
+    gap = max(abs(float(c.mean()) - bound) for bound in accuracy) if groups > 1 else 1.0
     estimate = Estimate(
         name=name,
         value=value,
@@ -256,8 +256,10 @@ def _by_unit(
     shape, at = (blocks, bins), block * bins + index
     rows = np.bincount(at, minlength=blocks * bins).reshape(shape)
     residuals = np.bincount(at, confidence - correct, minlength=blocks * bins).reshape(shape)
-    total = rows.sum(axis=0)
-    centred = residuals - rows * (residuals.sum(axis=0) / np.maximum(total, 1))
+    total = np.maximum(rows.sum(axis=0), 1)
+    left = 1 - rows / total
+    # Dividing by what a unit leaves of its bin undoes that it pulled the mean it is centred on (HC3; MacKinnon 1985).
+    centred = np.divide(residuals - rows * (residuals.sum(axis=0) / total), left, out=residuals.copy(), where=left > 0)
     signs = rng.integers(0, 2, (draws, blocks)) * 2 - 1
     null = error_of((signs @ centred).T, len(confidence))
     weights = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws)

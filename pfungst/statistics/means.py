@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
@@ -24,6 +24,8 @@ def mean(
 ) -> Estimate:
     """The mean with its t interval; over units, the linearised variance with t on units - 1 degrees.
 
+    The side to which the values are skewed is widened by |skewness| (2 z^2 + 1) / (6 sqrt(n)) standard errors (the
+    Edgeworth term of Hall 1992; never narrowed): a few large values among many zeros fool t.
     ``bounds`` is where values can lie at all; the interval is clipped to it. A single row (or unit) yields the bounds
     themselves, or +-1e12 where there are none. Where all values lie within a thousandth of the bounds' width, t would
     promise what was not seen: a share q = 1 - ((1 - level) / 2)^(1/n) of unlike rows at a bound is then allowed for
@@ -85,11 +87,16 @@ def paired_mean(
 
 def _t_interval(values: FloatArray, units: Array | None, level: float) -> tuple[float, float]:
     n = len(values)
+    centre = float(values.mean())
+    totals = values - centre
     if units is None:
-        variance, degrees = float(values.var(ddof=1)) / n, n - 1
+        groups, variance = n, float(values.var(ddof=1)) / n
     else:
         codes, groups = numbered(units, n)
-        variance, degrees = robust_variance(values, codes, groups), groups - 1
-    half = float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(variance)
-    centre = float(values.mean())
-    return centre - half, centre + half
+        totals, variance = np.bincount(codes, totals, minlength=groups), robust_variance(values, codes, groups)
+    error, quantile = math.sqrt(variance), (1 + level) / 2
+    half = float(stdtrit(groups - 1, quantile))
+    square = float((totals**2).mean())
+    skewness = float((totals**3).mean()) / square**1.5 if square > 0 else 0.0
+    moved = skewness * (2 * float(ndtri(quantile)) ** 2 + 1) / (6 * math.sqrt(groups))
+    return centre - error * (half + max(0.0, -moved)), centre + error * (half + max(0.0, moved))
