@@ -1,0 +1,162 @@
+"""The last screen: the answer in the terminal, readable in 80 columns and without colour."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pfungst.findings import Condition, Finding, Report, Skipped
+from pfungst.report.axes import honest
+from pfungst.report.facts import chance
+from pfungst.report.markup import clean
+from pfungst.report.numbers import bounds, count, places, rough, rows, value
+
+STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "none": "", "undecided": ""}
+ANSWERS = {"yes": ("YES", "bold green"), "no": ("NO", "bold red"), "undecided": ("UNDECIDED", "bold yellow")}
+FOUND, UNDECIDED, SKIPPED = 24, 8, 16
+PLAINER = str.maketrans({"−": "-", "·": "-", "…": "...", "●": "o", "━": "=", "─": "-", "┊": ":", "±": "+-", "→": "->"})
+
+
+def summary(report: Report, width: int = 80) -> RenderableType:
+    """The last screen of an audit, for a Rich console: verdict, accuracy left, findings, what was not examined.
+
+    Strings from outside are neither markup nor escape codes here. Consoles that cannot show more get ASCII.
+    """
+    return _Screen(report, max(40, min(width, 120)))
+
+
+def plain(report: Report, width: int = 80) -> str:
+    """The last screen as text without colour."""
+    sheet = io.StringIO()
+    console = Console(file=sheet, width=width, color_system=None, force_terminal=False, _environ={})
+    console.print(summary(report, width))
+    return "\n".join(line.rstrip() for line in sheet.getvalue().splitlines()) + "\n"
+
+
+@dataclass(frozen=True)
+class _Screen:
+    report: Report
+    width: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The parts, in the order of importance."""
+        yield from _Writer(ascii_only=options.ascii_only, width=self.width).screen(self.report)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    ascii_only: bool
+    width: int
+
+    def words(self, text: str, style: str = "", limit: int = 2000) -> Text:
+        """Text from outside as Rich text: shown as it is, without markup, escapes or line breaks."""
+        shown = " ".join(clean(text, limit).split())
+        if self.ascii_only:
+            shown = shown.translate(PLAINER).encode("ascii", "backslashreplace").decode()
+        return Text(shown, style=style)
+
+    def inset(self, part: RenderableType) -> RenderableType:
+        """A part under its heading."""
+        return Padding(part, (0, 0, 0, 2))
+
+    def screen(self, report: Report) -> Iterator[RenderableType]:
+        answer, style = ANSWERS[report.verdict.generalizes]
+        yield Text()
+        yield Text.assemble(("Does it generalize? ", ""), (answer, style))
+        yield self.words(report.verdict.sentence)
+        if report.headline:
+            yield Group(Text(), Text("What remains of the accuracy", style="bold"), self.remains(report))
+        yield Group(Text(), Text("Found", style="bold"), *self.found(report))
+        yield Group(*self.undecided(report))
+        yield Group(Text(), Text("Not examined", style="bold"), *self.skipped(report.skipped))
+
+    def remains(self, report: Report) -> RenderableType:
+        """One line a condition: name, accuracy with interval, bar, rows."""
+        digits = max(places(condition.accuracy) for condition in report.headline)
+        spare = self.width - 2 - 24 - 12
+        bar = max(10, min(32, spare // 2))
+        table = Table.grid(padding=(0, 2), pad_edge=False)
+        table.add_column(max_width=max(12, spare - bar), overflow="fold")
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right", style="dim")
+        level = chance(report)
+        for condition in report.headline:
+            item = condition.accuracy
+            table.add_row(
+                self.words(condition.condition, limit=60),
+                self.words(f"{value(item, digits)} {bounds(item, digits)}"),
+                self.bar(condition, level, bar),
+                self.words(rows(item)),
+            )
+        note = "bars run from 0 to 1" + ("" if level is None else f"; ┊ is chance, {rough(level)}")
+        return self.inset(Group(table, self.words(note, "dim")))
+
+    def bar(self, condition: Condition, level: float | None, width: int) -> Text:
+        """An interval as a heavy line with its dot, chance as a dotted stroke."""
+        scale = honest((0.0, 1.0), 0, width - 1)
+        marks = ["─"] * width
+        if level is not None:
+            marks[round(scale.at(level))] = "┊"
+        item = condition.accuracy
+        for at in range(round(scale.at(item.low)), round(scale.at(item.high)) + 1):
+            marks[at] = "━"
+        marks[round(scale.at(item.value))] = "●"
+        return self.words("".join(marks))
+
+    def found(self, report: Report) -> Iterator[RenderableType]:
+        """One line a finding, gravest first as ranked."""
+        found = [finding for finding in report.findings if finding.status == "found"]
+        if not found:
+            yield self.inset(self.words("nothing beyond its tolerance, among what was examined"))
+            return
+        yield self.lines(found[:FOUND])
+        if len(found) > FOUND:
+            yield self.inset(self.words(f"+ {len(found) - FOUND:,} more in the report"))
+
+    def undecided(self, report: Report) -> Iterator[RenderableType]:
+        """What the rows could not settle, and how much was excluded."""
+        open_ = [finding for finding in report.findings if finding.status == "inconclusive"]
+        if open_:
+            yield Group(Text(), Text("Could not be decided", style="bold"), self.lines(open_[:UNDECIDED]))
+            if len(open_) > UNDECIDED:
+                yield self.inset(self.words(f"+ {len(open_) - UNDECIDED:,} more in the report"))
+        absent = sum(finding.status == "absent" for finding in report.findings)
+        if absent:
+            yield Group(Text(), self.words(f"Excluded down to the tolerance: {count(absent, 'effect')}"))
+
+    def lines(self, findings: list[Finding]) -> RenderableType:
+        """Severity, effect with interval, claim: in full where it is grave, on one line elsewhere."""
+        table = Table.grid(padding=(0, 2), pad_edge=False, expand=True)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(ratio=1)
+        for finding in findings:
+            word = finding.severity if finding.status == "found" else "undecided"
+            item = finding.effect
+            claim = self.words(finding.claim)
+            claim.no_wrap = word not in {"critical", "high"}
+            claim.overflow = "crop" if self.ascii_only else "ellipsis"
+            table.add_row(Text(word, style=STYLES[word]), self.words(f"{value(item)} {bounds(item)}"), claim)
+        return self.inset(table)
+
+    def skipped(self, entries: tuple[Skipped, ...]) -> Iterator[RenderableType]:
+        """What was not looked at, with the reason in full; it is never left out."""
+        if not entries:
+            yield self.words(
+                "  every probe that was asked for could be judged; what no probe asks about was not examined"
+            )
+            return
+        table = Table.grid(padding=(0, 2), pad_edge=False)
+        table.add_column(max_width=max(16, self.width // 3), overflow="fold")
+        table.add_column(overflow="fold")
+        for entry in entries[:SKIPPED]:
+            name = " · ".join(part for part in (entry.probe, entry.kind, entry.subject) if part)
+            table.add_row(self.words(name, limit=60), self.words(entry.reason, limit=300))
+        yield self.inset(table)
+        if len(entries) > SKIPPED:
+            yield self.inset(self.words(f"+ {len(entries) - SKIPPED:,} more in the report"))
