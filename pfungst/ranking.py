@@ -62,7 +62,7 @@ def verdict(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Verdict:
     medium = [finding for finding in found if finding.probe in DECISIVE and finding.severity == "medium"]
     lacking = [topic for topic in NEEDED if topic not in examined]
     if lacking or open_ or medium or grave:
-        why = _reasons(lacking, open_, medium, [finding for finding in grave if finding not in decisive])
+        why = "; ".join(_reasons(lacking, open_, medium, grave))
         return Verdict(generalizes="undecided", sentence=f"Undecided: {why}{without}.")
     covered = ", ".join(examined)
     sentence = f"Within what was examined it generalizes: nothing above low was found in {covered}{without}."
@@ -71,20 +71,19 @@ def verdict(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Verdict:
 
 def _reasons(
     lacking: Sequence[str], open_: Sequence[Finding], medium: Sequence[Finding], grave: Sequence[Finding]
-) -> str:
-    reasons = []
-    if grave:
-        reasons.append(f"no trick was shown, but {_names(grave)} weighs high or critical")
-    if medium:
-        reasons.append(f"{_names(medium)} is of medium weight")
-    if open_:
-        reasons.append(f"more rows are needed to settle {_names(open_)}")
+) -> Iterator[str]:
     if lacking:
-        reasons.append(f"{' and '.join(lacking)} could not be examined")
-    return "; ".join(reasons)
+        yield f"{' and '.join(lacking)} could not be examined"
+    if medium:
+        yield f"{_names(medium)} weighs medium"
+    if grave:
+        yield f"no trick was shown, but {_names(grave)} weighs high or critical"
+    if open_:
+        yield f"more rows are needed to settle {_names(open_)}"
 
 
 def _names(findings: Sequence[Finding], most: int = 3) -> str:
-    names = [f"{finding.probe}.{finding.kind} {finding.subject}".strip() for finding in findings[:most]]
-    more = f" and {len(findings) - most} more" if len(findings) > most else ""
-    return ", ".join(names) + more
+    names = [f"{finding.probe} ({' '.join((finding.kind, finding.subject)).strip()})" for finding in findings[:most]]
+    if len(findings) > most:
+        return ", ".join(names) + f" and {len(findings) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,5 +1,6 @@
 """Every Python block of the documentation runs; every task file in it is a task file."""
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -33,3 +34,10 @@ def test_task_file_is_read(block):
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_method_tables_are_current():
+    spec = importlib.util.spec_from_file_location("method_tables", ROOT / "scripts" / "method_tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    assert tables.PAGE.read_text() == tables.page(), "run `make docs`"
