@@ -36,6 +36,7 @@ DATA_FORMS = "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl) or
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
 _FACTORY = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
+_FOREIGN = re.compile(r"(?:hf|timm|https?|file|s3|gs):")
 _WEIGHTS = (".pt", ".pth", ".th", ".ckpt", ".safetensors", ".bin")
 
 
@@ -72,7 +73,7 @@ def load_model(
     asked = _Options(task, held, input, output, outputs, trust_pickle, device, threads)
     if not isinstance(source, str | Path):
         return _of_object(source, asked, Origin(type(source).__name__))
-    if _FACTORY.fullmatch(str(source)) and not Path(source).exists():
+    if _FACTORY.fullmatch(str(source)) and not _FOREIGN.match(str(source)) and not Path(source).exists():
         return _of_factory(str(source), asked)
     if weights is not None:
         raise InputError(
@@ -208,7 +209,7 @@ def existing(source: str, what: str, forms: str) -> Path:
         there = False
     if there:
         return path
-    scheme = re.match(r"([a-z]+):", source)
+    scheme = _FOREIGN.match(source)
     if scheme is not None:
-        raise InputError(f"{what} {source}: the form {scheme[1]}: is not read; give {forms}")
+        raise InputError(f"{what} {source[:300]}: the form {scheme[0]} is not read; give {forms}")
     raise InputError(f"there is no {what} {source[:300]}; give {forms}")

@@ -61,14 +61,17 @@ class Preprocess:
     def _normalised(self, images: Array) -> Array:
         scale, offset = self._line(images.shape[3], images.dtype == np.uint8)
         rows, height, width, channels = images.shape
-        # Written channel by channel into the order the network wants: no second copy for the transposition.
         planar = self.layout == "NCHW"
         out = np.empty((rows, channels, height, width) if planar else images.shape, np.float32)
-        for c in range(channels):
-            plane = out[:, c] if planar else out[..., c]
-            np.multiply(images[..., c], scale[c], out=plane, dtype=np.float32)
-            if offset[c]:
-                plane += offset[c]
+        # Written plane by plane into the order the network wants, as many rows at once as stay in the processor's cache:
+        # several times faster on photographs than whole batches followed by a transposition.
+        step = max(1, (1 << 16) // max(1, height * width))
+        for at in range(0, rows, step):
+            for c in range(channels):
+                plane = out[at : at + step, c] if planar else out[at : at + step, ..., c]
+                np.multiply(images[at : at + step, ..., c], scale[c], out=plane, dtype=np.float32)
+                if offset[c]:
+                    plane += offset[c]
         return out
 
     def _line(self, channels: int, raw: bool) -> tuple[FloatArray, FloatArray]:
