@@ -1,0 +1,279 @@
+"""Cues of pictures: what can be measured in a row, and given to it from another row."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from pfungst.arrays import Array, BoolArray, FloatArray
+from pfungst.registry import Registry
+
+Box = tuple[float, float, float, float]
+"""Top, left, bottom, right as shares of the side."""
+
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+FLOOR = 4 / 255
+"""Added under logarithms, so that black and flat pictures have finite measures."""
+
+
+class Cue(Protocol):
+    """A frozen dataclass: equal settings are equal cues.
+
+    ``measure`` gives (rows, d) numbers; ``swap`` gives each row the donor's value and keeps shape, type and range.
+    """
+
+    @property
+    def name(self) -> str:
+        """The subject of findings about it."""
+        ...
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """What the cue is in each row, (rows, d) float64."""
+        ...
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """The rows with the donors' cue and everything else their own."""
+        ...
+
+
+class Property(Cue, Protocol):
+    """A cue that is a number or a vector of the whole picture, so that it can be pushed without any donor."""
+
+    def push(self, inputs: Array, change: FloatArray) -> Array:
+        """The rows with ``change`` (rows, d) added to their measure."""
+        ...
+
+
+cues: Registry[Property] = Registry("cues")
+"""Properties that must not decide; border and regions are made for the picture's geometry."""
+
+
+def unit(inputs: Array) -> FloatArray:
+    """Pictures as float32 in [0, 1]."""
+    return inputs.astype(np.float32) / 255 if inputs.dtype == np.uint8 else inputs.astype(np.float32)
+
+
+def like(values: FloatArray, inputs: Array) -> Array:
+    """Values in [0, 1], clipped, in the type of the inputs."""
+    clipped = np.clip(values, 0, 1)
+    return np.asarray((clipped * 255).round() if inputs.dtype == np.uint8 else clipped).astype(inputs.dtype)
+
+
+def grey(pictures: FloatArray) -> FloatArray:
+    """Luminance, (rows, height, width); the mean of the channels where there are not three (ITU-R BT.601)."""
+    return np.asarray(pictures @ LUMINANCE if pictures.shape[3] == 3 else pictures.mean(axis=3))
+
+
+def _each(change: FloatArray) -> FloatArray:
+    return np.asarray(change, np.float32)[:, None, None, :]
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Mean luminance; pushed by adding the same to every pixel.
+
+    >>> Brightness().measure(np.full((1, 2, 2, 1), 51, np.uint8)).round(3)
+    array([[0.2]])
+    """
+
+    name: str = "brightness"
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Mean luminance in [0, 1], (rows, 1)."""
+        return grey(unit(inputs)).mean(axis=(1, 2), dtype=np.float64)[:, None]
+
+    def push(self, inputs: Array, change: FloatArray) -> Array:
+        """Add the change to every pixel."""
+        return like(unit(inputs) + _each(change), inputs)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' mean luminance."""
+        return self.push(inputs, self.measure(donors) - self.measure(inputs))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Logarithm of the luminance's standard deviation; pushed by stretching about each channel's mean."""
+
+    name: str = "contrast"
+    most: float = 1.4
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Log of the standard deviation, (rows, 1)."""
+        return np.log(grey(unit(inputs)).std(axis=(1, 2), dtype=np.float64) + FLOOR)[:, None]
+
+    def push(self, inputs: Array, change: FloatArray) -> Array:
+        """Stretch by exp(change), at most by a factor of exp(``most``)."""
+        pictures = unit(inputs)
+        middle = pictures.mean(axis=(1, 2), keepdims=True)
+        return like(middle + (pictures - middle) * _each(np.exp(np.clip(change, -self.most, self.most))), inputs)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' spread of luminance."""
+        return self.push(inputs, self.measure(donors) - self.measure(inputs))
+
+
+@dataclass(frozen=True)
+class ColourCast:
+    """Logarithm of each channel's mean over the mean luminance; pushed by gains that keep the luminance."""
+
+    name: str = "colour-cast"
+    most: float = 1.4
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Log gains, (rows, 3)."""
+        means = unit(inputs).mean(axis=(1, 2), dtype=np.float64) + FLOOR
+        return np.log(means / (means @ LUMINANCE.astype(np.float64))[:, None])
+
+    def push(self, inputs: Array, change: FloatArray) -> Array:
+        """Multiply each channel by exp(change), then all by what restores the mean luminance."""
+        pictures = unit(inputs)
+        gained = pictures * _each(np.exp(np.clip(change, -self.most, self.most)))
+        before, after = (grey(each).mean(axis=(1, 2)) for each in (pictures, gained))
+        return like(gained * _each(((before + 1e-6) / (after + 1e-6))[:, None]), inputs)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' gains."""
+        return self.push(inputs, self.measure(donors) - self.measure(inputs))
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Log share of the fine detail (what a Gaussian blur removes) in the contrast; pushed by amplifying the detail."""
+
+    name: str = "sharpness"
+    sigma: float = 1.0
+    most: float = 2.0
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Log of detail over contrast, (rows, 1)."""
+        pictures = grey(unit(inputs))
+        fine = np.stack([each - self._blurred(each) for each in pictures]) if len(pictures) else pictures
+        detail, whole = (each.std(axis=(1, 2), dtype=np.float64) for each in (fine, pictures))
+        return np.log((detail + FLOOR / 8) / (whole + FLOOR))[:, None]
+
+    def push(self, inputs: Array, change: FloatArray) -> Array:
+        """Multiply the detail by exp(change), at most by a factor of exp(``most``)."""
+        pictures = unit(inputs)
+        coarse = np.stack([self._blurred(each).reshape(each.shape) for each in pictures]) if len(pictures) else pictures
+        return like(coarse + (pictures - coarse) * _each(np.exp(np.clip(change, -self.most, self.most))), inputs)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' share of fine detail."""
+        return self.push(inputs, self.measure(donors) - self.measure(inputs))
+
+    def _blurred(self, picture: FloatArray) -> FloatArray:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), self.sigma, borderType=cv2.BORDER_REFLECT_101))
+
+
+for _cue in (Brightness(), Contrast(), ColourCast(), Sharpness()):
+    cues(_cue)
+
+
+@dataclass(frozen=True)
+class Border:
+    """The outer ring of pixels, a share of the side wide and at least one pixel."""
+
+    name: str = "border"
+    share: float = 0.08
+
+    def inside(self, height: int, width: int) -> BoolArray:
+        """Where the ring lies, (height, width)."""
+        down, across = (max(1, round(self.share * side)) for side in (height, width))
+        ring = np.ones((height, width), bool)
+        ring[down : height - down, across : width - across] = False
+        return ring
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Mean of each channel in each of the four sides, (rows, 4 * channels)."""
+        pictures, ring = unit(inputs), self.inside(*inputs.shape[1:3])
+        height, width = ring.shape
+        rows, columns = np.mgrid[:height, :width]
+        down, across = rows / height - 0.5, columns / width - 0.5
+        flat = np.abs(down) >= np.abs(across)
+        sides = (
+            ring & flat & (down < 0),
+            ring & flat & (down >= 0),
+            ring & ~flat & (across < 0),
+            ring & ~flat & (across >= 0),
+        )
+        return np.concatenate(
+            [pictures[:, side].mean(axis=1, dtype=np.float64) for side in sides if side.any()], axis=1
+        )
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' ring."""
+        return np.where(self.inside(*inputs.shape[1:3])[None, :, :, None], donors, inputs)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The pixels in a box at a fixed place; named after where its middle lies.
+
+    >>> Region((0.0, 0.0, 0.25, 0.25)).name, Region((0.25, 0.25, 0.75, 0.75)).name
+    ('region:top-left', 'region:centre')
+    """
+
+    box: Box
+    blocks: int = 4
+
+    @cached_property
+    def name(self) -> str:
+        """``region:`` and one of nine compass names."""
+        top, left, bottom, right = self.box
+        return f"region:{compass((top + bottom) / 2, (left + right) / 2)}"
+
+    def slices(self, height: int, width: int) -> tuple[slice, slice]:
+        """The rows and columns of pixels in the box, at least one of each."""
+        top, left, bottom, right = self.box
+        return _span(top, bottom, height), _span(left, right, width)
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Means of at most ``blocks`` by ``blocks`` tiles of the box, (rows, tiles * channels)."""
+        down, across = self.slices(*inputs.shape[1:3])
+        part = unit(inputs[:, down, across])
+        tiles = [
+            part[:, rows][:, :, columns].mean(axis=(1, 2), dtype=np.float64)
+            for rows in np.array_split(np.arange(part.shape[1]), min(self.blocks, part.shape[1]))
+            for columns in np.array_split(np.arange(part.shape[2]), min(self.blocks, part.shape[2]))
+        ]
+        return np.concatenate(tiles, axis=1)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' pixels inside the box."""
+        down, across = self.slices(*inputs.shape[1:3])
+        given = inputs.copy()
+        given[:, down, across] = donors[:, down, across]
+        return given
+
+
+def _span(start: float, stop: float, side: int) -> slice:
+    first = min(round(start * side), side - 1)
+    return slice(first, max(first + 1, round(stop * side)))
+
+
+def compass(down: float, across: float) -> str:
+    """The name of a place: ``top-left``, ``top`` ... ``centre`` ... ``bottom-right``, by thirds of the side.
+
+    >>> compass(0.1, 0.5), compass(0.5, 0.9), compass(0.5, 0.5)
+    ('top', 'right', 'centre')
+    """
+    words = [("top", "", "bottom")[min(2, int(3 * down))], ("left", "", "right")[min(2, int(3 * across))]]
+    return "-".join(word for word in words if word) or "centre"
+
+
+def grid(cells: int = 4) -> tuple[Region, ...]:
+    """Regions that tile the picture, row by row from the top."""
+    edges = [index / cells for index in range(cells + 1)]
+    return tuple(
+        Region((edges[row], edges[column], edges[row + 1], edges[column + 1]))
+        for row in range(cells)
+        for column in range(cells)
+    )
+
+
+def properties(channels: int) -> tuple[Property, ...]:
+    """The registered properties that pictures with so many channels have."""
+    return tuple(cue for name, cue in cues.items() if channels == 3 or name not in {"colour-cast", "saturation"})

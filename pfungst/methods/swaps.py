@@ -1,0 +1,96 @@
+"""Interventions: give a row another row's cue, or push a property the way another class has it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pfungst.arrays import Array, IntArray
+from pfungst.datasets.dataset import Batch
+from pfungst.datasets.donors import Donors
+from pfungst.methods.cues import Cue, Property
+
+Donor = Literal["same class", "other class"]
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Give each labelled row the cue of a donor of its own or of another class.
+
+    All cues and both arms draw with the same random numbers, so that their differences are of cues, not of draws.
+    A ``held`` cue stays the row's own: the donor first receives it from the row, and the row gets it back in the end.
+    Rows without a label stay as they are.
+    """
+
+    cue: Cue
+    donor: Donor
+    held: tuple[Cue, ...] = ()
+    draw: int = 0
+
+    @property
+    def name(self) -> str:
+        """The cue and whose it is."""
+        kept = f" (own {', '.join(cue.name for cue in self.held)} kept)" if self.held else ""
+        return f"{self.cue.name} of {'its own' if self.donor == 'same class' else 'another'} class{kept}"
+
+    def __call__(self, batch: Batch) -> Array:
+        """The rows with their donors' cue."""
+        has = batch.labels >= 0
+        if batch.donors is None or not has.any():
+            return batch.inputs
+        rows = batch.take(has)
+        assert rows.donors is not None, "taking rows keeps the donors"
+        inputs, donors = rows.inputs, rows.donors.inputs[self._drawn(rows, rows.donors)]
+        for cue in self.held:
+            donors = cue.swap(donors, inputs)
+        given = self.cue.swap(inputs, donors)
+        for cue in self.held:
+            given = cue.swap(given, inputs)
+        return _placed(batch, given, has)
+
+    def _drawn(self, batch: Batch, donors: Donors) -> IntArray:
+        same = self.donor == "same class"
+        named = zip(batch.generators(("donor", self.draw)), batch.ids, batch.labels, strict=True)
+        return np.array([donors.draw(rng, name, int(label), same=same) for rng, name, label in named], np.int64)
+
+
+@dataclass(frozen=True)
+class Transport:
+    """Push a property by the difference between another class's mean and the own class's, or by as much the other way.
+
+    Both directions move a row equally far, so their difference is what the direction says about the class; it is near
+    zero where the property does not differ between classes.
+    """
+
+    cue: Property
+    direction: Literal["towards", "away"]
+    draw: int = 0
+
+    @property
+    def name(self) -> str:
+        """The cue and where it is pushed."""
+        return f"{self.cue.name} pushed {'towards' if self.direction == 'towards' else 'away from'} another class"
+
+    def __call__(self, batch: Batch) -> Array:
+        """The rows with their property pushed."""
+        has = batch.labels >= 0
+        if batch.donors is None or not has.any():
+            return batch.inputs
+        rows = batch.take(has)
+        assert rows.donors is not None, "taking rows keeps the donors"
+        means = rows.donors.class_means(self.cue, self.cue.measure)
+        change = means[self._others(rows, rows.donors)] - means[rows.labels]
+        return _placed(batch, self.cue.push(rows.inputs, change if self.direction == "towards" else -change), has)
+
+    def _others(self, batch: Batch, donors: Donors) -> IntArray:
+        named = zip(batch.generators(("class", self.draw)), batch.labels, strict=True)
+        others = ((rng.random(), donors.present[donors.present != label], label) for rng, label in named)
+        return np.array([pool[int(at * len(pool))] if len(pool) else label for at, pool, label in others], np.int64)
+
+
+def _placed(batch: Batch, given: Array, has: Array) -> Array:
+    if has.all():
+        return given
+    whole = batch.inputs.copy()
+    whole[has] = given
+    return whole
