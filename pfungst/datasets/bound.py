@@ -173,11 +173,13 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
     if data.labels is None:
         return replace(data, classes=classes, named=named)
     used = np.unique(data.labels[data.labels >= 0])
-    place = mapping(data.classes, used, classes, named=named, source=data.source)
+    place = mapping(data.classes, data.labels, classes, named=named, source=data.source)
     labels = np.where(data.labels >= 0, place[data.labels], -1)
     # An unnamed model takes the data's names where each of them stands for the class of its own number.
     takes = not named and data.named and len(data.classes) == len(classes) and _in_place(place)
     notes = data.notes if _in_place(place) else (*data.notes, "labels were mapped by name onto the model's classes")
+    if takes:
+        notes = (*notes, f"the model names no classes: the data's are taken in their order ({_listed(data.classes)})")
     if len(used) == 1:
         notes = (*notes, f"all labelled rows are {classes[place[used[0]]]!r}: what compares classes cannot be judged")
     return replace(
@@ -188,6 +190,10 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
         label_counts=_votes(data, place, len(classes)),
         notes=notes,
     )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(name[:40] for name in names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 def _in_place(place: IntArray) -> bool:

@@ -11,8 +11,8 @@ from pfungst.errors import InputError
 _Found = dict[int, int]
 
 
-def mapping(names: Sequence[str], used: IntArray, classes: Sequence[str], *, named: bool, source: str) -> IntArray:
-    """Position among the model's ``classes`` of each of the data's ``names``; -1 for names that no row uses.
+def mapping(names: Sequence[str], labels: IntArray, classes: Sequence[str], *, named: bool, source: str) -> IntArray:
+    """Position among the model's ``classes`` of each of the data's ``names``; -1 for names that no label uses.
 
     By exact name, by name without case, spaces and underscores, by a synonym (``tench, Tinca tinca``), then numbers
     0..K-1 by position. A model without names takes the data's, in their order, if there are as many.
@@ -23,18 +23,38 @@ def mapping(names: Sequence[str], used: IntArray, classes: Sequence[str], *, nam
     >>> mapping(["dog", "Cat"], np.array([0, 1]), ["cat", "dog"], named=True, source="val").tolist()
     [1, 0]
     """
-    wanted = [int(k) for k in used]
-    found = _by_name(names, wanted, classes) or _by_number(names, wanted, len(classes))
+    wanted = [int(k) for k in np.unique(labels[labels >= 0])]
+    found = _by_name(names, wanted, classes)
+    found = _by_number(names, wanted, len(classes)) if found is None else found
     if found is None and not named and len(names) == len(classes):
         found = {k: k for k in wanted}
     if found is None:
-        raise InputError(_refusal(names, wanted, classes, named=named, source=source))
+        outside = _outside(names, labels, len(classes), source) if len(wanted) <= len(classes) else ""
+        raise InputError(outside or _refusal(names, wanted, classes, named=named, source=source))
     if len(set(found.values())) < len(found):
         raise InputError(_collision(names, found, classes, source))
     placed = np.full(len(names), -1, dtype=np.int64)
     for k, place in found.items():
         placed[k] = place
     return placed
+
+
+def _outside(names: Sequence[str], labels: IntArray, count: int, source: str) -> str:
+    """The sentence about numbers beyond the model's classes, where all labels are numbers; else empty."""
+    numbers = {int(k): names[k] for k in np.unique(labels[labels >= 0])}
+    if not all(_is_number(name) for name in numbers.values()):
+        return ""
+    beyond = [k for k, name in numbers.items() if int(name) >= count]
+    rows = np.flatnonzero(np.isin(labels, beyond))
+    shown = ", ".join(f"row {row} has {numbers[int(labels[row])]}" for row in rows[:3])
+    return (
+        f"{len(rows)} labels of {source} lie outside 0..{count - 1}, the model's classes: {shown}; number the classes "
+        "from 0, or name them"
+    )
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
 
 
 def _by_name(names: Sequence[str], wanted: list[int], classes: Sequence[str]) -> _Found | None:
@@ -73,7 +93,7 @@ def loose(name: str) -> str:
 
 
 def _by_number(names: Sequence[str], wanted: list[int], count: int) -> _Found | None:
-    digits = {k: int(names[k]) for k in wanted if names[k].isascii() and names[k].isdigit()}
+    digits = {k: int(names[k]) for k in wanted if _is_number(names[k])}
     if len(digits) < len(wanted) or any(place >= count for place in digits.values()):
         return None
     return digits

@@ -36,7 +36,7 @@ def open_npz(path: Path) -> dict[str, Array]:
         InputError: if it is no ``.npz`` file or holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return {name: held[name] for name in held.files}
     except ValueError as error:
         if "pickle" in str(error).lower():

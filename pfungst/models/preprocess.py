@@ -63,7 +63,7 @@ class Preprocess:
         rows, height, width, channels = images.shape
         planar = self.layout == "NCHW"
         out = np.empty((rows, channels, height, width) if planar else images.shape, np.float32)
-        # Written plane by plane into the order the network wants, as many rows at once as stay in the processor's cache:
+        # Written plane by plane into the order the network wants, as many rows at once as stay in the cache:
         # several times faster on photographs than whole batches followed by a transposition.
         step = max(1, (1 << 16) // max(1, height * width))
         for at in range(0, rows, step):
