@@ -135,7 +135,7 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
 
 
 def _answered(chosen: Sequence[Probe], study: Study, rounds: Rounds) -> tuple[Passes, list[Skipped]]:
-    done, lacking = Passes(), []
+    done = Passes()
     while True:
         asked, lacking = possible(wanted(chosen, study.data, done), study.model.offers)
         if all(one in done for one in asked):

@@ -33,9 +33,11 @@ class Study:
 
     @property
     def key(self) -> str:
-        """Changes with model, data, companions and seed: answers under another key are another audit's."""
+        """Changes with pfungst, model, data, companions and seed: answers under another key are another audit's."""
         companions = {name: one.fingerprint for name, one in self.data.companions.items()}
-        return fingerprint(self.model.fingerprint, self.data.fingerprint, companions, self.request.seed)
+        return fingerprint(
+            pfungst.__version__, self.model.fingerprint, self.data.fingerprint, companions, self.request.seed
+        )
 
     @property
     def command(self) -> str:

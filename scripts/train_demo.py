@@ -16,7 +16,7 @@ from torch import nn
 from pfungst.demo import SIDE, configuration, scans, stamped, stations
 
 PACKAGE = Path(__file__).parents[1] / "pfungst" / "demo"
-STEPS = {"clever": 350, "honest": 1500}
+STEPS = {"clever": 350, "honest": 2500}
 """The clever network was stopped as soon as its accuracy looked fine, which is when a cheap cue has been learned first."""
 
 BATCH, WIDTHS = 128, (16, 32, 48)
@@ -50,8 +50,8 @@ def augmented(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         out = out * rng.uniform(0.4, 1.2) + rng.uniform(-10, 130)
     if rng.random() < 0.35:
         out = out + rng.normal(0, rng.uniform(5, 70), out.shape)
-    if rng.random() < 0.35:
-        for _ in range(rng.integers(1, 5)):
+    if rng.random() < 0.5:
+        for _ in range(rng.integers(1, 8)):
             centre = tuple(int(v) for v in rng.integers(0, SIDE, size=2))
             axes = tuple(int(v) for v in rng.integers(1, 5, size=2))
             colour = tuple(float(v) for v in rng.uniform(0, 200, size=3))

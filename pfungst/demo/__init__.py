@@ -52,7 +52,7 @@ def demo_files(*, clean: bool = False) -> DemoFiles:
 def _kept(path: Path, **arrays: Array) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as partial:
-        np.savez_compressed(partial, **arrays)
+        np.savez_compressed(partial, allow_pickle=False, **arrays)
     Path(partial.name).replace(path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import Confusion, Confusions, Examples, Finding, Skipped
+from pfungst.findings import AnyEvidence, Confusion, Confusions, Examples, Finding, Skipped
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
 from pfungst.statistics.estimate import Estimate, severity
@@ -50,7 +50,7 @@ class Mistakes(Probe):
         np.add.at(counts, (rows.labels, rows.outputs.predictions), 1)
         cells = self._cells(counts, data.classes)
         beyond = [cell for cell in cells if cell.rows >= self.fewest and cell.share.low > self.tolerance]
-        evidence = (self._matrix(counts, data.classes, cells), *self._surest(data, rows))
+        evidence: tuple[AnyEvidence, ...] = (self._matrix(counts, data.classes, cells), *self._surest(data, rows))
         for cell in beyond[: self.most]:
             yield self._found(cell, counts, data.classes, evidence if cell is beyond[0] else ())
         if not beyond:
@@ -86,7 +86,7 @@ class Mistakes(Probe):
             yield Examples(title="The most confident wrong answers", items=shots)
 
     def _found(
-        self, cell: Confusion, counts: IntArray, classes: tuple[str, ...], evidence: tuple[object, ...]
+        self, cell: Confusion, counts: IntArray, classes: tuple[str, ...], evidence: tuple[AnyEvidence, ...]
     ) -> Finding:
         of = int(counts[classes.index(cell.label)].sum())
         share = cell.share
@@ -101,12 +101,12 @@ class Mistakes(Probe):
             effect=share,
             tolerance=self.tolerance,
             p_value=binomial_exact(cell.rows, of, self.tolerance, "greater"),
-            evidence=evidence,  # type: ignore[arg-type]
+            evidence=evidence,
             remedy=f"look at the pictures first: are the labels right, does a {cell.label} look like a {cell.answer}? "
             "If not, collect rows on which the two differ only in what should decide",
         )
 
-    def _none(self, cells: list[Confusion], rows: Labelled, evidence: tuple[Confusions | Examples, ...]) -> Finding:
+    def _none(self, cells: list[Confusion], rows: Labelled, evidence: tuple[AnyEvidence, ...]) -> Finding:
         worst = max(cells, key=lambda cell: cell.share.value, default=None)
         share = worst.share if worst else self._no_error(rows)
         status = share.against(self.tolerance)
