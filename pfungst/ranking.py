@@ -9,7 +9,7 @@ from pfungst.findings import SEVERITIES, Finding, Skipped, Verdict
 from pfungst.statistics.multiplicity import holm
 
 DECISIVE = ("shortcuts", "shift", "attribution", "sites", "selection", "feedback", "adversarial")
-"""Topics whose findings say that the model answers from something other than what was meant."""
+"""Topics whose findings say that the model answers from something other than what was meant; causes come first."""
 
 NEEDED = ("shortcuts", "shift")
 """Topics without which nobody may say that a model generalizes."""
@@ -18,7 +18,7 @@ _STATUSES = ("found", "inconclusive", "absent")
 
 
 def rank(findings: Sequence[Finding], command: str, level: float = 0.05) -> tuple[Finding, ...]:
-    """Findings with id, corrected p-value and the command that repeats them; gravest first.
+    """Findings with id, corrected p-value and the command that repeats them; gravest first, causes before effects.
 
     Holm's correction runs once over all tests of the audit. What was found but does not survive it is inconclusive.
     """
@@ -42,16 +42,17 @@ def _finished(finding: Finding, adjusted: Iterator[float], command: str, level: 
     return finding
 
 
-def _order(finding: Finding) -> tuple[int, int, float, str]:
+def _order(finding: Finding) -> tuple[int, int, int, float, str]:
     near = max(finding.effect.low, -finding.effect.high, 0.0)
-    return _STATUSES.index(finding.status), SEVERITIES.index(finding.severity), -near, finding.id
+    cause = DECISIVE.index(finding.probe) if finding.probe in DECISIVE else len(DECISIVE)
+    return _STATUSES.index(finding.status), SEVERITIES.index(finding.severity), cause, -near, finding.id
 
 
 def verdict(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Verdict:
     """The answer to the audit's question, with what it covers and what it does not in the same sentence."""
     found = [finding for finding in findings if finding.status == "found"]
     grave = [finding for finding in found if finding.severity in {"critical", "high"}]
-    decisive = [finding for finding in grave if finding.probe in DECISIVE]
+    decisive = sorted((one for one in grave if one.probe in DECISIVE), key=lambda one: DECISIVE.index(one.probe))
     examined = list(dict.fromkeys(finding.probe for finding in findings))
     unseen = sorted({entry.probe for entry in skipped} - set(examined))
     without = f"; not examined: {', '.join(unseen)}" if unseen else ""
@@ -83,7 +84,7 @@ def _reasons(
 
 
 def _names(findings: Sequence[Finding], most: int = 3) -> str:
-    names = [f"{finding.probe} ({' '.join((finding.kind, finding.subject)).strip()})" for finding in findings[:most]]
+    names = [f"{finding.probe} ({f'{finding.kind} {finding.subject}'.strip()})" for finding in findings[:most]]
     if len(findings) > most:
         return ", ".join(names) + f" and {len(findings) - most} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

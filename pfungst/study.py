@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-import pfungst.probes  # noqa: F401 - fills the registry
+import pfungst.probes
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
