@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from pfungst.arrays import IntArray
 from pfungst.errors import InputError
+from pfungst.statistics.proportions import wilson
 
 _Found = dict[int, int]
 
@@ -135,26 +136,45 @@ def permutation(labels: IntArray, predictions: IntArray, classes: Sequence[str])
     """A sentence that names the relabelling, if the classes seem to be in another order; else None.
 
     Compares the accuracy as declared with that under the best one-to-one relabelling (Kuhn 1955, the assignment that
-    maximises the trace of the confusion matrix): suspicious if it gains 0.20 and more than doubles.
+    maximises the trace of the confusion matrix): suspicious if it gains 0.20 and more than doubles. The relabelling is
+    fitted on one half of the rows and counted on the other, and must win beyond both Wilson intervals: with many
+    classes and few rows some relabelling always fits the rows it was fitted on.
 
     >>> y = np.arange(300) % 3
     >>> permutation(y, (y + 1) % 3, ["a", "b", "c"])
     "the classes seem to be in another order: accuracy is 0.00 as declared and would be 1.00 if answer 'b' ..."
     """
-    known = labels >= 0
-    y, said = labels[known], predictions[known]
+    y, said = labels[labels >= 0], predictions[labels >= 0]
     if not len(y):
         return None
-    confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (y, said), 1)
-    truth, answer = linear_sum_assignment(confusion, maximize=True)
-    declared, best = np.trace(confusion) / len(y), confusion[truth, answer].sum() / len(y)
-    if best < declared + 0.20 or best <= 2 * declared:
+    order = np.random.default_rng(0).permutation(len(y))
+    halves = (order[::2], order[1::2])
+    hits = sum(
+        int((_renamed(said[other], _relabelling(y[one], said[one])) == y[other]).sum())
+        for one, other in (halves, halves[::-1])
+    )
+    declared, best = float((y == said).mean()), hits / len(y)
+    apart = wilson(best, len(y))[0] > wilson(declared, len(y))[1]
+    if not apart or best < declared + 0.20 or best <= 2 * declared:
         return None
-    moved = [(t, a) for t, a in zip(truth, answer, strict=True) if t != a and confusion[t, a]]
-    moved.sort(key=lambda pair: -int(confusion[pair]))
-    shown = ", ".join(f"answer {classes[a]!r} meant {classes[t]!r}" for t, a in moved[:5])
+    moved = [(a, t) for a, t in _relabelling(y, said).items() if t != a]
+    moved.sort(key=lambda pair: -int(((said == pair[0]) & (y == pair[1])).sum()))
+    shown = ", ".join(f"answer {classes[a]!r} meant {classes[t]!r}" for a, t in moved[:5])
     return (
         f"the classes seem to be in another order: accuracy is {declared:.2f} as declared and would be {best:.2f} if "
-        f"{shown} ({len(moved)} classes differ)"
+        f"{shown} ({len(moved)} classes differ); correct the order in config.json, labels.txt or the task file"
     )
+
+
+def _relabelling(labels: IntArray, predictions: IntArray) -> dict[int, int]:
+    """The class each answer means under the one-to-one relabelling that is right most often."""
+    truths, rows = np.unique(labels, return_inverse=True)
+    answers, columns = np.unique(predictions, return_inverse=True)
+    counts = np.zeros((len(truths), len(answers)), np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    pairs = zip(*linear_sum_assignment(counts, maximize=True), strict=True)
+    return {int(answers[a]): int(truths[t]) for t, a in pairs if counts[t, a]}
+
+
+def _renamed(predictions: IntArray, meant: dict[int, int]) -> IntArray:
+    return np.array([meant.get(int(answer), -1) for answer in predictions], dtype=np.int64)

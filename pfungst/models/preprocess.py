@@ -108,9 +108,9 @@ class Preprocess:
             "0..255 less the ImageNet mean": replace(plain, rescale=1.0, mean=tuple(255 * m for m in IMAGENET_MEAN)),
         }
         fitting = {name: p for name, p in known.items() if len(p.mean) <= channels and not self.integer}
-        if channels == 3:
-            fitting |= {"blue and red swapped": replace(self, bgr=not self.bgr)}
-        return {name: variant for name, variant in fitting.items() if variant != self}
+        swapped = {"blue and red swapped": replace(self, bgr=not self.bgr)} if channels == 3 else {}
+        seen = {self, *swapped.values()}
+        return {**swapped, **{name: variant for name, variant in fitting.items() if variant not in seen}}
 
     def sentence(self) -> str:
         """What is done to the numbers, in words."""
