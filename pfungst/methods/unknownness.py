@@ -98,15 +98,15 @@ def entropy(outputs: Outputs) -> FloatArray:
 def gen(outputs: Outputs, power: float = 0.1, largest: int = 100) -> FloatArray:
     """Generalised entropy: sum over the ``largest`` probabilities of (p (1 - p))^power (Liu 2023, CVPR).
 
-    1 - p is taken as -expm1(log p), for p is often 1 to the last bit.
+    1 - p of the answer is the sum of all other probabilities, for p is often 1 to the last bit.
 
     >>> gen(Outputs(np.zeros((1, 2), np.float32))).round(4)
     array([1.7411])
     """
-    logs = np.minimum(outputs.log_probabilities, 0.0)
-    if logs.shape[1] > largest:
-        logs = np.partition(logs, -largest, axis=1)[:, -largest:]
-    return np.asarray(((np.exp(logs) * -np.expm1(logs)) ** power).sum(axis=1))
+    p = np.sort(outputs.probabilities, axis=1)
+    rest = np.maximum(1 - p, 0.0)
+    rest[:, -1] = p[:, :-1].sum(axis=1)
+    return np.asarray(((p * rest)[:, -largest:] ** power).sum(axis=1))
 
 
 def pixel_statistics(inputs: Array) -> FloatArray:

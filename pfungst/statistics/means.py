@@ -88,7 +88,7 @@ def paired_mean(
 def _t_interval(values: FloatArray, units: Array | None, level: float) -> tuple[float, float]:
     n = len(values)
     centre = float(values.mean())
-    totals = values - centre
+    totals: Array = values - centre
     if units is None:
         groups, variance = n, float(values.var(ddof=1)) / n
     else:
@@ -96,7 +96,13 @@ def _t_interval(values: FloatArray, units: Array | None, level: float) -> tuple[
         totals, variance = np.bincount(codes, totals, minlength=groups), robust_variance(values, codes, groups)
     error, quantile = math.sqrt(variance), (1 + level) / 2
     half = float(stdtrit(groups - 1, quantile))
-    square = float((totals**2).mean())
-    skewness = float((totals**3).mean()) / square**1.5 if square > 0 else 0.0
-    moved = skewness * (2 * float(ndtri(quantile)) ** 2 + 1) / (6 * math.sqrt(groups))
+    moved = _skewness(totals) * (2 * float(ndtri(quantile)) ** 2 + 1) / (6 * math.sqrt(groups))
     return centre - error * (half + max(0.0, -moved)), centre + error * (half + max(0.0, moved))
+
+
+def _skewness(values: Array) -> float:
+    largest = float(np.abs(values).max())
+    if largest == 0:
+        return 0.0
+    scaled = values / largest
+    return float((scaled**3).mean() / (scaled**2).mean() ** 1.5)
