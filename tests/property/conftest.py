@@ -1,4 +1,4 @@
-"""Hypothesis: no deadline, for a loaded machine is no defect; the same examples everywhere, for a failure must repeat."""
+"""Hypothesis: no deadline (a loaded machine is no defect), the same examples everywhere (a failure must repeat)."""
 
 from hypothesis import settings
 
