@@ -1,1 +1,0 @@
-"""Remedies: what can be done, and what each buys."""
