@@ -22,7 +22,7 @@ def caption(title: str) -> Markup:
 
 def figure(title: str, drawing: Child, twin: Markup, *notes: Child) -> Markup:
     """A figure: what it is called, the drawing, what its marks mean, and its twin in numbers."""
-    legend = [tag("p", note, class_="note") for note in notes if note]
+    legend = [tag("div", note, class_="note") for note in notes if note]
     numbers = tag("details", tag("summary", "Numbers"), twin, class_="twin")
     return tag("figure", caption(title), drawing, tag("div", legend, numbers, class_="words"), class_="figure narrow")
 

@@ -119,7 +119,9 @@ def histogram(evidence: Histogram) -> Markup:
             tag("text", clean(words, 40), x=aside, y=TOP + 12, class_=f"tick {side}".strip()),
         )
     steps = [_steps(item.shares, edges, x, y, f"s{index}") for index, item in enumerate(series, 1)]
-    description = "; ".join(f"{clean(item.name, 60)}: {count(item.rows, 'row')}" for item in series)
+    description = (
+        "; ".join(f"{clean(item.name, 60)}: {count(item.rows, 'row')}" for item in series) or "No row was counted."
+    )
     axes = (left(y, LEFT, RIGHT, "share of rows"), bottom(x, TOP, base, clean(evidence.axis, 60)))
     drawing = canvas.picture(base + 42, evidence.title, description, axes, steps, line)
     twin = canvas.table(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pfungst.report.axes import Scale, honest, horizontal
 from pfungst.report.markup import Markup, clean, html, tag
-from pfungst.report.numbers import bounds, interval, percent, places, plain, rough, rows, value
+from pfungst.report.numbers import bounds, percent, places, plain, rough, rows, value
 from pfungst.statistics.estimate import Estimate
 
 HEIGHT, MIDDLE, LONGEST, SMALL = 26, "50%", 90, 0.3
@@ -110,7 +110,7 @@ def _level(named: tuple[tuple[str, Estimate], ...]) -> str:
 
 
 def strip(effect: Estimate, tolerance: float | None) -> Markup:
-    """An effect on one line with its tolerance; shares stand on one of two scales, to 0.3 or to 1."""
+    """An effect on one line with its tolerance, for the eye alone; shares stand on a scale to 0.3 or to 1."""
     extent = (effect.low, effect.high, effect.value, tolerance or 0.0)
     reach = max(map(abs, extent))
     whole = SMALL if reach <= SMALL else 1.0 if reach <= 1 else reach
@@ -123,10 +123,8 @@ def strip(effect: Estimate, tolerance: float | None) -> Markup:
     marks.append(tag("line", x1="0", x2="100%", y1="100%", y2="100%", class_="axis"))
     marks.append(_vertical(x(0.0), "axis"))
     marks.append(horizontal(effect, x, "9"))
-    words = f"{effect.name}: {interval(effect)}" + ("" if tolerance is None else f"; tolerated {plain(tolerance)}")
     ends = tag("span", tag("span", plain(x.low)), tag("span", plain(x.high)), class_="ends", aria_hidden="true")
-    picture = tag("svg", tag("title", words), marks, width="100%", height=18, role="img")
-    return html((picture, ends))
+    return html((_strip(marks, 18), ends))
 
 
 def _named(name: str) -> Markup:

@@ -46,17 +46,16 @@ def gallery(evidence: Examples, pictures: Pictures) -> Markup:
 
 
 def _shot(shot: Shot, pictures: Pictures) -> Markup:
-    right = {True: "right", False: "wrong"}.get(shot.answer == shot.label, "") if shot.label else ""
-    answer = tag(
-        "span",
-        tag("bdi", clean(shot.answer, 60), class_="answer"),
-        " ",
-        tag("span", number(shot.probability, 2), class_="probability"),
-        tag("span", "  ✓" if right == "right" else "  ✗", class_=right, title=right) if right else None,
-        class_="said",
-    )
-    caption = tag("span", tag("bdi", clean(shot.caption, 160)), class_="caption")
-    return tag("span", _picture(shot, pictures), caption, answer, class_="shot")
+    caption = tag("small", tag("bdi", clean(shot.caption, 160)))
+    answer = tag("b", tag("bdi", clean(shot.answer, 60)))
+    return tag("span", _picture(shot, pictures), caption, answer, f" {number(shot.probability, 2)}", _judged(shot))
+
+
+def _judged(shot: Shot) -> Markup | None:
+    if not shot.label:
+        return None
+    right = shot.answer == shot.label
+    return tag("i", " ✓" if right else " ✗", class_="right" if right else None, title="right" if right else "wrong")
 
 
 def _picture(shot: Shot, pictures: Pictures) -> Markup | None:

@@ -172,7 +172,7 @@ def _foot(classes: int) -> float:
 
 
 def _cell(many: int, share: float, x: float, y: float) -> Markup | None:
-    deep = " deep" if round(share * LEVELS) > 5 else ""
+    deep = " deep" if round(share * LEVELS) > 6 else ""
     return tag("text", f"{many}", x=x, y=y + 4, class_=f"cell{deep}") if many else None
 
 

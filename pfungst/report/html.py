@@ -14,7 +14,7 @@ from pfungst.report.facts import chance, command, facts, source
 from pfungst.report.figures import draw
 from pfungst.report.forest import forest, strip
 from pfungst.report.gallery import Pictures, gallery
-from pfungst.report.markup import Markup, clean, html
+from pfungst.report.markup import Markup, clean, html, prose
 from pfungst.report.numbers import bounds, count, p_value, percent, plain, rows, value
 
 ANSWERS = {"yes": "Yes", "no": "No", "undecided": "Undecided"}
@@ -41,15 +41,17 @@ def render(report: Report, thumbnails: Mapping[str, bytes] | None = None) -> str
         headline=_headline(report),
         cards=cards,
         quadrants=[draw(evidence) for evidence in _quadrants(report)],
-        assumed=[clean(str(line), 600) for line in _listed(report.settings.get("assumed"))],
+        assumed=[str(line) for line in _listed(report.settings.get("assumed"))],
         settings=facts({k: v for k, v in report.settings.items() if k not in {"methods", "assumed", "command"}}),
         methods=_methods(report.settings.get("methods")),
         provenance=(("Model", facts(report.model)), ("Data", facts(report.data)), ("Made with", _made(report))),
         passes=report.passes[:PASSES],
         passes_left=len(report.passes) - PASSES,
+        spent=_spent(report),
         command=command(report),
         count=count,
         clean=clean,
+        prose=prose,
         style=Markup(style),
         script=Markup(script),
         style_hash=_hash(style),
@@ -181,6 +183,17 @@ def _listed(value: Any) -> Sequence[Any]:
     if value is None or value == "":
         return ()
     return value if isinstance(value, list | tuple) else (value,)
+
+
+def _spent(report: Report) -> str:
+    """All passes in one sentence."""
+    asked = sum(item.rows for item in report.passes)
+    stored = sum(item.cached for item in report.passes)
+    seconds = sum(item.seconds for item in report.passes)
+    return (
+        f"{count(len(report.passes), 'pass')}, {count(asked, 'row')} shown, {seconds:.0f} s; "
+        f"{stored:,} answered from the cache"
+    )
 
 
 def _made(report: Report) -> list[tuple[str, str]]:

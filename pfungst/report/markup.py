@@ -80,4 +80,16 @@ def tag(name: str, *children: Child, **attributes: str | float | None) -> Markup
     return Markup(f"<{name}{spelled}>{inside}</{name}>")
 
 
+def prose(text: str, limit: int = 1200) -> Markup:
+    """A sentence of a report; what stands between backquotes is set as code.
+
+    >>> prose("run `pfungst view` <now>")
+    'run <code>pfungst view</code> &lt;now&gt;'
+    """
+    parts = clean(text, limit).split("`")
+    if len(parts) % 2 == 0:
+        return html("`".join(parts))
+    return html([tag("code", part) if index % 2 else part for index, part in enumerate(parts)])
+
+
 _EMPTY = frozenset({"line", "rect", "circle", "path", "use", "img", "br", "polyline", "col"})

@@ -34,10 +34,11 @@ def quadrants(evidence: OpportunityReliance) -> Markup:
     )
     note = (
         f"Dashed: chance ({rough(evidence.chance)}) and tolerance ({rough(evidence.tolerance)}). "
-        "Crosses are intervals in both directions; numbers lead to the table."
+        "Crosses are intervals in both directions."
     )
+    names = tag("ol", [tag("li", tag("bdi", clean(cue.name, 60))) for cue in cues[:NUMBERED]], class_="names")
     drawing = canvas.picture(BASE + 42, evidence.title, description, *marks)
-    return canvas.figure(evidence.title, drawing, twin, description, note)
+    return canvas.figure(evidence.title, drawing, twin, description, names, note)
 
 
 def _shortcut(cue: Cue, evidence: OpportunityReliance) -> bool:

@@ -18,6 +18,7 @@ from pfungst.report.numbers import bounds, count, places, rough, rows, value
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "none": "", "undecided": ""}
 ANSWERS = {"yes": ("YES", "bold green"), "no": ("NO", "bold red"), "undecided": ("UNDECIDED", "bold yellow")}
 FOUND, UNDECIDED, SKIPPED = 24, 8, 16
+NARROW = 64
 PLAINER = str.maketrans({"−": "-", "·": "-", "…": "...", "●": "o", "━": "=", "─": "-", "┊": ":", "±": "+-", "→": "->"})
 
 
@@ -26,7 +27,7 @@ def summary(report: Report, width: int = 80) -> RenderableType:
 
     Strings from outside are neither markup nor escape codes here. Consoles that cannot show more get ASCII.
     """
-    return _Screen(report, max(40, min(width, 120)))
+    return _Screen(report, max(48, min(width, 120)))
 
 
 def plain(report: Report, width: int = 80) -> str:
@@ -78,7 +79,8 @@ class _Writer:
         """One line a condition: name, accuracy with interval, bar, rows."""
         digits = max(places(condition.accuracy) for condition in report.headline)
         spare = self.width - 2 - 24 - 12
-        bar = max(10, min(32, spare // 2))
+        # Narrow screens keep the numbers and do without bars.
+        bar = min(32, spare // 2) if self.width >= NARROW else 0
         table = Table.grid(padding=(0, 2), pad_edge=False)
         table.add_column(max_width=max(12, spare - bar), overflow="fold")
         table.add_column(no_wrap=True)
@@ -87,14 +89,12 @@ class _Writer:
         level = chance(report)
         for condition in report.headline:
             item = condition.accuracy
-            table.add_row(
-                self.words(condition.condition, limit=60),
-                self.words(f"{value(item, digits)} {bounds(item, digits)}"),
-                self.bar(condition, level, bar),
-                self.words(rows(item)),
-            )
-        note = "bars run from 0 to 1" + ("" if level is None else f"; ┊ is chance, {rough(level)}")
-        return self.inset(Group(table, self.words(note, "dim")))
+            numbers = f"{value(item, digits)} {bounds(item, digits)}"
+            line = self.bar(condition, level, bar) if bar else Text()
+            table.add_row(self.words(condition.condition, limit=60), self.words(numbers), line, self.words(rows(item)))
+        about = ["bars run from 0 to 1"] if bar else []
+        about += [] if level is None else [f"{'┊ is ' if bar else ''}chance {rough(level)}"]
+        return self.inset(Group(table, self.words("; ".join(about), "dim")))
 
     def bar(self, condition: Condition, level: float | None, width: int) -> Text:
         """An interval as a heavy line with its dot, chance as a dotted stroke."""

@@ -155,7 +155,8 @@ def quadrants() -> OpportunityReliance:
 
 def confusions(classes: int) -> Confusions:
     rng = np.random.default_rng(1)
-    names = CLASSES if classes == 3 else tuple(HOSTILE) + tuple(f"class {i}" for i in range(len(HOSTILE), classes))
+    named = CLASSES if classes == 3 else (*HOSTILE, *(f"class {i}" for i in range(len(HOSTILE), classes)))
+    names = named[:classes]
     counts = rng.poisson(2, (classes, classes)) + np.diag(rng.integers(60, 90, classes))
     top = [
         Confusion(
@@ -164,7 +165,7 @@ def confusions(classes: int) -> Confusions:
             rows=int(counts[i, j]),
             share=estimate(float(counts[i, j] / counts[i].sum()), int(counts[i].sum()), "share"),
         )
-        for i, j in [(0, 1), (1, 2), (2, 0)]
+        for i, j in ((i, (i + 1) % classes) for i in range(min(3, classes)))
     ]
     shown = tuple(map(tuple, counts.tolist())) if classes <= 30 else ()
     return Confusions(title="Where the answers went", classes=names, top=tuple(top), counts=shown)
