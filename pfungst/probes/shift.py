@@ -47,9 +47,12 @@ class Shift(Probe):
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """Two findings and a condition for each shift."""
         if data.modality != "image":
-            if data.modality != "answers":
-                reason = f"the shifts are made for pictures; these rows are {data.modality}"
-                yield Skipped(probe=self.topic, reason=reason)
+            reason = (
+                "these are recorded answers; give the model and its pictures, so that they can be shown to it differently"
+                if data.modality == "answers"
+                else f"the shifts are made for pictures; these rows are {data.modality}"
+            )
+            yield Skipped(probe=self.topic, reason=reason)
             return
         if len(data.classes) and labelled(data, done[_CLEAN]) is None:
             yield Skipped(probe=self.topic, reason="the rows carry no labels")
