@@ -57,8 +57,8 @@ def audit(
             return _in_folder(study, chosen, journal, listen or _silence)
     except OSError as error:
         raise InputError(
-            f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and give "
-            "the same command"
+            f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "
+            "give the same command"
         ) from None
 
 

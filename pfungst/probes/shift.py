@@ -48,7 +48,7 @@ class Shift(Probe):
         """Two findings and a condition for each shift."""
         if data.modality != "image":
             reason = (
-                "these are recorded answers; give the model and its pictures, so that they can be shown to it differently"
+                "these are recorded answers; give the model and its pictures, to have them shown differently"
                 if data.modality == "answers"
                 else f"the shifts are made for pictures; these rows are {data.modality}"
             )

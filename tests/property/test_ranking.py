@@ -5,7 +5,7 @@ from pfungst.ranking import rank, verdict
 from pfungst.statistics.estimate import Estimate
 
 
-def finding(probe, kind, subject="", status="found", severity="high", p_value=None, value=0.5):
+def finding(probe, kind, subject="", *, status="found", severity="high", p_value=None, value=0.5):
     effect = Estimate(name="effect", value=value, low=value - 0.1, high=value + 0.1, rows=100)
     return Finding(
         probe=probe, kind=kind, subject=subject, status=status, severity=severity, claim=f"{probe} {kind} {subject}.",
