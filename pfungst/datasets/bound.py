@@ -1,6 +1,7 @@
 """Bind: data as a model wants them, with labels mapped onto its classes."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.columns import plain_columns
 from pfungst.datasets.dataset import Dataset, Reader
-from pfungst.datasets.labels import coded, majority, roles_of
+from pfungst.datasets.labels import Labels, coded, majority, roles_of
 from pfungst.datasets.mapping import mapping
 from pfungst.datasets.npz import Rows
 from pfungst.datasets.table import features_of
@@ -37,7 +38,10 @@ def bind(model: Model, data: Dataset | None, task: Task = Task()) -> Dataset:  #
     fitted = {"image": _framed, "table": with_columns}.get(data.modality, _as_it_is)(model, data)
     if not model.classes:
         counted(model, fitted)
-    return _mapped(model.classes, model.named, fitted)
+    bound = _mapped(model.classes, model.named, fitted)
+    if isinstance(model, RecordedAnswers):
+        same_labels(model, bound)
+    return bound
 
 
 def _as_it_is(model: Model, data: Dataset) -> Dataset:
@@ -64,7 +68,8 @@ def with_columns(model: Model, data: Dataset) -> Dataset:
     names, width = tuple(getattr(model, "column_names", ())), getattr(model, "width", None)
     if not data.features or not isinstance(data.read, Rows) or names == data.features:
         return data
-    held = {**data.columns, **{name: data.read.values[:, i] for i, name in enumerate(data.features)}}
+    held = {**{name: data.read.values[:, i] for i, name in enumerate(data.features)}, **_numeric(data.columns)}
+    held = {**data.columns, **held}
     if names:
         missing = [name for name in names if name not in held]
         if missing:
@@ -87,6 +92,10 @@ def with_columns(model: Model, data: Dataset) -> Dataset:
     )
 
 
+def _numeric(columns: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: values for name, values in columns.items() if values.dtype.kind in "fiub"}
+
+
 def _chosen(data: Dataset, held: dict[str, Array], names: tuple[str, ...]) -> Dataset:
     note = f"inputs are the columns {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
     values = features_of(held, names)
@@ -101,7 +110,70 @@ def _answered(model: RecordedAnswers, data: Dataset | None, task: Task) -> Datas
             f"{model.source} holds {len(model)} answers and {data.source} {len(data)} rows; give the rows that were "
             "answered, in their order"
         )
-    return data
+    given = model.held.get("id", model.held.get("ids"))
+    ids = data.ids if given is None else tuple(str(name) for name in given)
+    if ids == data.ids or data.ids == numbered(len(data)):
+        return data
+    place = {name: row for row, name in enumerate(data.ids)}
+    strange = [name for name in ids if name not in place]
+    if strange:
+        raise InputError(
+            f"{model.source} has answers for rows that {data.source} does not have, such as {strange[0][:100]!r}; give "
+            "the rows that were answered"
+        )
+    return reordered(data, np.array([place[name] for name in ids]))
+
+
+@dataclass(frozen=True, eq=False)
+class Reordered:
+    """Reads rows of another reader in another order."""
+
+    reader: Reader
+    order: IntArray
+
+    def __call__(self, rows: IntArray) -> Sequence[Any]:
+        """The rows at these positions of the new order."""
+        return self.reader(self.order[rows])
+
+
+def reordered(data: Dataset, order: IntArray) -> Dataset:
+    """The same rows in another order."""
+    return replace(
+        data,
+        ids=tuple(data.ids[row] for row in order),
+        read=Reordered(data.read, order),
+        labels=None if data.labels is None else data.labels[order],
+        label_counts=None if data.label_counts is None else data.label_counts[order],
+        columns={name: values[order] for name, values in data.columns.items()},
+        masks=None if data.masks is None else Reordered(data.masks, order),
+        notes=(*data.notes, "rows were put into the order of the recorded answers, by id"),
+    )
+
+
+def same_labels(model: RecordedAnswers, data: Dataset) -> None:
+    """Raise InputError if labels recorded with the answers contradict those of the data: the rows are not the same."""
+    label = next((name for name in TRUTHS if name in model.held), None)
+    if label is None or data.labels is None or data.modality == "answers":
+        return
+    try:
+        found = coded(model.held[label], model.classes if model.named else (), model.source)
+        place = mapping(found.classes, _values(found), model.classes, named=model.named, source=model.source)
+    except InputError:
+        return
+    recorded = np.where(_values(found) >= 0, place[_values(found)], -1)
+    off = np.flatnonzero((recorded >= 0) & (data.labels >= 0) & (recorded != data.labels))
+    if len(off):
+        row = off[0]
+        raise InputError(
+            f"{len(off)} of {len(data)} rows have another label in {model.source} than in {data.source} (row {row}: "
+            f"{data.classes[recorded[row]]!r}, {data.classes[data.labels[row]]!r}); give the rows that were answered, "
+            "in their order"
+        )
+
+
+def _values(labels: Labels) -> IntArray:
+    assert labels.values is not None, "labels that were given are coded"
+    return labels.values
 
 
 def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:

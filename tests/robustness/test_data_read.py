@@ -413,9 +413,23 @@ def test_recorded_answers_with_and_without_data(tmp_path):
     batch, _ = data.batch(np.array([1, 0]))
     np.testing.assert_allclose(model.predict(batch.rows).probabilities, [[0.2, 0.8], [0.9, 0.1]], atol=1e-6)
     refused(lambda: bind(model, load_data((IMAGES, np.zeros(12, int)))), "2 answers", "12 rows")
-    bound = bind(model, load_data((IMAGES[:2], np.array(["dog", "cat"]))))
+    bound = bind(model, load_data((IMAGES[:2], np.array(["cat", "cat"]))))
     assert bound.modality == "image"
-    assert bound.labels.tolist() == [1, 0]
+    assert bound.labels.tolist() == [0, 0]
+    refused(lambda: bind(model, load_data((IMAGES[:2], np.array(["cat", "dog"])))), "another label", "row 1")
+
+
+def test_recorded_answers_find_their_rows_by_id(tmp_path):
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\nr1,.9,.1\nr0,.2,.8\n")
+    model = load_model(tmp_path / "a.csv")
+    source = {"inputs": IMAGES[:2], "labels": np.array(["dog", "cat"]), "ids": np.array(["r0", "r1"]), "site": [7, 8]}
+    data = bind(model, load_data(source))
+    assert data.ids == ("r1", "r0")
+    assert labels_of(data) == ["cat", "dog"]
+    assert data.columns["site"].tolist() == [8, 7]
+    np.testing.assert_array_equal(data.batch(np.array([0]))[0].inputs[0], IMAGES[1])
+    source["ids"] = np.array(["r0", "r2"])
+    refused(lambda: bind(model, load_data(source)), "does not have", "'r1'")
 
 
 def test_numbered_columns_are_read_in_the_order_of_their_numbers(tmp_path):
