@@ -155,7 +155,7 @@ def permutation(labels: IntArray, predictions: IntArray, classes: Sequence[str])
     )
     declared, best = float((y == said).mean()), hits / len(y)
     apart = wilson(best, len(y))[0] > wilson(declared, len(y))[1]
-    if not apart or best < declared + 0.20 or best <= 2 * declared:
+    if not apart or best < max(0.5, declared + 0.20) or best <= 2 * declared:
         return None
     moved = [(a, t) for a, t in _relabelling(y, said).items() if t != a]
     moved.sort(key=lambda pair: -int(((said == pair[0]) & (y == pair[1])).sum()))
