@@ -20,7 +20,7 @@ from pfungst.statistics.binning import (
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean, proportion_of
 from pfungst.statistics.proportions import wilson
-from pfungst.statistics.units import effective_rows, numbered
+from pfungst.statistics.units import bracketed, effective_rows, numbered
 
 CalibrationError = Callable[[Array, Array, int], float]
 calibration_errors: Registry[CalibrationError] = Registry("calibration-errors")
@@ -229,17 +229,10 @@ def ece_estimate(
         null, drawn = _by_unit(c, a, units, bins=bins, draws=draws, seed=seed)
     rows, groups = effective_rows(a, units, level)
     tail = (1 + level) / 2
-    accuracy = wilson(float(a.mean()), rows, level)
-    gap = max(abs(float(c.mean()) - bound) for bound in accuracy) if groups > 1 else 1.0
-    estimate = Estimate(
-        name=name,
-        value=value,
-        low=max(0.0, value - float(np.quantile(null, tail))) if groups > 1 else 0.0,
-        high=min(1.0, max(value + float(np.quantile(drawn, tail) - drawn.mean()), gap, value)),
-        level=level,
-        rows=groups,
-        unit="row" if units is None else "unit",
-    )
+    gap = max(abs(float(c.mean()) - bound) for bound in wilson(float(a.mean()), rows, level)) if groups > 1 else 1.0
+    low = max(0.0, value - float(np.quantile(null, tail))) if groups > 1 else 0.0
+    high = min(1.0, max(value + float(np.quantile(drawn, tail) - drawn.mean()), gap))
+    estimate = bracketed(name, value, (low, high), rows=groups, units=units, level=level)
     p = float((1 + np.sum(null >= value - 1e-12)) / (draws + 1))
     return JudgedError(estimate, float(null.mean()), float(np.quantile(null, 0.95)), p)
 

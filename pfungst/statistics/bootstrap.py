@@ -9,7 +9,7 @@ from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.means import UNKNOWN
-from pfungst.statistics.units import numbered
+from pfungst.statistics.units import bracketed, numbered
 
 _JACKKNIFE_BLOCKS = 200
 
@@ -52,15 +52,7 @@ def bca(
         )
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Estimate(
-        name=name,
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
-        level=level,
-        rows=groups,
-        unit="row" if units is None else "unit",
-    )
+    return bracketed(name, value, (low, high), rows=groups, units=units, level=level)
 
 
 def _bca_interval(

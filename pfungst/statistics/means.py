@@ -8,7 +8,7 @@ from scipy.special import ndtri, stdtrit
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
 from pfungst.statistics.estimate import Estimate
-from pfungst.statistics.units import checked, kish, numbered, robust_variance
+from pfungst.statistics.units import bracketed, checked, kish, numbered, robust_variance
 
 UNKNOWN = 1e12
 _NO_SPREAD = 1e-3
@@ -34,9 +34,8 @@ def mean(
     Raises:
         InputError: if there are no values, one is not finite or outside the bounds, or units are of another length.
 
-    >>> estimate = mean(np.array([0.1, 0.2, 0.3]), bounds=(0.0, 1.0))
-    >>> round(estimate.value, 3), round(estimate.high, 4)
-    (0.2, 0.4484)
+    >>> round(mean(np.array([0.1, 0.2, 0.3]), bounds=(0.0, 1.0)).high, 4)
+    0.4484
     >>> round(mean(np.zeros(100), bounds=(-1.0, 1.0)).high, 3)
     0.036
     """
@@ -45,8 +44,7 @@ def mean(
         raise InputError(
             f"{name!r} has values from {v.min():.4g} to {v.max():.4g}, outside its bounds {bounds}; give the bounds"
         )
-    n = len(v)
-    codes, groups = (np.arange(n), n) if units is None else numbered(units, n)
+    codes, groups = (np.arange(len(v)), len(v)) if units is None else numbered(units, len(v))
     value = float(v.mean())
     low, high = (-UNKNOWN, UNKNOWN) if groups == 1 else _t_interval(v, units, level)
     if bounds is not None:
@@ -54,17 +52,8 @@ def mean(
             unlike = 1 - ((1 - level) / 2) ** (1 / kish(codes))
             low = min(low, value - unlike * (value - bounds[0]))
             high = max(high, value + unlike * (bounds[1] - value))
-        value = min(max(value, bounds[0]), bounds[1])
-        low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Estimate(
-        name=name,
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
-        level=level,
-        rows=groups,
-        unit="row" if units is None else "unit",
-    )
+        value, low, high = min(max(value, bounds[0]), bounds[1]), max(low, bounds[0]), min(high, bounds[1])
+    return bracketed(name, value, (low, high), rows=groups, units=units, level=level)
 
 
 def paired_mean(

@@ -7,7 +7,7 @@ from scipy.special import ndtri
 from pfungst.arrays import Array, BoolArray
 from pfungst.errors import InputError
 from pfungst.statistics.estimate import Estimate
-from pfungst.statistics.units import checked, effective_rows
+from pfungst.statistics.units import bracketed, checked, effective_rows
 
 
 def wilson(share: float, rows: float, level: float = 0.95) -> tuple[float, float]:
@@ -57,10 +57,7 @@ def proportion_of(hits: BoolArray, units: Array | None = None, name: str = "shar
     v = checked(hits, name)
     rows, groups = effective_rows(v, units, level)
     share = float(v.mean())
-    low, high = wilson(share, rows, level)
-    return Estimate(
-        name=name, value=share, low=low, high=high, level=level, rows=groups, unit="row" if units is None else "unit"
-    )
+    return bracketed(name, share, wilson(share, rows, level), rows=groups, units=units, level=level)
 
 
 def difference_of_proportions(
@@ -133,15 +130,7 @@ def paired_accuracy_loss(
     won, neither = float(((1 - x) * y).mean()), float(((1 - x) * (1 - y)).mean())
     low, high = _newcombe_paired(both, lost, won, neither, rows=rows, level=level)
     value = lost - won
-    return Estimate(
-        name=name,
-        value=value,
-        low=max(-1.0, min(low, value)),
-        high=min(1.0, max(high, value)),
-        level=level,
-        rows=groups,
-        unit="row" if units is None else "unit",
-    )
+    return bracketed(name, value, (max(-1.0, low), min(1.0, high)), rows=groups, units=units, level=level)
 
 
 def _newcombe_paired(

@@ -5,6 +5,7 @@ from scipy.special import ndtri, stdtrit
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
+from pfungst.statistics.estimate import Estimate
 
 
 def checked(values: Array, name: str) -> FloatArray:
@@ -22,6 +23,19 @@ def checked(values: Array, name: str) -> FloatArray:
     if len(bad):
         raise InputError(f"{name!r} cannot be judged: the value of row {bad[0]} is not finite ({len(bad)} such rows)")
     return v
+
+
+def bracketed(
+    name: str, value: float, interval: tuple[float, float], *, rows: int, units: Array | None, level: float
+) -> Estimate:
+    """An estimate over rows, or units where given, whose interval holds its value whatever rounding did.
+
+    >>> bracketed("share", 1.0, (0.4, 1.0 - 1e-16), rows=3, units=None, level=0.95).high
+    1.0
+    """
+    low, high = min(interval[0], value), max(interval[1], value)
+    unit = "row" if units is None else "unit"
+    return Estimate(name=name, value=value, low=low, high=high, level=level, rows=rows, unit=unit)
 
 
 def numbered(units: Array, rows: int) -> tuple[IntArray, int]:
