@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pfungst.audit_result import Audit
 from pfungst.budget import measured, within
 from pfungst.engine.cache import Cache
@@ -170,15 +172,16 @@ def _result(study: Study, rounds: Rounds, done: Passes, chosen: Sequence[Probe],
             for row in sorted(lost)
         ]
     about_model, about_data = described(study)
+    tested, guess = _as_tested(study, done)
     report = Report(
         created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        verdict=verdict(ranked, skipped),
+        verdict=verdict(ranked, skipped, tested[0].accuracy if tested else None, guess),
         question=study.request.task.task.question,
         model=about_model,
         data={**about_data, "unreadable": sum(len(lost) for lost in rounds.lost.values())},
         settings=_settings(study, chosen),
         environment=_environment(),
-        headline=(*_as_tested(study, done), *conditions),
+        headline=(*tested, *conditions),
         findings=ranked,
         skipped=tuple(skipped),
         passes=tuple(rounds.records.values()),
@@ -190,12 +193,15 @@ def _id(study: Study, on: str, row: int) -> str:
     return study.data.on(on).ids[row]
 
 
-def _as_tested(study: Study, done: Passes) -> list[Condition]:
+def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:
+    """The accuracy as tested, if there are labels, and the share of the commonest label."""
     rows = labelled(study.data, done[Predict()]) if Predict() in done else None
     if rows is None:
-        return []
+        return [], 0.0
     accuracy = proportion_of(rows.correct, units=rows.units, name="accuracy")
-    return [Condition(condition="as tested", accuracy=accuracy)]
+    return [Condition(condition="as tested", accuracy=accuracy)], float(
+        np.bincount(rows.labels).max() / len(rows.labels)
+    )
 
 
 def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pfungst.datasets.inspection import (
     hashes,
     repeated_in,
     snippet,
+    treatments,
 )
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.resolved import task_file
@@ -76,7 +77,7 @@ def examine(model: Model, data: Dataset, rows: int = ROWS) -> list[Check]:
     try:
         outputs = model.predict(_shown(model, batch))
     except NotFinite as error:
-        named = NotFinite(error.rows, tuple(batch.ids[row] for row in error.rows))
+        named = error.named(batch.ids)
         return [
             Check("outputs", "stop", str(named), "nothing can be judged", "check the preprocessing and the weights")
         ]
@@ -252,6 +253,12 @@ def _rows(seen: _Seen) -> Iterator[Check]:
     if seen.bad:
         yield _unreadable(seen.data, seen.bad, len(seen.bad) + len(seen.batch))
     data = seen.data
+    treated = treatments(data, seen.batch.rows)
+    if treated:
+        said = "; ".join(f"{words} ({count})" for words, count in treated.items())
+        yield Check(
+            "images", "ok", f"{len(seen.batch)} files looked at", said, "convert the files to 8-bit grey or RGB"
+        )
     hashed = hashes(data, np.sort(data.sample(min(MOST_HASHED, len(data)))))
     twice = duplicates(hashed)
     if twice:

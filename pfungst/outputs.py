@@ -1,5 +1,6 @@
 """Outputs: what the model said about some rows, checked once where it enters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -153,16 +154,25 @@ def from_top(predictions: IntArray, confidence: FloatArray, classes: int) -> Out
 
 
 class NotFinite(InputError):  # noqa: N818 - named for what it says
-    """Some rows of the model's answers are NaN or infinite."""
+    """Some rows of the model's answers are NaN or infinite; ``rows`` are their numbers in the batch."""
 
-    def __init__(self, rows: IntArray, names: tuple[str, ...] = ()) -> None:
+    def __init__(self, rows: IntArray) -> None:
         self.rows = rows
-        called = ", ".join(names[:5]) if names else _listed(rows)
-        more = f" and {len(rows) - 5} more" if names and len(rows) > 5 else ""
-        super().__init__(
-            f"the model answered NaN or infinity for row{_s(rows)} {called}{more}; "
-            "nothing can be judged from such answers: check the preprocessing and the weights"
-        )
+        super().__init__(_not_finite(f"row{_s(rows)} {_listed(rows)}", ""))
+
+    def named(self, ids: Sequence[str], under: str = "") -> InputError:
+        """The same with the rows' ids, and the condition under which they were shown."""
+        rows = [ids[row] for row in self.rows if row < len(ids)]
+        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        return InputError(_not_finite(f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:5])}{more}", under))
+
+
+def _not_finite(rows: str, under: str) -> str:
+    shown = f" ({under})" if under else ""
+    return (
+        f"the model answered NaN or infinity for {rows}{shown}; nothing can be judged from such answers: "
+        "check the preprocessing and the weights"
+    )
 
 
 def _s(rows: Array) -> str:

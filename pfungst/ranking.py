@@ -6,6 +6,7 @@ import msgspec
 
 from pfungst.canonical import fingerprint
 from pfungst.findings import SEVERITIES, Finding, Skipped, Verdict
+from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.multiplicity import holm
 
 DECISIVE = ("shortcuts", "shift", "attribution", "sites", "selection", "feedback", "adversarial")
@@ -48,8 +49,19 @@ def _order(finding: Finding) -> tuple[int, int, int, float, str]:
     return _STATUSES.index(finding.status), SEVERITIES.index(finding.severity), cause, -near, finding.id
 
 
-def verdict(findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Verdict:
-    """The answer to the audit's question, with what it covers and what it does not in the same sentence."""
+def verdict(
+    findings: Sequence[Finding], skipped: Sequence[Skipped], tested: Estimate | None = None, guess: float = 0.0
+) -> Verdict:
+    """The answer to the audit's question, with what it covers and what it does not in the same sentence.
+
+    ``tested`` is the accuracy as tested, ``guess`` that of always giving the commonest label.
+    """
+    if tested is not None and tested.low <= guess:
+        sentence = (
+            f"It does not generalize: its accuracy, {tested.value:.3f} [{tested.low:.3f}, {tested.high:.3f}], is not "
+            f"shown to exceed the {guess:.3f} of always giving the commonest label."
+        )
+        return Verdict(generalizes="no", sentence=sentence)
     found = [finding for finding in findings if finding.status == "found"]
     grave = [finding for finding in found if finding.severity in {"critical", "high"}]
     decisive = sorted((one for one in grave if one.probe in DECISIVE), key=lambda one: DECISIVE.index(one.probe))

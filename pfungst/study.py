@@ -9,13 +9,14 @@ import numpy as np
 
 import pfungst.probes
 from pfungst.canonical import fingerprint
-from pfungst.datasets.dataset import Dataset
+from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.datasets.mapping import permutation
 from pfungst.engine.local import Executor, Inline, Processes
 from pfungst.engine.sweep import Sweep
 from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.models.model import Model
+from pfungst.outputs import NotFinite, Outputs
 from pfungst.request import Request
 
 CHECKED_ROWS = 256
@@ -120,14 +121,15 @@ def checked(study: Study) -> None:
         InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
     """
     data, model = study.data, study.model
+    size = study.request.batch_size
     batch, bad = data.batch(data.sample(min(CHECKED_ROWS, len(data))))
     if not len(batch):
         first = next(iter(bad.items()), (0, "no rows"))
         raise InputError(f"none of the first {len(bad)} rows of {data.source} could be read ({first[1]})")
-    size = study.request.batch_size
-    inputs = batch.inputs if "new inputs" in model.offers else batch.rows
-    parts = [model.predict(_filled(inputs[at : at + size], size)) for at in range(0, len(batch), size)]
-    predictions = np.concatenate([part.predictions for part in parts])[: len(batch)]
+    parts = [
+        _asked(model, batch.take(np.arange(at, min(at + size, len(batch)))), size) for at in range(0, len(batch), size)
+    ]
+    predictions = np.concatenate([part.predictions for part in parts])
     if len(data.classes) != parts[0].classes:
         raise InputError(
             f"the model gives {parts[0].classes} scores a row, but {len(data.classes)} classes are named; "
@@ -140,20 +142,25 @@ def checked(study: Study) -> None:
             raise InputError(permuted)
 
 
-def _filled(inputs: Any, size: int) -> Any:
+def _asked(model: Model, batch: Batch, size: int) -> Outputs:
+    inputs = batch.inputs if "new inputs" in model.offers else batch.rows
     short = size - len(inputs)
-    return np.concatenate([inputs, np.repeat(inputs[-1:], short, axis=0)]) if short > 0 else inputs
+    filled = np.concatenate([inputs, np.repeat(inputs[-1:], short, axis=0)]) if short > 0 else inputs
+    try:
+        return model.predict(filled).take(np.arange(len(batch)))
+    except NotFinite as error:
+        raise error.named(batch.ids) from None
 
 
 def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """What is known about model and data, for the report."""
     model, data = study.model, study.data
     about_model = {
+        **model.describe(),
         "source": model.source,
         "classes": list(data.classes),
         "fingerprint": model.fingerprint,
         "notes": list(model.notes),
-        **model.describe(),
     }
     about_data = {
         "source": data.source,

@@ -60,10 +60,7 @@ class Sweep:
         try:
             outputs = self.model.predict(_padded(inputs, self.batch_size))
         except NotFinite as error:
-            rows = error.rows[error.rows < len(batch)]
-            names = tuple(batch.ids[row] for row in rows)
-            under = "" if one.under is None else f" ({one.name})"
-            raise InputError(str(NotFinite(rows, names)).replace("for row", f"{under} for row".lstrip(), 1)) from None
+            raise error.named(batch.ids, "" if one.under is None else one.name) from None
         if len(outputs) < len(batch):
             raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
         outputs = outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]

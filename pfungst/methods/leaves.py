@@ -14,7 +14,7 @@ _SPREAD = 0.35
 def layer(rng: np.random.Generator, height: int, width: int, share: float) -> tuple[FloatArray, FloatArray]:
     """Opacity and colour of one layer of leaves, drawn from the bank and flipped at random.
 
-    Drawing leaves costs milliseconds, a look into the bank microseconds; the bank holds fewer layers of larger pictures.
+    Drawing leaves costs milliseconds, a look into the bank microseconds; it holds fewer layers of larger pictures.
     """
     bank = int(np.clip(12_000_000 // (4 * height * width), 8, 64))
     number, flip = int(rng.integers(bank)), int(rng.integers(4))

@@ -54,7 +54,7 @@ class Calibration(Probe):
 
     def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[ReliabilityCurve, Estimates], str]:
         confidence, correct = rows.outputs.confidence, rows.correct
-        ece, null_mean, null_high, p = ece_estimate(confidence, correct, bins=self.bins)
+        ece, null_mean, null_high, p = ece_estimate(confidence, correct, bins=self.bins, units=rows.units)
         accuracy = proportion_of(correct, units=rows.units, name="accuracy")
         stated = mean(confidence, units=rows.units, name="mean stated confidence", bounds=(0.0, 1.0))
         curve = ReliabilityCurve(

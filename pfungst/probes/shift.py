@@ -79,9 +79,9 @@ class Shift(Probe):
         words = kind(severity=MIDDLE).name
         yield Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy)
         pictures = self._flipped(data, middle, before, after)
-        yield self._fragile(words, loss, curve, pictures, mcnemar_midp(before.correct, after.correct))
+        yield self._fragile(words, loss, curve, pictures, mcnemar_midp(before.correct, after.correct, after.units))
         grown = (after.outputs.confidence - after.correct) - (before.outputs.confidence - before.correct)
-        gap = paired_mean(grown, units=after.units, name="confidence that did not follow")
+        gap = paired_mean(grown, units=after.units, name="confidence that did not follow", bounds=(-2.0, 2.0))
         yield self._overconfident(words, gap, curve)
 
     def _curve(self, name: str, kind: Any, data: Dataset, done: Passes, before: Labelled) -> SeverityCurve:
