@@ -9,6 +9,7 @@ from pfungst.arrays import Array
 from pfungst.errors import UnreadableRow
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+_ALPHA = frozenset({"LA", "RGBA", "PA", "La", "RGBa"})
 MOST_PIXELS = 89_478_485
 """Larger files are taken for decompression bombs, at Pillow's own limit (0.25 GiB of RGB)."""
 
@@ -36,6 +37,25 @@ def decode(data: bytes) -> Array | UnreadableRow:
         return UnreadableRow(f"the image is damaged ({str(error)[:120] or type(error).__name__})")
 
 
+def peculiarities(data: bytes) -> tuple[str, ...]:
+    """What ``decode`` does to this image beyond reading its pixels, in words; its pixels are not read here."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            mode, turned = image.mode, image.getexif().get(0x0112, 1) not in {0, 1}
+            alpha = mode in _ALPHA or "transparency" in image.info
+            frames = getattr(image, "n_frames", 1) > 1
+    except Exception:  # noqa: BLE001 - what cannot be read is reported when it is decoded
+        return ()
+    known = {
+        "transparency is laid on white": alpha,
+        "CMYK becomes RGB": mode == "CMYK",
+        "16 bits become 8": mode == "F" or mode.startswith("I"),
+        "EXIF turns it upright": turned,
+        "only the first frame is taken": frames,
+    }
+    return tuple(words for words, applies in known.items() if applies)
+
+
 def _bomb(size: str) -> UnreadableRow:
     return UnreadableRow(f"the image has {size} pixels, more than {MOST_PIXELS:,}: it was not decoded")
 
@@ -45,7 +65,7 @@ def _array(image: Image.Image) -> Array:
         return _eight_bits(np.asarray(image))
     if image.mode in {"1", "L"} and "transparency" not in image.info:
         return np.asarray(image.convert("L"))[:, :, None]
-    if image.mode in {"LA", "RGBA", "PA", "La", "RGBa"} or "transparency" in image.info:
+    if image.mode in _ALPHA or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         flat = Image.alpha_composite(white, rgba)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.folder import Pictures
+from pfungst.datasets.image import peculiarities
 from pfungst.datasets.labels import SITES
 from pfungst.datasets.npz import Rows
 from pfungst.errors import UnreadableRow
@@ -49,6 +50,18 @@ def hashes(data: Dataset, rows: IntArray) -> dict[int, str]:
         for row, content in zip(rows, contents, strict=True)
         if not isinstance(content, UnreadableRow)
     }
+
+
+def treatments(data: Dataset, rows: IntArray) -> dict[str, int]:
+    """What is done to image files beyond decoding them, and to how many of these rows."""
+    if not isinstance(data.read, Pictures):
+        return {}
+    found: Counter[str] = Counter()
+    for row in rows:
+        content = data.read.files.read(data.read.names[row])
+        if not isinstance(content, UnreadableRow):
+            found.update(peculiarities(content))
+    return dict(found)
 
 
 def _bytes(value: object) -> bytes:

@@ -36,6 +36,7 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     """
     if values is None:
         return Labels(None, names, bool(names) and not _numbers_only(names))
+    values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
     kind = values.dtype.kind
     if kind == "f":
         values, kind = _whole(values, source), "i"

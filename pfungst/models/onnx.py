@@ -145,8 +145,10 @@ def load_onnx(
     except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
         raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {first_line(error)}") from None
     digest = hashlib.blake2b(data, digest_size=16)
-    for beside in sorted(path.parent.glob(path.name + "[._]*")):
-        digest.update(beside.read_bytes())
+    # Weights beyond two gigabytes lie beside the graph: model.onnx.data or model.onnx_data.
+    for beside in sorted(path.parent.iterdir()):
+        if beside.name.startswith((f"{path.name}.", f"{path.name}_")) and beside.is_file():
+            digest.update(beside.read_bytes())
     return onnx_model(
         session, str(path), data, task, input=input, output=output, outputs=outputs, folder=path.parent,
         identity=digest.hexdigest(),
@@ -167,6 +169,11 @@ def onnx_model(
 ) -> OnnxModel:
     """A model from an open session and the bytes of its graph (for what onnxruntime does not tell)."""
     taken = _named(session.get_inputs(), input or task.input, "input", source)
+    if len(session.get_inputs()) > 1:
+        listed = ", ".join(item.name for item in session.get_inputs())
+        raise InputError(
+            f"{source} takes {len(session.get_inputs())} inputs at once ({listed}); networks of one are read"
+        )
     given = _named(session.get_outputs(), output or task.output, "output", source)
     if taken.type not in _TYPES:
         raise InputError(f"{source} takes {taken.type} as {taken.name!r}; images, tables of numbers or texts are read")
@@ -235,7 +242,7 @@ def _static(shape: Any, axis: int) -> int | None:
 
 def _count(given: Any, source: str) -> int | None:
     shape = given.shape
-    if "float" not in given.type and "double" not in given.type:
+    if given.type not in {"tensor(float)", "tensor(float16)", "tensor(double)"}:
         raise InputError(
             f"the output {given.name!r} of {source} is {given.type}, not scores of classes; name another with --output"
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pfungst.datasets.image import decode
+from pfungst.datasets.image import decode, peculiarities
 from pfungst.errors import UnreadableRow
 
 RGB = np.zeros((6, 9, 3), np.uint8)
@@ -74,6 +74,15 @@ def test_the_first_frame_of_an_animation_is_taken():
     frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
     data = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
     np.testing.assert_array_equal(decode(data), RGB)
+
+
+def test_what_is_done_to_a_file_is_said():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert peculiarities(saved(Image.fromarray(RGB), "PNG", exif=exif)) == ("EXIF turns it upright",)
+    assert peculiarities(saved(Image.fromarray(RGB).convert("RGBA"))) == ("transparency is laid on white",)
+    assert peculiarities(saved(Image.fromarray(RGB[..., 0].astype(np.uint16)))) == ("16 bits become 8",)
+    assert peculiarities(saved(Image.fromarray(RGB))) == peculiarities(b"no image") == ()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])

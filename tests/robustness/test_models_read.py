@@ -79,6 +79,22 @@ def test_outputs_that_are_no_scores_of_classes(onnx_classifier):
     refused(lambda: load_model(path), "shape", "(rows, classes)", "--output")
 
 
+def test_graphs_of_two_inputs_and_of_label_outputs_are_refused(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    helper, kinds = onnx.helper, onnx.TensorProto
+
+    def save(name, inputs, nodes, kind):
+        held = [helper.make_tensor_value_info(each, kinds.FLOAT, ["n", 4]) for each in inputs]
+        graph = helper.make_graph(nodes, "g", held, [helper.make_tensor_value_info("y", kind, ["n", 4])])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / name)
+        return tmp_path / name
+
+    two = save("two.onnx", ("a", "b"), [helper.make_node("Add", ["a", "b"], ["y"])], kinds.FLOAT)
+    refused(lambda: load_model(two), "2 inputs at once", "a, b")
+    whole = save("int.onnx", ("a",), [helper.make_node("Cast", ["a"], ["y"], to=kinds.INT64)], kinds.INT64)
+    refused(lambda: load_model(whole), "tensor(int64)", "not scores", "--output")
+
+
 def test_trailing_axes_of_one_are_dropped(onnx_classifier):
     model = load_model(onnx_classifier(WEIGHTS, (3, 4, 4), reshape=(3, 1, 1)))
     assert model.predict(IMAGES).logits.shape == (12, 3)
