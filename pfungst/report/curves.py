@@ -7,7 +7,7 @@ from pfungst.report import canvas
 from pfungst.report.axes import FEW_ROWS, Scale, bottom, honest, left, upright
 from pfungst.report.canvas import LEFT, RIGHT, TOP
 from pfungst.report.markup import Markup, clean, html, tag
-from pfungst.report.numbers import count, interval, number, plain, rows
+from pfungst.report.numbers import count, interval, line_name, number, plain, rows
 from pfungst.statistics.estimate import Estimate
 
 
@@ -112,7 +112,7 @@ def histogram(evidence: Histogram) -> Markup:
     if evidence.line is not None:
         place = x(evidence.line)
         side = "end" if x.at(evidence.line) > (LEFT + RIGHT) / 2 else ""
-        words = f"{evidence.line_name} {plain(evidence.line)}".strip()
+        words = line_name(evidence.line_name, evidence.line)
         aside = x.at(evidence.line) + (-5 if side else 5)
         line = (
             tag("line", x1=place, x2=place, y1=TOP, y2=base, class_="reference"),

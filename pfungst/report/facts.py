@@ -45,7 +45,8 @@ def _text(value: Any) -> str:
 def chance(report: Report) -> float | None:
     """Accuracy of guessing blindly among the model's classes, where these are known."""
     classes = report.model.get("classes")
-    return 1 / len(classes) if isinstance(classes, list | tuple) and len(classes) > 1 else None
+    many = len(classes) if isinstance(classes, list | tuple) else classes
+    return 1 / many if isinstance(many, int) and many > 1 else None
 
 
 def command(report: Report) -> str:
@@ -61,9 +62,10 @@ def command(report: Report) -> str:
 
 
 def source(report: Report, part: str) -> str:
-    """What was audited, in as few words as name it."""
+    """What was audited, in as few words as name it: the end of its path."""
     described = report.model if part == "model" else report.data
-    return clean(str(described.get("source") or described.get("name") or part), 120)
+    whole = str(described.get("source") or described.get("name") or part)
+    return clean("/".join(whole.rstrip("/").split("/")[-2:]), 120)
 
 
 def _named(report: Report) -> tuple[tuple[Mapping[str, Any], str], ...]:

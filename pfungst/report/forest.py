@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pfungst.report.axes import Scale, honest, horizontal
 from pfungst.report.markup import Markup, clean, html, tag
-from pfungst.report.numbers import bounds, percent, places, plain, rough, rows, value
+from pfungst.report.numbers import bounds, line_name, percent, places, plain, rows, value
 from pfungst.statistics.estimate import Estimate
 
 HEIGHT, MIDDLE, LONGEST, SMALL = 26, "50%", 90, 0.3
@@ -79,7 +79,7 @@ def _heading(x: Scale, reference: float | None, name: str) -> Markup:
         return tag("span", "interval", class_="unseen")
     # Words at the edge of the picture lean inwards.
     side = "end" if x.at(reference) > 75 else "" if x.at(reference) < 25 else "middle"
-    words = tag("text", f"{name} {rough(reference)}", x=x(reference), y=12, class_=f"tick {side}".strip())
+    words = tag("text", clean(line_name(name, reference), 40), x=x(reference), y=12, class_=f"tick {side}".strip())
     return html((tag("span", "interval", class_="unseen"), _strip([words], 16)))
 
 

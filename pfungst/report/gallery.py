@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from PIL import Image
 
 from pfungst.findings import Examples, Shot
-from pfungst.report.markup import Markup, clean, tag
+from pfungst.report.markup import Markup, clean, html, tag
 from pfungst.report.numbers import count, number
 
 SHOWN = 12
@@ -40,22 +40,38 @@ def gallery(evidence: Examples, pictures: Pictures) -> Markup:
         if more
         else None
     )
-    items = [tag("li", [_shot(shot, pictures) for shot in shots], class_="shots") for shots in shown]
+    items = [tag("li", _shots(shots, pictures), class_="shots", title=_row(shots)) for shots in shown]
     title = tag("figcaption", clean(evidence.title, 300))
     return tag("figure", title, tag("ul", items, class_="gallery"), rest, class_="figure wide")
 
 
-def _shot(shot: Shot, pictures: Pictures) -> Markup:
-    caption = tag("small", tag("bdi", clean(shot.caption, 160)))
+def _row(shots: tuple[Shot, ...]) -> str | None:
+    return f"row {clean(shots[0].row, 120)}" if shots else None
+
+
+def _shots(shots: tuple[Shot, ...], pictures: Pictures) -> list[Markup]:
+    told = any(shot.answer == shot.label for shot in shots)
+    return [_shot(shot, pictures, told=told, alone=len(shots) == 1) for shot in shots]
+
+
+def _shot(shot: Shot, pictures: Pictures, *, told: bool, alone: bool) -> Markup:
+    # A row shown once, as it is, is better told by its name.
+    said = f"row {shot.row[-28:]}" if alone and not shot.shown else shot.caption
+    caption = tag("small", tag("bdi", clean(said, 160)))
     answer = tag("b", tag("bdi", clean(shot.answer, 60)))
-    return tag("span", _picture(shot, pictures), caption, answer, f" {number(shot.probability, 2)}", _judged(shot))
+    return tag(
+        "span", _picture(shot, pictures), caption, answer, f" · {number(shot.probability, 2)}", _judged(shot, told)
+    )
 
 
-def _judged(shot: Shot) -> Markup | None:
+def _judged(shot: Shot, told: bool) -> Markup | None:
+    """Whether the answer is right; the label where no picture beside this one says it."""
     if not shot.label:
         return None
-    right = shot.answer == shot.label
-    return tag("i", " ✓" if right else " ✗", class_="right" if right else None, title="right" if right else "wrong")
+    if shot.answer == shot.label:
+        return tag("i", " ✓", class_="right", title="right")
+    label = None if told else html(("label ", tag("bdi", clean(shot.label, 60))))
+    return html((tag("i", " ✗", title="wrong"), tag("small", label) if label else None))
 
 
 def _picture(shot: Shot, pictures: Pictures) -> Markup | None:

@@ -11,7 +11,7 @@ from pfungst.report.numbers import count, number, plain
 
 LEVELS = 8
 FINEST = 16
-WRITTEN, NAMED, UPRIGHT = 10, 20, 60.0
+WRITTEN, NAMED, LISTED = 10, 20, 8
 SIDE = 280.0
 
 Grid = Sequence[Sequence[float]]
@@ -120,13 +120,14 @@ def _scale(most: float, start: float) -> Markup:
 
 def confusions(evidence: Confusions) -> Markup:
     """Where the answers went: the matrix up to 30 classes, the commonest confusions in any case."""
-    top = [(f"{clean(item.label, 60)} → {clean(item.answer, 60)}", item.share) for item in evidence.top[:20]]
+    listed_rows = evidence.top[: LISTED if evidence.counts else 20]
+    top = [(f"{clean(item.label, 60)} → {clean(item.answer, 60)}", item.share) for item in listed_rows]
     listed = forest(top, what="label → answer", quantity="share of the label") if top else Markup()
     if not evidence.counts:
         return tag("figure", canvas.caption(evidence.title), listed, class_="figure wide")
     wrong = sum(sum(line) - line[index] for index, line in enumerate(evidence.counts))
     description = f"{count(wrong, 'row')} of {sum(map(sum, evidence.counts)):,} answered with another class."
-    drawing = canvas.picture(TOP + SIDE + _foot(len(evidence.classes)), evidence.title, description, _matrix(evidence))
+    drawing = canvas.picture(TOP + SIDE + _foot(evidence.classes), evidence.title, description, _matrix(evidence))
     twin = _counts(evidence) if len(evidence.classes) <= WRITTEN else _commonest(evidence)
     note = "Each row is a label, darker is a larger share of its rows; the diagonal is right."
     if len(evidence.classes) > NAMED:
@@ -144,9 +145,10 @@ def _matrix(evidence: Confusions) -> Markup:
     step = SIDE / max(1, len(counts))
     words = (
         tag("text", "label", x=2, y=TOP - 10, class_="name"),
-        tag("text", "answer", x=start + SIDE / 2, y=TOP + SIDE + _foot(len(counts)) - 6, class_="name middle"),
+        tag("text", "answer", x=start + SIDE / 2, y=TOP + SIDE + _foot(evidence.classes) - 6, class_="name middle"),
     )
-    named = [_names(index, name, start, step) for index, name in enumerate(evidence.classes)]
+    turned = _turned(evidence.classes)
+    named = [_names(name, start, (index + 0.5) * step, turned=turned) for index, name in enumerate(evidence.classes)]
     written = [
         _cell(many, shares[row][column], start + (column + 0.5) * step, TOP + (row + 0.5) * step)
         for row, line in enumerate(counts)
@@ -156,19 +158,26 @@ def _matrix(evidence: Confusions) -> Markup:
     return html((_levels(shares, start, TOP), _frame(start, TOP), shown, words))
 
 
-def _names(index: int, name: str, start: float, step: float) -> Markup:
-    middle = (index + 0.5) * step
-    x, y = start + middle + 3, TOP + SIDE + 14
+def _turned(classes: Sequence[str]) -> bool:
+    """Whether names are too long to stand below their columns."""
+    longest = max((len(clean(name, 10)) for name in classes), default=0)
+    return longest * 7.5 > SIDE / max(1, len(classes))
+
+
+def _names(name: str, start: float, middle: float, *, turned: bool) -> Markup:
+    x, y = start + middle, TOP + SIDE + 16
     short, whole = clean(name, 10), tag("title", clean(name, 300))
-    turned = f"rotate(-35 {x:.1f} {y:.1f})" if step < UPRIGHT else None
     side = tag("text", whole, short, x=start - 6, y=TOP + middle + 4, class_="tick end")
-    below = tag("text", whole, short, x=x, y=y, class_="tick end" if turned else "tick middle", transform=turned)
-    return html((side, below))
+    turn = f"rotate(-35 {x + 3:.1f} {y - 2:.1f})"
+    if turned:
+        return html((side, tag("text", whole, short, x=x + 3, y=y - 2, class_="tick end", transform=turn)))
+    return html((side, tag("text", whole, short, x=x, y=y, class_="tick middle")))
 
 
-def _foot(classes: int) -> float:
-    turned = SIDE / max(1, classes) < UPRIGHT
-    return 76.0 if turned and classes <= NAMED else 42.0 if classes <= NAMED else 26.0
+def _foot(classes: Sequence[str]) -> float:
+    if len(classes) > NAMED:
+        return 26.0
+    return 76.0 if _turned(classes) else 42.0
 
 
 def _cell(many: int, share: float, x: float, y: float) -> Markup | None:

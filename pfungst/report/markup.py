@@ -86,7 +86,7 @@ def prose(text: str, limit: int = 1200) -> Markup:
     >>> prose("run `pfungst view` <now>")
     'run <code>pfungst view</code> &lt;now&gt;'
     """
-    parts = clean(text, limit).split("`")
+    parts = clean(text, limit).replace("``", "`").split("`")
     if len(parts) % 2 == 0:
         return html("`".join(parts))
     return html([tag("code", part) if index % 2 else part for index, part in enumerate(parts)])

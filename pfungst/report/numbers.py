@@ -13,7 +13,7 @@ def decimals(half: float) -> int:
     """
     if half <= 0:
         return 3
-    return min(4, max(0, math.ceil(-math.log10(half * 2.8)) + 1))
+    return min(3, max(0, math.ceil(-math.log10(half * 2.8)) + 1))
 
 
 def number(value: float, places: int = 3) -> str:
@@ -46,6 +46,15 @@ def rough(value: float) -> str:
     ('0.33', '0.05', '1,200')
     """
     return plain(value) if abs(value) >= 10 else f"{value:.2g}".replace("-", "−")
+
+
+def line_name(name: str, at: float) -> str:
+    """What is written beside a line: its name, and where it lies unless the name says a number already.
+
+    >>> line_name("chance", 1 / 3), line_name("1/K for 10 classes", 0.1)
+    ('chance 0.33', '1/K for 10 classes')
+    """
+    return name if any(letter.isdigit() for letter in name) else f"{name} {rough(at)}".strip()
 
 
 def value(estimate: Estimate, digits: int | None = None) -> str:
@@ -111,4 +120,4 @@ def p_value(p: float) -> str:
 
 def places(estimate: Estimate) -> int:
     """Decimals that this estimate's interval allows."""
-    return decimals(max(estimate.high - estimate.value, estimate.value - estimate.low))
+    return decimals((estimate.high - estimate.low) / 2)

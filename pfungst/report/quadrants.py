@@ -22,8 +22,8 @@ def quadrants(evidence: OpportunityReliance) -> Markup:
     description = f"{len(taken)} of {count(len(cues), 'cue')} predict the label and carry the answer{named}."
     marks = (
         _ground(evidence, x, y),
-        left(y, LEFT, RIGHT, "reliance (probability lost when the cue is another class's)"),
-        bottom(x, TOP, BASE, "opportunity (accuracy from the cue alone)"),
+        left(y, LEFT, RIGHT, "reliance (probability lost)"),
+        bottom(x, TOP, BASE, "opportunity (accuracy of the cue alone)"),
         _corners(),
         [_cross(index, cues[index - 1], evidence, x, y) for index in range(len(cues), 0, -1)],
     )
@@ -34,7 +34,8 @@ def quadrants(evidence: OpportunityReliance) -> Markup:
     )
     note = (
         f"Dashed: chance ({rough(evidence.chance)}) and tolerance ({rough(evidence.tolerance)}). "
-        "Crosses are intervals in both directions."
+        "Crosses are intervals in both directions. Reliance: probability of the true class lost when the cue comes from "
+        "another class instead of the row's own."
     )
     names = tag("ol", [tag("li", tag("bdi", clean(cue.name, 60))) for cue in cues[:NUMBERED]], class_="names")
     drawing = canvas.picture(BASE + 42, evidence.title, description, *marks)

@@ -147,9 +147,8 @@ class _Writer:
     def skipped(self, entries: tuple[Skipped, ...]) -> Iterator[RenderableType]:
         """What was not looked at, with the reason in full; it is never left out."""
         if not entries:
-            yield self.words(
-                "  every probe that was asked for could be judged; what no probe asks about was not examined"
-            )
+            judged = "every probe that was asked for could be judged; what no probe asks about was not examined"
+            yield self.inset(self.words(judged))
             return
         table = Table.grid(padding=(0, 2), pad_edge=False)
         table.add_column(max_width=max(16, self.width // 3), overflow="fold")
