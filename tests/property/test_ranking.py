@@ -62,3 +62,13 @@ def test_verdict_is_yes_only_where_the_needed_chapters_are_clear_and_names_what_
     assert verdict([*clear, finding("shift", "fragile", "x", severity="medium")], []).generalizes == "undecided"
     assert verdict([*clear, finding("calibration", "overconfident", severity="low")], []).generalizes == "yes"
     assert verdict([*clear, finding("calibration", "overconfident")], []).generalizes == "undecided"
+
+
+def test_a_model_that_only_guesses_does_not_generalize():
+    clear = [finding(probe, "k", status="absent", severity="none") for probe in ("shortcuts", "shift")]
+    guessing = Estimate(name="accuracy", value=0.52, low=0.48, high=0.56, rows=600)
+    said = verdict(clear, [], guessing, guess=0.5)
+    assert said.generalizes == "no"
+    assert "commonest label" in said.sentence
+    knowing = Estimate(name="accuracy", value=0.62, low=0.58, high=0.66, rows=600)
+    assert verdict(clear, [], knowing, guess=0.5).generalizes == "yes"

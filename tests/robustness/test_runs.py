@@ -200,3 +200,35 @@ def test_run_that_is_a_file_is_refused(demo, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         audit(model, data, out=tmp_path / "run")
     assert (tmp_path / "run").read_text() == "a file"
+
+
+def test_interrupt_is_exit_130_and_the_same_command_goes_on(demo, tmp_path):
+    model, data, _ = demo
+    out = tmp_path / "interrupted"
+    words = [
+        sys.executable,
+        "-m",
+        "pfungst.cli",
+        "audit",
+        model,
+        data,
+        "--out",
+        str(out),
+        "--skip",
+        "shortcuts",
+        "--quiet",
+    ]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("answers/.parts/*/*.parquet")) and time.monotonic() < deadline:
+        assert process.poll() is None, "the audit ended before it could be interrupted"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert "interrupted" in (out / "events.jsonl").read_text().splitlines()[-1]
+    assert not (out / ".lock").exists()
+    assert subprocess.run(words, check=False, capture_output=True).returncode in {0, 1}
+    assert json.loads((out / "audit.json").read_text())["complete"]
