@@ -4,7 +4,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,48 +59,52 @@ def built(source: str) -> tuple[Any, Path | None, str]:
         InputError: if the file, the module or the factory is not there, or it raises.
     """
     where, _, name = source.rpartition(":")
-    module, path = _from_file(Path(where)) if where.endswith(".py") else _from_package(where, source)
-    factory = getattr(module, name, None)
-    if not callable(factory):
-        listed = ", ".join(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
-        raise InputError(f"{where} has no factory {name!r}; it has {listed[:200] or 'none'}")
-    try:
-        made = factory()
-    except Exception as error:
-        raise InputError(
-            f"{source} raised {type(error).__name__}: {first_line(error)}; it is called without arguments"
-        ) from error
-    code = path.read_bytes() if path is not None and path.is_file() else b""
-    return made, None if path is None else path.parent, hashlib.blake2b(code, digest_size=16).hexdigest() + name
-
-
-def _from_file(path: Path) -> tuple[Any, Path]:
-    if not path.is_file():
+    path = Path(where) if where.endswith(".py") else None
+    if path is not None and not path.is_file():
         raise InputError(f"there is no file {path}; give file.py:factory")
-    spec = importlib.util.spec_from_file_location(f"pfungst_factory_{path.stem}", path)
-    assert spec is not None, "a .py file always has a loader"
-    assert spec.loader is not None, "a .py file always has a loader"
-    module = importlib.util.module_from_spec(spec)
-    run = spec.loader.exec_module
     # A factory's file may import its neighbours, as it could when it was run as a script.
-    _imported(lambda: run(module), path.parent, str(path))
-    return module, path
-
-
-def _from_package(where: str, source: str) -> tuple[Any, Path | None]:
-    module = _imported(lambda: importlib.import_module(where), Path.cwd(), source)
+    with _neighbours(Path.cwd() if path is None else path.parent):
+        module = _imported(where, path)
+        factory = getattr(module, name, None)
+        if not callable(factory):
+            listed = ", ".join(key for key, value in vars(module).items() if callable(value) and key[0] != "_")
+            raise InputError(f"{where} has no factory {name!r}; it has {listed[:200] or 'none'}")
+        try:
+            made = factory()
+        except Exception as error:
+            raise InputError(
+                f"{source} raised {type(error).__name__}: {first_line(error)}; it is called without arguments"
+            ) from error
     file = getattr(module, "__file__", None)
-    return module, Path(file) if file else None
+    code = Path(file).read_bytes() if file else b""
+    folder = Path(file).parent if file else None
+    return made, folder, hashlib.blake2b(code, digest_size=16).hexdigest() + name
 
 
-def _imported(run: Any, folder: Path, source: str) -> Any:
+@contextmanager
+def _neighbours(folder: Path) -> Iterator[None]:
     sys.path.insert(0, str(folder))
     try:
-        return run()
-    except Exception as error:
-        raise InputError(f"{source} could not be imported: {type(error).__name__}: {first_line(error)}") from error
+        yield
     finally:
         sys.path.remove(str(folder))
+
+
+def _imported(where: str, path: Path | None) -> Any:
+    try:
+        if path is None:
+            return importlib.import_module(where)
+        name = f"pfungst_factory_{hashlib.blake2b(str(path.resolve()).encode(), digest_size=8).hexdigest()}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None, "a .py file always has a loader"
+        assert spec.loader is not None, "a .py file always has a loader"
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses and pickles look their module up by name while the file is still running.
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"{where} could not be imported: {type(error).__name__}: {first_line(error)}") from error
+    return module
 
 
 def with_weights(module: Any, path: Path) -> Any:

@@ -289,8 +289,9 @@ def test_callables_with_unknown_state_are_never_taken_for_each_other():
 def test_torch_factory_with_weights(tmp_path):
     torch = pytest.importorskip("torch")
     (tmp_path / "net.py").write_text(
-        "import torch\nfrom neighbour import K\n"
-        "def net():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, K, 4), torch.nn.Dropout(), torch.nn.Flatten())\n"
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nimport torch\n"
+        "@dataclass\nclass Size:\n    k: int = 3\n"
+        "def net():\n    from neighbour import K\n    assert Size().k == K\n    return torch.nn.Sequential(torch.nn.Conv2d(3, K, 4), torch.nn.Dropout(), torch.nn.Flatten())\n"
     )
     (tmp_path / "neighbour.py").write_text("K = 3\n")
     torch.manual_seed(0)
