@@ -34,8 +34,8 @@ def quadrants(evidence: OpportunityReliance) -> Markup:
     )
     note = (
         f"Dashed: chance ({rough(evidence.chance)}) and tolerance ({rough(evidence.tolerance)}). "
-        "Crosses are intervals in both directions. Reliance: probability of the true class lost when the cue comes from "
-        "another class instead of the row's own."
+        "Crosses are intervals in both directions. Reliance: probability of the true class lost when the cue comes "
+        "from another class instead of the row's own."
     )
     names = tag("ol", [tag("li", tag("bdi", clean(cue.name, 60))) for cue in cues[:NUMBERED]], class_="names")
     drawing = canvas.picture(BASE + 42, evidence.title, description, *marks)
