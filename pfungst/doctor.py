@@ -197,12 +197,13 @@ def _preprocessing(seen: _Seen) -> Iterator[Check]:
     )
     some = seen.batch.take(np.flatnonzero(seen.known)[:rows])
     declared = float((seen.outputs.predictions[seen.known][:rows] == some.labels).mean())
+    # Intervals apart, not one value beyond the other's interval: several variants are tried.
     limit = wilson(declared, len(some))[1]
     scores = {name: _score(seen.model, variant, some) for name, variant in variants.items()}
     best = max(scores, key=lambda name: scores[name], default="")
     said = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
     saw = f"accuracy {declared:.2f} as declared ({known.sentence()}), {len(some)} rows; {said}"
-    if best and scores[best] > limit:
+    if best and wilson(scores[best], len(some))[0] > limit:
         yield Check(
             "preprocessing", "warn", f"{saw}: {best} fits better", "the declared preprocessing is used all the same",
             f"preprocessor_config.json, or in the task file, {_as_section(variants[best])}",

@@ -131,6 +131,11 @@ def _of_object(thing: Any, asked: _Options, origin: Origin) -> Model:
 
 def _inside(folder: Path) -> Path:
     found = sorted(path for kind in ("*.onnx", "*.pt2", "*.skops") for path in folder.glob(kind))
+    weights = sorted(path for path in folder.iterdir() if path.name.endswith(_WEIGHTS))
+    if not found and weights:
+        raise InputError(
+            f"the folder {folder} holds weights ({weights[0].name}) and no network; give file.py:factory with --weights"
+        )
     if len(found) != 1:
         held = f"{len(found)} model files" if found else "no model.onnx, model.pt2 or model.skops"
         raise InputError(f"the folder {folder} holds {held}; name the file of the model")

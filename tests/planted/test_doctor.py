@@ -79,6 +79,16 @@ def test_wrong_preprocessing_is_noticed_and_named(nearest, wrong, named):
     assert f"{named} fits better" in check.saw
 
 
+def test_models_at_chance_do_not_prefer_a_preprocessing(onnx_classifier):
+    rng = np.random.default_rng(0)
+    models = (
+        load_model(onnx_classifier(rng.normal(size=(48, 4)), (3, 4, 4), name=f"{i}.onnx"), task=Task(preprocess=RIGHT))
+        for i in range(40)
+    )
+    noise = (rng.integers(0, 256, (256, 4, 4, 3), np.uint8), rng.integers(0, 4, 256))
+    assert sum(found(model, noise)["preprocessing"].outcome == "warn" for model in models) <= 2
+
+
 def test_undeclared_probabilities_are_noticed():
     def says(images):
         z = (images.reshape(len(images), -1) @ TEMPLATES.reshape(4, -1).T / 1e5).astype(np.float64)

@@ -59,6 +59,7 @@ def test_unknown_suffix_and_empty_folder(tmp_path):
 def test_bare_weights_ask_for_the_factory(tmp_path):
     (tmp_path / "w.pt").write_bytes(b"x")
     refused(lambda: load_model(tmp_path / "w.pt"), "weights and not the network", "file.py:factory")
+    refused(lambda: load_model(tmp_path), "holds weights (w.pt)", "file.py:factory")
 
 
 def test_pickle_needs_trust(tmp_path):
@@ -289,9 +290,12 @@ def test_callables_with_unknown_state_are_never_taken_for_each_other():
 def test_torch_factory_with_weights(tmp_path):
     torch = pytest.importorskip("torch")
     (tmp_path / "net.py").write_text(
-        "from __future__ import annotations\nfrom dataclasses import dataclass\nimport torch\n"
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "import torch\n"
         "@dataclass\nclass Size:\n    k: int = 3\n"
-        "def net():\n    from neighbour import K\n    assert Size().k == K\n    return torch.nn.Sequential(torch.nn.Conv2d(3, K, 4), torch.nn.Dropout(), torch.nn.Flatten())\n"
+        "def net():\n    from neighbour import K\n    assert Size().k == K\n"
+        "    return torch.nn.Sequential(torch.nn.Conv2d(3, K, 4), torch.nn.Dropout(), torch.nn.Flatten())\n"
     )
     (tmp_path / "neighbour.py").write_text("K = 3\n")
     torch.manual_seed(0)
