@@ -82,7 +82,7 @@ class Brightness:
 
     def measure(self, inputs: Array) -> FloatArray:
         """Mean luminance in [0, 1], (rows, 1)."""
-        return grey(unit(inputs)).mean(axis=(1, 2), dtype=np.float64)[:, None]
+        return np.asarray(grey(unit(inputs)).mean(axis=(1, 2), dtype=np.float64)[:, None])
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Add the change to every pixel."""
@@ -102,7 +102,7 @@ class Contrast:
 
     def measure(self, inputs: Array) -> FloatArray:
         """Log of the standard deviation, (rows, 1)."""
-        return np.log(grey(unit(inputs)).std(axis=(1, 2), dtype=np.float64) + FLOOR)[:, None]
+        return np.asarray(np.log(grey(unit(inputs)).std(axis=(1, 2), dtype=np.float64) + FLOOR)[:, None])
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Stretch by exp(change), at most by a factor of exp(``most``)."""
@@ -125,7 +125,7 @@ class ColourCast:
     def measure(self, inputs: Array) -> FloatArray:
         """Log gains, (rows, 3)."""
         means = unit(inputs).mean(axis=(1, 2), dtype=np.float64) + FLOOR
-        return np.log(means / (means @ LUMINANCE.astype(np.float64))[:, None])
+        return np.asarray(np.log(means / (means @ LUMINANCE.astype(np.float64))[:, None]))
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Multiply each channel by exp(change), then all by what restores the mean luminance."""
@@ -152,7 +152,7 @@ class Sharpness:
         pictures = grey(unit(inputs))
         fine = np.stack([each - self._blurred(each) for each in pictures]) if len(pictures) else pictures
         detail, whole = (each.std(axis=(1, 2), dtype=np.float64) for each in (fine, pictures))
-        return np.log((detail + FLOOR / 8) / (whole + FLOOR))[:, None]
+        return np.asarray(np.log((detail + FLOOR / 8) / (whole + FLOOR))[:, None])
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Multiply the detail by exp(change), at most by a factor of exp(``most``)."""
