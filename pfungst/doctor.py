@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -63,6 +64,10 @@ class _Seen:
     @property
     def right(self) -> BoolArray:
         return np.equal(self.outputs.predictions, self.batch.labels)[self.known]
+
+    @cached_property
+    def moved(self) -> str | None:
+        return permutation(self.batch.labels, self.outputs.predictions, self.data.classes)
 
 
 def examine(model: Model, data: Dataset, rows: int = ROWS) -> list[Check]:
@@ -137,15 +142,16 @@ def _classes(seen: _Seen) -> Iterator[Check]:
     if not known.any():
         yield Check("labels", "warn", f"{saw}; no labels", "only what needs no label is judged", "[columns] label")
         return
-    moved = permutation(seen.batch.labels, seen.outputs.predictions, seen.data.classes)
-    if moved:
-        yield Check("class order", "stop", moved, "an audit is refused", "config.json, labels.txt or [task] classes")
+    if seen.moved:
+        yield Check(
+            "class order", "stop", seen.moved, "an audit is refused", "config.json, labels.txt or [task] classes"
+        )
         return
     yield Check("class order", "ok", saw, "answers are read in this order", "config.json, labels.txt or [task] classes")
 
 
 def _accuracy(seen: _Seen) -> Iterator[Check]:
-    if not seen.known.any():
+    if not seen.known.any() or seen.moved:
         return
     right, rows = seen.right, len(seen.right)
     share = float(right.mean())
@@ -188,7 +194,7 @@ def _outputs(seen: _Seen) -> Iterator[Check]:
 def _preprocessing(seen: _Seen) -> Iterator[Check]:
     known = getattr(seen.model, "preprocess", None)
     asked = seen.data.modality == "image" and isinstance(known, Preprocess)
-    if not asked or not seen.known.any():
+    if not asked or not seen.known.any() or seen.moved:
         return
     assert isinstance(known, Preprocess), "asked only of image models"
     variants = known.variants()
