@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -214,12 +214,26 @@ def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:
         "rows": study.data.limit,
         "batch_size": request.batch_size,
         "probes": [probe.topic for probe in chosen],
+        "assumed": list(_assumed(study)),
         "must_not_matter": {cue: request.task.tolerance(cue) for cue in sorted(_cues(request))},
         "roles": {"site": list(study.data.roles.site), "unit": study.data.roles.unit, "time": study.data.roles.time},
         "frame": None if study.data.frame is None else str(study.data.frame),
         "command": study.command,
         "methods": methods,
     }
+
+
+def _assumed(study: Study) -> Iterator[str]:
+    """Sentences about what nobody stated: it stands on the report."""
+    yield from (f"Model: {note}." for note in study.model.notes)
+    yield from (f"Data: {note}." for note in study.data.notes)
+    request = study.request
+    stated = request.task.must_not_matter
+    quiet = ", ".join(cue.replace("_", " ") for cue in sorted(_cues(request)) if cue not in stated)
+    if quiet and "shortcuts" in request.topics:
+        yield f"At most 0.05 of the probability of the true class may rest on each of: {quiet}."
+    if study.data.roles.unit is None:
+        yield "Rows are independent of each other; name their unit (patient, track) in the task file if they are not."
 
 
 def _cues(request: Request) -> set[str]:

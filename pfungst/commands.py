@@ -70,7 +70,7 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
     for name in formats:
         file, write = FORMATS[name]
-        written(out / file, write(result.report, gate).encode())
+        written(out / file, write(result.report, gate, task.gate.accept).encode())
     return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
 
 

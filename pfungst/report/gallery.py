@@ -35,11 +35,7 @@ def gallery(evidence: Examples, pictures: Pictures) -> Markup:
     """Up to 12 rows as pictures; what is left out is named."""
     shown = evidence.items[:SHOWN]
     more = len(evidence.items) - len(shown)
-    rest = (
-        tag("p", f"+ {count(more, 'more row')}: ", tag("code", "pfungst view"), " shows them", class_="note")
-        if more
-        else None
-    )
+    rest = tag("p", f"+ {count(more, 'more row')} in ", tag("code", "audit.json"), class_="note") if more else None
     items = [tag("li", _shots(shots, pictures), class_="shots", title=_row(shots)) for shots in shown]
     title = tag("figcaption", clean(evidence.title, 300))
     return tag("figure", title, tag("ul", items, class_="gallery"), rest, class_="figure wide")

@@ -83,8 +83,8 @@ def tag(name: str, *children: Child, **attributes: str | float | None) -> Markup
 def prose(text: str, limit: int = 1200) -> Markup:
     """A sentence of a report; what stands between backquotes is set as code.
 
-    >>> prose("run `pfungst view` <now>")
-    'run <code>pfungst view</code> &lt;now&gt;'
+    >>> prose("run `pfungst show` <now>")
+    'run <code>pfungst show</code> &lt;now&gt;'
     """
     parts = clean(text, limit).replace("``", "`").split("`")
     if len(parts) % 2 == 0:
