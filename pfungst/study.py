@@ -99,8 +99,8 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
     bound = replace(bind(answering, asked, task), seed=request.seed)
     companions: dict[str, Dataset] = {}
     for name, source in request.ood.items():
-        strangers = load_data(source, task=task, name=f"ood:{name}", seed=request.seed)
-        companions[f"ood:{name}"] = replace(_same_kind(strangers, bound), labels=None, frame=answering.frame)
+        strangers = _same_kind(load_data(source, task=task, name=f"ood:{name}", seed=request.seed), bound)
+        companions[f"ood:{name}"] = replace(bind(answering, strangers, task), seed=request.seed)
     bound = replace(bound, companions=companions, limit=request.rows)
     return Study(answering, bound, model, data, request)
 

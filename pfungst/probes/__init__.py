@@ -10,9 +10,10 @@ Each can be had alone, with settings of its own, for ``pfungst.audit(model, data
 from pfungst.probes.calibration import Calibration
 from pfungst.probes.mistakes import Mistakes
 from pfungst.probes.shift import Shift
+from pfungst.probes.shortcuts import Shortcuts
 from pfungst.probes.unknowns import Unknowns
 
-__all__ = ["calibration", "mistakes", "shift", "unknowns"]
+__all__ = ["calibration", "mistakes", "shift", "shortcuts", "unknowns"]
 
 # The names of the files become the probes themselves: `pfungst.probes.shift()` reads as the chapter does.
-calibration, mistakes, shift, unknowns = Calibration, Mistakes, Shift, Unknowns
+calibration, mistakes, shift, shortcuts, unknowns = Calibration, Mistakes, Shift, Shortcuts, Unknowns

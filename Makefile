@@ -1,0 +1,54 @@
+# Two commands a newcomer needs: make demo, make test. The rest is for those who change the code.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_VENV := .venv-demo
+DEMO_STAMP := $(DEMO_VENV)/.installed
+
+.PHONY: demo test check bench docs screenshot clean
+
+# The audit ends with 1 when it found something, and the example is built to be caught.
+demo: $(DEMO_STAMP)
+	@$(DEMO_VENV)/bin/pfungst demo --out pfungst-run-demo; code=$$?; \
+	  if [ $$code -gt 1 ]; then exit $$code; fi; \
+	  echo "Open pfungst-run-demo/report.html in a browser. The twin without the trick: $(DEMO_VENV)/bin/pfungst demo --clean"
+
+test: $(STAMP)
+	$(BIN)/pytest -n 2
+
+check: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/planted.py
+
+docs: $(STAMP)
+	$(BIN)/python scripts/method_tables.py
+	$(BIN)/pfungst schema > pfungst/report/audit.schema.json
+
+# The picture in the README, from the embedded example.
+screenshot: $(STAMP)
+	-$(BIN)/pfungst demo --out pfungst-run-demo --quiet
+	$(BIN)/python scripts/screenshots.py pfungst-run-demo build/screenshots
+	cp build/screenshots/light.png docs/report.png
+
+$(DEMO_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(DEMO_VENV)
+	$(DEMO_VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/dev.txt .
+	touch $@
+
+# torch comes first and alone: its plain CPU build, before anything can ask for another.
+$(STAMP): pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements/dev.txt -e .[dev,sklearn-io]
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO_VENV) build dist pfungst-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,105 @@
+"""The house stands: imports run down, the five nevers hold, heavy packages live in their rooms."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "pfungst"
+FILES = sorted(PACKAGE.rglob("*.py"))
+FLOORS = {
+    "arrays": 1, "canonical": 1, "errors": 1, "frame": 1, "outputs": 1, "registry": 1, "statistics": 1,
+    "datasets": 2, "findings": 2, "models": 2, "task": 2,
+    "load": 3, "passes": 3, "report": 3,
+    "engine": 4, "methods": 4, "probe": 4,
+    "probes": 5,
+    "audit_result": 6, "auditing": 6, "budget": 6, "commands": 6, "demo": 6, "doctor": 6, "pictures": 6, "progress": 6,
+    "ranking": 6, "redaction": 6, "request": 6, "study": 6,
+    "cli": 7,
+}  # fmt: skip
+NEVERS = {
+    "report": {"probes", "engine", "methods"},
+    "methods": {"probes", "engine", "report"},
+    "probes": {"engine", "models", "report"},
+}
+HEAVY = {"torch", "onnxruntime", "transformers", "ray", "skops", "joblib", "timm"}
+
+
+def room(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports(path):
+    """(module, line, inside a function) of every import that runs."""
+    tree = ast.parse(path.read_text())
+    inside = {child for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for child in ast.walk(node)}
+    typing_only = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno, node in inside
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield node.module, node.lineno, node in inside
+
+
+def first_party(path):
+    for module, line, inside in imports(path):
+        if module.split(".")[0] == "pfungst":
+            yield module, line, inside
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_down(path):
+    if path == PACKAGE / "__init__.py":
+        assert not list(first_party(path)), "the package itself imports nothing before it is asked"
+        return
+    for module, line, inside in first_party(path):
+        assert not inside, f"{path}:{line} hides an import of {module} in a function"
+        parts = module.split(".")
+        if len(parts) == 1:
+            continue
+        assert FLOORS[parts[1]] <= FLOORS[room(path)], f"{path}:{line} imports {module} from above"
+        assert parts[1] not in NEVERS.get(room(path), set()), f"{path}:{line} must never import {module}"
+
+
+def test_there_is_no_circle():
+    known = {"pfungst." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in FILES}
+    known = {name.removesuffix(".__init__"): path for name, path in known.items()}
+    graph = {name: {module for module, _, _ in first_party(path) if module in known} for name, path in known.items()}
+    state = {}
+
+    def visit(name, trail):
+        assert state.get(name) != "open", f"circle: {' -> '.join([*trail, name])}"
+        if name not in state:
+            state[name] = "open"
+            for other in sorted(graph[name] - {"pfungst"}):
+                visit(other, [*trail, name])
+            state[name] = "done"
+
+    for name in sorted(graph):
+        visit(name, [])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_packages_stay_in_their_rooms(path):
+    for module, line, _ in imports(path):
+        if module.split(".")[0] in HEAVY:
+            assert room(path) in {"models", "datasets"}, f"{path}:{line} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_command_line_reads_arguments_and_environment(path):
+    if room(path) == "cli":
+        return
+    text = path.read_text()
+    for words in ("sys.argv", "os.environ", "os.getenv"):
+        assert words not in text, f"{path} reads {words}"

@@ -1,0 +1,25 @@
+"""Files and functions stay small enough to be read."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "pfungst"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_file_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 420
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            start = node.body[1].lineno if ast.get_docstring(node) and len(node.body) > 1 else node.lineno
+            assert node.end_lineno - start < 40, f"{path}:{node.lineno} {node.name} is long"
+
+
+def test_the_middle_file_is_near_120_lines():
+    lengths = [len(path.read_text().splitlines()) for path in FILES if path.name != "__init__.py"]
+    assert statistics.median(lengths) <= 150
