@@ -54,13 +54,16 @@ def _told(pictures: FloatArray, labels: IntArray) -> BoolArray:
 
 
 def proposals(found: FloatArray, chance: float, loosest: float = 0.15, most: int = 4) -> tuple[Region, ...]:
-    """Boxes that say most about the label and are least tied to what surrounds them; none covers half of another."""
+    """Boxes that say most about the label and are least tied to what surrounds them.
+
+    No two share a pixel: a box that holds part of a mark looks free because of that part, whatever else lies in it.
+    """
     chosen: list[Region] = []
     free = found[(found[:, 5] < loosest) & (found[:, 4] > chance + 0.05)]
     score = (free[:, 4] - chance) * np.exp(-np.maximum(free[:, 5], 0.0) / loosest)
     for row in free[np.argsort(-score, kind="stable")]:
         box: Box = (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
-        if len(chosen) < most and all(overlap(box, other.box) < 0.5 for other in chosen):
+        if len(chosen) < most and all(overlap(box, other.box) == 0 for other in chosen):
             chosen.append(Region(box))
     return tuple(chosen)
 
