@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from pfungst.audit_result import Audit
 from pfungst.budget import measured, within
@@ -55,7 +56,8 @@ def audit(
     study = opened(model, data, request)
     chosen = probes or asked_for(request)
     try:
-        with _journal(study) as journal:
+        # Statistics solve thousands of small systems: threads of the linear algebra library would only wait on each other.
+        with threadpool_limits(1, user_api="blas"), _journal(study) as journal:
             return _in_folder(study, chosen, journal, listen or _silence)
     except OSError as error:
         raise InputError(
