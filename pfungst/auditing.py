@@ -56,7 +56,7 @@ def audit(
     study = opened(model, data, request)
     chosen = probes or asked_for(request)
     try:
-        # Statistics solve thousands of small systems: threads of the linear algebra library would only wait on each other.
+        # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
         with threadpool_limits(1, user_api="blas"), _journal(study) as journal:
             return _in_folder(study, chosen, journal, listen or _silence)
     except OSError as error:

@@ -60,7 +60,8 @@ def proposals(found: FloatArray, chance: float, loosest: float = 0.15, most: int
     """
     chosen: list[Region] = []
     free = found[(found[:, 5] < loosest) & (found[:, 4] > chance + 0.05)]
-    score = (free[:, 4] - chance) * np.exp(-np.maximum(free[:, 5], 0.0) / loosest)
+    # A larger box holds whatever a smaller one does, and more of the object beside it.
+    score = (free[:, 4] - chance) * np.exp(-np.maximum(free[:, 5], 0.0) / loosest) * (1 - (free[:, 2] - free[:, 0]))
     for row in free[np.argsort(-score, kind="stable")]:
         box: Box = (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
         if len(chosen) < most and all(overlap(box, other.box) == 0 for other in chosen):

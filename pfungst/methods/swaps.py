@@ -11,6 +11,7 @@ from pfungst.datasets.donors import Donors
 from pfungst.methods.cues import Cue, Property
 
 Donor = Literal["same class", "other class"]
+Direction = Literal["away", "towards"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Swap:
     @property
     def name(self) -> str:
         """The cue and whose it is."""
-        kept = f" (own {', '.join(cue.name for cue in self.held)} kept)" if self.held else ""
-        return f"{self.cue.name} of {'its own' if self.donor == 'same class' else 'another'} class{kept}"
+        return f"{self.cue.name} of {'its own' if self.donor == 'same class' else 'another'} class{_kept(self.held)}"
 
     def __call__(self, batch: Batch) -> Array:
         """The rows with their donors' cue."""
@@ -63,13 +63,15 @@ class Transport:
     """
 
     cue: Property
-    direction: Literal["towards", "away"]
+    direction: Direction
+    held: tuple[Cue, ...] = ()
     draw: int = 0
 
     @property
     def name(self) -> str:
         """The cue and where it is pushed."""
-        return f"{self.cue.name} pushed {'towards' if self.direction == 'towards' else 'away from'} another class"
+        way = "towards" if self.direction == "towards" else "away from"
+        return f"{self.cue.name} pushed {way} another class{_kept(self.held)}"
 
     def __call__(self, batch: Batch) -> Array:
         """The rows with their property pushed."""
@@ -80,12 +82,19 @@ class Transport:
         assert rows.donors is not None, "taking rows keeps the donors"
         means = rows.donors.class_means(self.cue, self.cue.measure)
         change = means[self._others(rows, rows.donors)] - means[rows.labels]
-        return _placed(batch, self.cue.push(rows.inputs, change if self.direction == "towards" else -change), has)
+        given = self.cue.push(rows.inputs, change if self.direction == "towards" else -change)
+        for cue in self.held:
+            given = cue.swap(given, rows.inputs)
+        return _placed(batch, given, has)
 
     def _others(self, batch: Batch, donors: Donors) -> IntArray:
         named = zip(batch.generators(("class", self.draw)), batch.labels, strict=True)
         others = ((rng.random(), donors.present[donors.present != label], label) for rng, label in named)
         return np.array([pool[int(at * len(pool))] if len(pool) else label for at, pool, label in others], np.int64)
+
+
+def _kept(held: tuple[Cue, ...]) -> str:
+    return f" (own {', '.join(cue.name for cue in held)} kept)" if held else ""
 
 
 def _placed(batch: Batch, given: Array, has: Array) -> Array:
