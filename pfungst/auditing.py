@@ -23,7 +23,7 @@ from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
 from pfungst.probe import Probe, labelled
 from pfungst.probe import probes as registry
-from pfungst.ranking import rank, verdict
+from pfungst.ranking import DECISIVE, rank, verdict
 from pfungst.redaction import redacted
 from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
@@ -110,8 +110,9 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
 
 
 def asked_for(request: Request) -> list[Probe]:
-    """The registered probes that a request asks, with the settings of its task."""
-    return [registry[topic]().for_task(request.task) for topic in request.topics]
+    """The registered probes that a request asks, with the settings of its task; those that decide come first."""
+    order = [*(topic for topic in DECISIVE if topic in request.topics), *request.topics]
+    return [registry[topic]().for_task(request.task) for topic in dict.fromkeys(order)]
 
 
 def _silence(event: str, facts: Mapping[str, Any]) -> None:
