@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Cue(Protocol):
         ...
 
 
+@runtime_checkable
 class Property(Cue, Protocol):
     """A cue that is a number or a vector of the whole picture, so that it can be pushed without any donor."""
 
@@ -229,6 +230,12 @@ class Region:
         """``region:`` and one of nine compass names."""
         top, left, bottom, right = self.box
         return f"region:{compass((top + bottom) / 2, (left + right) / 2)}"
+
+    @property
+    def area(self) -> float:
+        """Share of the picture in the box."""
+        top, left, bottom, right = self.box
+        return (bottom - top) * (right - left)
 
     def slices(self, height: int, width: int) -> tuple[slice, slice]:
         """The rows and columns of pixels in the box, at least one of each."""

@@ -43,7 +43,7 @@ class Discriminant:
         value, low, high = values
         return Estimate(name=found.name, value=value, low=low, high=high, rows=found.rows, unit=found.unit)
 
-    def tie(self, surroundings: FloatArray) -> Tie:
+    def tie(self, surroundings: FloatArray, penalties: tuple[float, ...] = PENALTIES) -> Tie:
         """Share of the scores' variance within classes that the surroundings predict linearly (cross-fitted R squared).
 
         A mark is drawn whatever the picture shows: given the class, nothing around it tells which mark it is, and the
@@ -54,7 +54,7 @@ class Discriminant:
         squares = (left**2).sum(axis=1)
         if squares.sum() <= 0 or not around.shape[1]:
             return Tie(0.0, 0.0)
-        missed = [((left - ridge(around, left, self.folds, each)) ** 2).sum(axis=1) for each in PENALTIES]
+        missed = [((left - ridge(around, left, self.folds, each)) ** 2).sum(axis=1) for each in penalties]
         best = min(missed, key=lambda misses: float(misses.sum()))
         ratio = float(best.sum() / squares.sum())
         error = float((best - ratio * squares).std() / squares.mean() / len(squares) ** 0.5)

@@ -1,45 +1,105 @@
 """Regions: where in the picture something lies that predicts the label and does not belong to what surrounds it."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.methods.cues import Border, Box, Region, grey, unit
-from pfungst.methods.opportunity import Discriminant, Tie, discriminant, folds_of
+from pfungst.methods.opportunity import Discriminant, Tie, discriminant
 
 LATTICE = 16
-"""Boxes start and end on sixteenths of the side."""
+"""Boxes start and end on sixteenths of the side, before they are refined."""
 
-SIDES = (2, 3, 4, 6)
-"""Sides of boxes, in sixteenths."""
+SIDES = ((2, 1), (4, 1), (6, 2))
+"""Sides of boxes and steps between them, in sixteenths."""
+
+LARGEST = 0.45
+"""Longest side of a place, as a share of the picture's."""
+
+LOOSEST = 0.15
+"""Boxes tied more than this to what surrounds them are not looked at further."""
+
+Edges = tuple[int, int, int, int]
+"""First row, row after the last, first column, column after the last."""
 
 
-def scanned(inputs: Array, labels: IntArray, classes: int, units: Array | None = None) -> FloatArray:
-    """Every box that says something about the label: (boxes, 6), its four edges, its opportunity and its tie.
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Pictures and labels in which places are looked for."""
 
-    Boxes of which no tile differs between classes are left out, and so are boxes that hold the same pixels as another.
+    inputs: Array
+    labels: IntArray
+    classes: int
+    folds: IntArray
+
+    @cached_property
+    def pictures(self) -> FloatArray:
+        """The pictures as float32 in [0, 1]."""
+        return unit(self.inputs)
+
+    @cached_property
+    def chance(self) -> float:
+        """Balanced accuracy of guessing."""
+        return 1 / max(2, len(np.unique(self.labels)))
+
+    def box(self, edges: Edges) -> Box:
+        """The edges as shares of the sides."""
+        height, width = self.inputs.shape[1:3]
+        return edges[0] / height, edges[2] / width, edges[1] / height, edges[3] / width
+
+    def edges(self, box: Box) -> Edges:
+        """The box in pixels."""
+        down, across = Region(box).slices(*self.inputs.shape[1:3])
+        return down.start, down.stop, across.start, across.stop
+
+    def look(self, edges: Edges) -> tuple[float, float]:
+        """Opportunity above chance and tie of the pixels in a box."""
+        measured = Region(self.box(edges), blocks=3).measure(self.inputs)
+        scored = discriminant(measured, self.labels, self.classes, self.folds)
+        tied = scored.tie(band(self.pictures, slice(*edges[:2]), slice(*edges[2:])), penalties=(0.1,))
+        return scored.opportunity().value - self.chance, tied.value
+
+
+def places(scan: Scan, most: int = 6) -> list[Box]:
+    """Boxes that say most about the label and are least tied to what surrounds them; none is nearly another.
+
+    Boxes that overlap are kept, because the data cannot tell a mark from a part of it where mark and class nearly
+    always agree; the model can, for it rests more on the whole.
     """
-    pictures, folds = unit(inputs), folds_of(len(inputs), units)
-    told = _told(pictures, labels)
-    seen: set[tuple[int, int, int, int]] = set()
+    strength = _strength(scan.pictures, scan.labels)
     found = []
-    for box in boxes():
-        region = Region(box, blocks=3)
-        down, across = region.slices(*inputs.shape[1:3])
-        corner = (down.start, down.stop, across.start, across.stop)
-        if corner not in seen and told[down, across].any():
-            scored = discriminant(region.measure(inputs), labels, classes, folds)
-            found.append((*box, scored.opportunity().value, scored.tie(band(pictures, down, across)).value))
-        seen.add(corner)
-    return np.array(found).reshape(-1, 6)
+    for edges in dict.fromkeys((*_outlines(strength), *(scan.edges(box) for box in boxes()))):
+        if strength[edges[0] : edges[1], edges[2] : edges[3]].max() > 1:
+            tells, tied = scan.look(edges)
+            if tells > 0.05 and tied < LOOSEST:
+                found.append((tells * math.exp(-max(tied, 0.0) / 0.05), scan.box(edges)))
+    chosen: list[Box] = []
+    for _, box in sorted(found, key=lambda item: -item[0]):
+        if len(chosen) < most and all(likeness(box, other) < 0.6 for other in chosen):
+            chosen.append(box)
+    return chosen
 
 
-def _told(pictures: FloatArray, labels: IntArray) -> BoolArray:
-    """Pixels whose means differ between classes by more than chance would let them, (height, width).
+def _outlines(strength: FloatArray, levels: int = 12) -> Iterator[Edges]:
+    """Boxes around what stands out at rising levels: a mark ends sharply, so some level shows it whole and alone."""
+    height, width = strength.shape
+    for level in np.geomspace(1.0, max(1.01, float(strength.max())), levels, endpoint=False):
+        _, _, stats, _ = cv2.connectedComponentsWithStats((strength > level).astype(np.uint8), connectivity=8)
+        for left, top, wide, high, size in stats[1:].tolist():
+            if size > 3 and high <= LARGEST * height and wide <= LARGEST * width:
+                yield top, top + high, left, left + wide
 
-    The one-way F statistic, against 1 + 4 sqrt(2 / (classes - 1)): beyond it for about one in ten thousand such pixels.
+
+def _strength(pictures: FloatArray, labels: IntArray) -> FloatArray:
+    """How much each pixel differs between classes, (height, width): above 1 where chance alone would rarely have it.
+
+    The one-way F statistic of the strongest channel over 1 + 4 sqrt(2 / (classes - 1)), which it passes for about one
+    in ten thousand pixels that say nothing.
     """
     present = np.unique(labels)
     means = np.stack([pictures[labels == k].mean(axis=0) for k in present])
@@ -50,23 +110,7 @@ def _told(pictures: FloatArray, labels: IntArray) -> BoolArray:
     left = pictures - means[np.searchsorted(present, labels)]
     inside = (left**2).sum(axis=0) / max(1, len(labels) - len(present)) + 1e-7
     limit = 1 + 4 * (2 / max(1, len(present) - 1)) ** 0.5
-    return np.asarray((between / inside > limit).any(axis=2))
-
-
-def proposals(found: FloatArray, chance: float, loosest: float = 0.15, most: int = 4) -> tuple[Region, ...]:
-    """Boxes that say most about the label and are least tied to what surrounds them.
-
-    No two share a pixel: a box that holds part of a mark looks free because of that part, whatever else lies in it.
-    """
-    chosen: list[Region] = []
-    free = found[(found[:, 5] < loosest) & (found[:, 4] > chance + 0.05)]
-    # A larger box holds whatever a smaller one does, and more of the object beside it.
-    score = (free[:, 4] - chance) * np.exp(-np.maximum(free[:, 5], 0.0) / loosest) * (1 - (free[:, 2] - free[:, 0]))
-    for row in free[np.argsort(-score, kind="stable")]:
-        box: Box = (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
-        if len(chosen) < most and all(overlap(box, other.box) == 0 for other in chosen):
-            chosen.append(Region(box))
-    return tuple(chosen)
+    return np.asarray((between / inside / limit).max(axis=2))
 
 
 def shrunk(inputs: Array, side: int = 64) -> Array:
@@ -81,23 +125,23 @@ def shrunk(inputs: Array, side: int = 64) -> Array:
 
 
 def boxes() -> Iterator[Box]:
-    """Boxes of every size at every place of the lattice."""
-    for side in SIDES:
-        for top in range(LATTICE - side + 1):
-            for left in range(LATTICE - side + 1):
+    """Boxes of every size at every step of the lattice."""
+    for side, step in SIDES:
+        for top in range(0, LATTICE - side + 1, step):
+            for left in range(0, LATTICE - side + 1, step):
                 yield top / LATTICE, left / LATTICE, (top + side) / LATTICE, (left + side) / LATTICE
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Shared area over the smaller box's area.
+def likeness(one: Box, other: Box) -> float:
+    """Shared area over the area of both together.
 
-    >>> overlap((0, 0, 0.5, 0.5), (0, 0.25, 0.5, 0.75))
+    >>> likeness((0, 0, 0.5, 0.5), (0, 0.25, 0.5, 0.5))
     0.5
     """
-    down = min(one[2], other[2]) - max(one[0], other[0])
-    across = min(one[3], other[3]) - max(one[1], other[1])
-    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return max(0.0, down) * max(0.0, across) / smaller
+    down = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    across = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    whole = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return down * across / (whole - down * across)
 
 
 def band(pictures: FloatArray, down: slice, across: slice, tiles: int = 4) -> FloatArray:

@@ -12,6 +12,7 @@ from pfungst.methods.cues import Cue, Property
 
 Donor = Literal["same class", "other class"]
 Direction = Literal["away", "towards"]
+Way = Literal["swap", "transport"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,24 @@ class Transport:
         named = zip(batch.generators(("class", self.draw)), batch.labels, strict=True)
         others = ((rng.random(), donors.present[donors.present != label], label) for rng, label in named)
         return np.array([pool[int(at * len(pool))] if len(pool) else label for at, pool, label in others], np.int64)
+
+
+def ways(cue: Cue) -> tuple[Way, ...]:
+    """How a cue can be reversed: any by a donor, a property also by class means.
+
+    >>> from pfungst.methods.cues import Border, Brightness
+    >>> ways(Border()), ways(Brightness())
+    (('swap',), ('swap', 'transport'))
+    """
+    return ("swap", "transport") if isinstance(cue, Property) else ("swap",)
+
+
+def arms(cue: Cue, way: Way, held: tuple[Cue, ...] = ()) -> tuple[Swap | Transport, Swap | Transport]:
+    """The arm that keeps the class's cue, and the one that reverses it."""
+    if way == "transport":
+        assert isinstance(cue, Property), "only properties can be pushed"
+        return Transport(cue, "away", held), Transport(cue, "towards", held)
+    return Swap(cue, "same class", held), Swap(cue, "other class", held)
 
 
 def _kept(held: tuple[Cue, ...]) -> str:

@@ -1,33 +1,49 @@
 """The Clever-Hans test: give a row another's cue, and see whether the answer follows the cue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self, TypeAlias
+from typing import ClassVar, Self
 
 import numpy as np
+from scipy.special import ndtr
 
-from pfungst.arrays import Array, FloatArray
+from pfungst.arrays import FloatArray
 from pfungst.datasets.dataset import Dataset, Half
-from pfungst.findings import AnyEvidence, Condition, Cue, Examples, Finding, OpportunityReliance, RegionMap, Skipped
-from pfungst.methods import cues as cue_methods
-from pfungst.methods.cues import Border, Region
-from pfungst.methods.opportunity import Discriminant, Tie, discriminant, folds_of
-from pfungst.methods.regions import proposals, scanned, shrunk, tie
-from pfungst.methods.swaps import Donor, Swap
+from pfungst.findings import (
+    AnyEvidence,
+    Condition,
+    Estimates,
+    Examples,
+    Finding,
+    OpportunityReliance,
+    RegionMap,
+    Skipped,
+)
+from pfungst.findings import Cue as Point
+from pfungst.methods import cues as kinds
+from pfungst.methods.cues import Border, Cue, Region
+from pfungst.methods.regions import likeness
+from pfungst.methods.standing import (
+    FREE,
+    HALVES,
+    Standing,
+    border,
+    chance,
+    proposed,
+    pushable,
+    scores,
+    standing,
+    units_of,
+)
+from pfungst.methods.swaps import Way, arms, ways
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
 from pfungst.statistics.estimate import Estimate, severity
 from pfungst.statistics.intervals import paired_mean, proportion_of
 from pfungst.task import Task
 
-AnyCue: TypeAlias = cue_methods.Cue
-Held: TypeAlias = tuple[AnyCue, ...]
-GRID = cue_methods.grid(4)
-FREE = 0.08
-"""A cue whose surroundings predict more than this of its variation within classes is taken for a part of the object."""
-
-TIED = 0.15
-"""If the interval of that share reaches beyond this, nobody can tell."""
+Held = tuple[Cue, ...]
+GRID = kinds.grid(4)
 
 
 @probes
@@ -36,10 +52,11 @@ class Shortcuts(Probe):
     """Probability of the true class lost when a cue comes from another class's row instead of one of the row's own.
 
     Both arms are edited alike, so seams and strangeness cancel; only the cue's class information differs. Properties
-    (brightness, contrast, colour cast, sharpness) must not decide. Nor must a place that is a cue of its own: it
-    predicts the label, and given the class nothing around it predicts it, as it would predict a part of an object.
-    Places are proposed on the discovery rows, verdicts come from the confirmation rows. Where several cues carry the
-    answer, each is judged with the stronger ones held at the row's own value.
+    (brightness, contrast, colour cast, sharpness) may instead be pushed towards another class's mean and as far away
+    from it. A border or a small place counts only where it is a cue of its own: it predicts the label, and given the
+    class nothing around it predicts it, as it would predict a part of an object. Cues are chosen on the discovery rows,
+    verdicts come from the confirmation rows. Where several carry the answer, each is judged with the stronger ones held
+    at the row's own value.
     """
 
     topic: ClassVar[str] = "shortcuts"
@@ -53,39 +70,42 @@ class Shortcuts(Probe):
 
     def for_task(self, task: Task) -> Self:
         """With the tolerances of the task file."""
-        names = ("region", "border", *cue_methods.cues)
+        names = ("region", "border", *kinds.cues)
         stated = tuple(sorted(name.replace("_", "-") for name in task.must_not_matter))
         return replace(self, tolerances=tuple((name, task.tolerance(name)) for name in names), stated=stated)
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
-        """Both arms of every cue on the discovery rows, then of the suspects on the confirmation rows."""
+        """Both arms of every cue on the discovery rows; then of the same cues and suspects on the confirmation rows."""
         if self.unfit(data):
             return
-        for half in ("discovery", "confirmation"):
-            yield self._as_is(half)
-            for cue in always(data):
-                yield from self._arms(cue, half)
-        for cue in (*GRID, *proposed(data)):
-            yield from self._arms(cue, "discovery")
-        if all(one in done for cue in candidates(data) for one in self._arms(cue, "discovery")):
-            for cue, held in self._suspects(data, done):
-                yield from self._arms(cue, "confirmation")
-                if held:
-                    yield from self._arms(cue, "confirmation", held)
+        yield self._as_is
+        places = (*GRID, *proposed(data), *always(data))
+        first = [one for cue in places for way in ways(cue) for one in self._passes(cue, way, "discovery")]
+        yield from first
+        if all(one in done for one in first):
+            suspects = self._suspects(data, done)
+            for cue in (*always(data), *suspects):
+                way = self._way(data, done, cue)
+                yield from self._passes(cue, way, "confirmation")
+                yield from self._passes(cue, way, "confirmation", suspects.get(cue, ()))
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """One finding for each cue; what remains of the accuracy where one was found."""
         reason = self.unfit(data)
         if reason:
             yield Skipped(probe=self.topic, reason=reason)
-        if reason or self._arms(Border(), "discovery")[0] not in done:
+        if reason or self._passes(GRID[0], "swap", "discovery")[0] not in done:
             return
-        suspects = dict(self._suspects(data, done))
-        looked = [cue for cue in candidates(data) if not isinstance(cue, Region) or cue in suspects]
+        suspects = self._suspects(data, done)
+        looked = [*suspects, *(cue for cue in always(data) if cue not in suspects)]
         overview = self._overview(data, done, looked)
+        named: set[str] = set()
         for cue in looked:
-            yield from self._judged(data, done, cue, suspects.get(cue, ()), overview)
-        if not any(isinstance(cue, Region) for cue in looked):
+            if cue.name not in named:
+                said = list(self._judged(data, done, cue, suspects.get(cue, ()), overview))
+                named |= {cue.name} if said else set()
+                yield from said
+        if not any(name.startswith("region") for name in named):
             yield self._no_region(data, done)
 
     def unfit(self, data: Dataset) -> str:
@@ -94,67 +114,94 @@ class Shortcuts(Probe):
             return f"the cues are those of pictures; these rows are {data.modality}"
         if data.labels is None:
             return "the rows carry no labels"
-        halves = {half: data.labels[data.sample(self.rows, half)] for half in _HALVES}
-        least = min(int((labels >= 0).sum()) for labels in halves.values())
+        halves = [data.labels[data.sample(self.rows, half)] for half in HALVES]
+        least = min(int((labels >= 0).sum()) for labels in halves)
         if least < self.fewest:
             return f"{least} labelled rows in a half; {self.fewest} are the least that say anything"
-        if any(len(np.unique(labels[labels >= 0])) < 2 for labels in halves.values()):
-            return "all labelled rows are of one class; a cue of another class has no donor"
+        if any(len(np.unique(labels[labels >= 0])) < 2 for labels in halves):
+            return "all labelled rows are of one class, so no row has a donor of another"
         return ""
 
-    def tolerance(self, cue: AnyCue) -> float:
+    def tolerance(self, cue: Cue) -> float:
         """How much of the answer may rest on a cue."""
         return dict(self.tolerances).get(cue.name.split(":")[0], 0.05)
 
-    def _as_is(self, half: Half) -> Predict:
-        return Predict(rows=self.rows, half=half)
+    @property
+    def _as_is(self) -> Predict:
+        return Predict(rows=self.rows, half="confirmation")
 
-    def _arms(self, cue: AnyCue, half: Half, held: Held = ()) -> tuple[Predict, Predict]:
+    def _passes(self, cue: Cue, way: Way, half: Half, held: Held = ()) -> tuple[Predict, Predict]:
         rows = self.screened if isinstance(cue, Region) and half == "discovery" else self.rows
-        arms: tuple[Donor, Donor] = ("same class", "other class")
-        same, other = (Predict(Swap(cue, donor, held), rows=rows, half=half) for donor in arms)
-        return same, other
+        kept, reversed_ = (Predict(under, rows=rows, half=half) for under in arms(cue, way, held))
+        return kept, reversed_
 
-    def _reliance(self, data: Dataset, done: Passes, cue: AnyCue, half: Half, held: Held = ()) -> Estimate:
-        same, other = self._both(data, done, cue, half, held)
-        kept = same.outputs.probability_of(same.labels)
-        reversed_ = other.outputs.probability_of(other.labels)
-        return paired_mean(kept - reversed_, units=same.units, name="reliance")
+    def _answers(  # noqa: PLR0917 - a pass is named by all of these
+        self, data: Dataset, done: Passes, cue: Cue, way: Way, half: Half, held: Held = ()
+    ) -> tuple[Labelled, Labelled]:
+        kept, reversed_ = (labelled(data, done[one]) for one in self._passes(cue, way, half, held))
+        assert kept is not None, "unfit data are not judged"
+        assert reversed_ is not None, "unfit data are not judged"
+        return kept, reversed_
 
-    def _both(self, data: Dataset, done: Passes, cue: AnyCue, half: Half, held: Held = ()) -> tuple[Labelled, Labelled]:
-        same, other = (labelled(data, done[one]) for one in self._arms(cue, half, held))
-        assert same is not None, "unfit data are not judged"
-        assert other is not None, "unfit data are not judged"
-        return same, other
+    def _reliance(  # noqa: PLR0917 - a pass is named by all of these
+        self, data: Dataset, done: Passes, cue: Cue, way: Way, half: Half, held: Held = ()
+    ) -> Estimate:
+        kept, reversed_ = self._answers(data, done, cue, way, half, held)
+        return paired_mean(_moved(kept, reversed_), units=kept.units, name="reliance")
 
-    def _suspects(self, data: Dataset, done: Passes) -> Iterator[tuple[AnyCue, Held]]:
+    def _way(self, data: Dataset, done: Passes, cue: Cue) -> Way:
+        """The way that moved the answers more on the discovery rows."""
+        return max(ways(cue), key=lambda way: self._reliance(data, done, cue, way, "discovery").low)
+
+    def _confirmed(self, data: Dataset, done: Passes, cue: Cue, held: Held = ()) -> Estimate:
+        return self._reliance(data, done, cue, self._way(data, done, cue), "confirmation", held)
+
+    def _suspects(self, data: Dataset, done: Passes) -> Mapping[Cue, Held]:
         """Cues that carry the answer on the discovery rows, strongest first, each with the stronger ones to be held."""
         found = []
-        for cue in candidates(data):
-            effect = self._reliance(data, done, cue, "discovery")
-            if effect.low > 0 and effect.value > 0.6 * self.tolerance(cue) and not self._belongs(data, cue):
+        for cue in (*always(data), *self._places(data, done)):
+            effect = self._reliance(data, done, cue, self._way(data, done, cue), "discovery")
+            if effect.low > 0 and effect.value > 0.6 * self.tolerance(cue):
                 # A mark in the border moves both; the place says more.
                 found.append((effect.value * (1.25 if isinstance(cue, Region) else 1.0), cue))
         ranked = [cue for _, cue in sorted(found, key=lambda item: -item[0])]
-        for index, cue in enumerate(ranked):
-            yield cue, tuple(ranked[:index][:3])
+        return {
+            cue: tuple(other for other in ranked[:index] if self._standing(data, other).own)[:3]
+            for index, cue in enumerate(ranked)
+        }
 
-    def _belongs(self, data: Dataset, cue: AnyCue) -> bool:
-        """Whether a border belongs to the picture; what the task file names is judged in any case."""
-        return isinstance(cue, Border) and cue.name not in self.stated and looked_at(data, cue).value > TIED
+    def _places(self, data: Dataset, done: Passes) -> list[Region]:
+        """Places that are cues of their own, one for all that overlap: the box that carries most and is least tied."""
+        known = {cue: self._standing(data, cue) for cue in proposed(data)}
+        left = [cue for cue, found in known.items() if found.own]
+        weight = {
+            cue: max(0.0, self._reliance(data, done, cue, "swap", "discovery").value) * known[cue].freedom
+            for cue in left
+        }
+        chosen: list[Region] = []
+        while left:
+            best = max(left, key=lambda cue: weight[cue])
+            near = [cue for cue in left if likeness(cue.box, best.box) > 0]
+            chosen.append(min((cue for cue in near if weight[cue] >= 0.9 * weight[best]), key=lambda cue: cue.area))
+            left = [cue for cue in left if cue not in near]
+        return chosen
+
+    def _standing(self, data: Dataset, cue: Cue) -> Standing:
+        """What the data say of a cue; what the task file names is judged in any case."""
+        found = standing(data, cue)
+        return replace(found, stated=cue.name in self.stated)
 
     def _judged(
-        self, data: Dataset, done: Passes, cue: AnyCue, held: Held, overview: OpportunityReliance
+        self, data: Dataset, done: Passes, cue: Cue, held: Held, overview: OpportunityReliance
     ) -> Iterator[Finding | Skipped | Condition]:
-        effect = self._reliance(data, done, cue, "confirmation", held)
-        tolerance, status = self.tolerance(cue), effect.against(self.tolerance(cue))
-        bound = looked_at(data, cue) if isinstance(cue, Border | Region) and cue.name not in self.stated else None
-        words = self._claim(data, done, cue, held, effect)
-        if status != "absent" and bound is not None and bound.value > FREE:
-            if isinstance(cue, Border):
-                yield Skipped(probe=self.topic, kind="cue", subject=cue.name, reason=_part(effect, bound))
+        effect, tolerance = self._confirmed(data, done, cue, held), self.tolerance(cue)
+        status, found_to_be = effect.against(tolerance), self._standing(data, cue)
+        if status != "absent" and not found_to_be.own:
+            if not isinstance(cue, Region):
+                yield Skipped(probe=self.topic, kind="cue", subject=cue.name, reason=_part(effect, found_to_be))
             return
-        if status == "found" and bound is not None and bound.high > TIED:
+        words = self._claim(data, done, cue, held, effect)
+        if status == "found" and found_to_be.unsure:
             status, words = "inconclusive", f"{words} Too few rows to tell whether it is a part of the object."
         elif status == "inconclusive":
             words += f" About {effect.rows_needed(tolerance)} rows would settle it."
@@ -168,160 +215,149 @@ class Shortcuts(Probe):
             claim=words,
             effect=effect,
             tolerance=tolerance,
+            p_value=_beyond(effect, tolerance),
             evidence=(overview, *self._evidence(data, done, cue)) if found else (),
             remedy=_remedy(cue) if found else "",
         )
         if found:
-            other = self._both(data, done, cue, "confirmation")[1]
+            other = self._answers(data, done, cue, self._way(data, done, cue), "confirmation")[1]
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{cue.name} swapped", accuracy=accuracy)
+        elif status == "absent" and found_to_be.latent and not held:
+            yield self._latent(data, cue, effect)
 
-    def _claim(self, data: Dataset, done: Passes, cue: AnyCue, held: Held, effect: Estimate) -> str:
-        thing = _thing(cue)
+    def _claim(self, data: Dataset, done: Passes, cue: Cue, held: Held, effect: Estimate) -> str:
         numbers = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
         kept = ""
         if held:
-            plain = self._reliance(data, done, cue, "confirmation")
-            kept = (
-                f" with its own {' and '.join(_noun(each) for each in held)} kept ({plain.value:.3f} if it is not kept)"
+            plain = self._confirmed(data, done, cue).value
+            names = " and ".join(noun(each) for each in held)
+            kept = f", while its own {names} is kept ({plain:.3f} if not)"
+        rows = f"(tolerance {self.tolerance(cue):.2f}, {effect.rows} {effect.unit}s)"
+        if self._way(data, done, cue) == "transport":
+            return (
+                f"Pushing a row's {noun(cue)} towards another class's lowers the probability of its true class by "
+                f"{numbers} more than pushing it as far away{kept} {rows}."
             )
         return (
-            f"Giving a row {thing} of another class's row lowers the probability of its true class by {numbers} more "
-            f"than giving it that of one of its own class{kept} (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
-            f"{effect.unit}s)."
+            f"Giving a row the {noun(cue)} of another class's row lowers the probability of its true class by "
+            f"{numbers} more than giving it that of one of its own class{kept} {rows}."
         )
 
     def _no_region(self, data: Dataset, done: Passes) -> Finding | Skipped:
-        tried = [(self._reliance(data, done, cue, "discovery"), cue) for cue in proposed(data)]
+        tried = [(self._reliance(data, done, cue, "swap", "discovery"), cue) for cue in self._places(data, done)]
         if not tried:
             reason = (
                 "no small place predicts the label without belonging to what surrounds it, so none had to be judged"
             )
             return Skipped(probe=self.topic, kind="cue", subject="region", reason=reason)
         effect, cue = max(tried, key=lambda item: item[0].value)
-        status = effect.against(self.tolerance(cue))
+        numbers = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
         return Finding(
             probe=self.topic,
             kind="cue",
             subject="region",
-            status="absent" if status == "absent" else "inconclusive",
+            status="absent" if effect.against(self.tolerance(cue)) == "absent" else "inconclusive",
             severity="none",
-            claim=f"Of {len(tried)} small places that predict the label by themselves, the strongest ({cue.name}) "
-            f"carries {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}] of the answer (tolerance "
-            f"{self.tolerance(cue):.2f}).",
+            claim=f"Of {len(tried)} small places that predict the label by themselves the strongest, {cue.name}, "
+            f"carries {numbers} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} {effect.unit}s).",
             effect=effect,
             tolerance=self.tolerance(cue),
         )
 
-    def _overview(self, data: Dataset, done: Passes, looked: list[AnyCue]) -> OpportunityReliance:
-        units = _units(data, "confirmation")
+    def _latent(self, data: Dataset, cue: Cue, reliance: Estimate) -> Finding:
+        alone = scores(data, cue, "confirmation").opportunity(units_of(data, "confirmation"))
+        return Finding(
+            probe=self.topic,
+            kind="latent-cue",
+            subject=cue.name,
+            status="found",
+            severity="low",
+            claim=f"The {noun(cue)} alone predicts the label with accuracy {alone.value:.2f} [{alone.low:.2f}, "
+            f"{alone.high:.2f}] where guessing has {chance(data):.2f}; this model does not rest on it "
+            f"({reliance.value:.3f}), the next one trained on such data may.",
+            effect=alone,
+            tolerance=self.tolerance(cue),
+            remedy=_remedy(cue),
+        )
+
+    def _overview(self, data: Dataset, done: Passes, looked: list[Cue]) -> OpportunityReliance:
+        units = units_of(data, "confirmation")
         points = tuple(
-            Cue(
+            Point(
                 name=cue.name,
                 opportunity=scores(data, cue, "confirmation").opportunity(units),
-                reliance=self._reliance(data, done, cue, "confirmation"),
+                reliance=self._confirmed(data, done, cue),
             )
             for cue in looked
         )
-        chance = 1 / max(1, len(np.unique(data.donors("confirmation").labels)))
         title = "What each cue offers, and what the model took"
-        return OpportunityReliance(title=title, cues=points, tolerance=self.tolerance(Border()), chance=chance)
+        return OpportunityReliance(title=title, cues=points, tolerance=self.tolerance(Border()), chance=chance(data))
 
-    def _evidence(self, data: Dataset, done: Passes, cue: AnyCue) -> Iterator[AnyEvidence]:
+    def _evidence(self, data: Dataset, done: Passes, cue: Cue) -> Iterator[AnyEvidence]:
         if isinstance(cue, Region | Border):
-            effects = [self._reliance(data, done, cell, "discovery").value for cell in GRID]
+            effects = [self._reliance(data, done, cell, "swap", "discovery").value for cell in GRID]
             rows = tuple(tuple(round(value, 4) for value in effects[at : at + 4]) for at in range(0, 16, 4))
             box = cue.box if isinstance(cue, Region) else None
             yield RegionMap(title="Where in the picture the answer rests", effects=rows, box=box)
-        same, other = self._both(data, done, cue, "confirmation")
-        moved = same.outputs.probability_of(same.labels) - other.outputs.probability_of(other.labels)
-        assert other.outputs.rows is not None, "answers of a pass know their rows"
-        clean = done[self._as_is("confirmation")].at(other.outputs.rows)
-        passes = (self._as_is("confirmation"), *self._arms(cue, "confirmation"))
-        answers = (clean, same.outputs, other.outputs)
+        way = self._way(data, done, cue)
+        kept, reversed_ = self._answers(data, done, cue, way, "confirmation")
+        moved = _moved(kept, reversed_)
+        present = [k for k in range(len(data.classes)) if (kept.labels == k).sum() >= self.fewest]
+        if len(present) <= 20:
+            items = tuple(paired_mean(moved[kept.labels == k], name=data.classes[k]) for k in present)
+            yield Estimates(
+                title="Reliance by class", items=items, reference=self.tolerance(cue), reference_name="tolerance"
+            )
+        assert kept.outputs.rows is not None, "answers of a pass know their rows"
+        answers = (done[self._as_is].at(kept.outputs.rows), kept.outputs, reversed_.outputs)
+        passes = (self._as_is, *self._passes(cue, way, "confirmation"))
         order = np.argsort(-moved, kind="stable")[: self.shown]
-        items = tuple(
+        shots = tuple(
             tuple(shot(data, one, outputs, int(i)) for one, outputs in zip(passes, answers, strict=True)) for i in order
         )
-        yield Examples(title=f"As it is, with {cue.name} of its own class, and with that of another", items=items)
+        yield Examples(title=f"As it is, with its own class's {noun(cue)}, and with another's", items=shots)
 
 
-_HALVES: tuple[Half, Half] = ("discovery", "confirmation")
-
-
-def always(data: Dataset) -> tuple[AnyCue, ...]:
+def always(data: Dataset) -> tuple[Cue, ...]:
     """The cues every picture has: its properties and its border."""
-    channels = data.donors("discovery").inputs.shape[-1]
-    return (*cue_methods.properties(channels), Border())
+    return (*pushable(data), border(data))
 
 
-def candidates(data: Dataset) -> tuple[AnyCue, ...]:
-    """The cues every picture has, and the places that the discovery rows propose."""
-    return (*always(data), *proposed(data))
+def noun(cue: Cue) -> str:
+    """The cue in a sentence.
 
-
-def proposed(data: Dataset, most: int = 600) -> tuple[Region, ...]:
-    """Places that predict the label by themselves on the discovery rows."""
-    donors = data.donors("discovery")
-    units = _units(data, "discovery")
-    classes = len(data.classes)
-    found = donors.measured(
-        ("places", most),
-        lambda inputs: scanned(
-            shrunk(inputs[:most]), donors.labels[:most], classes, None if units is None else units[:most]
-        ),
-    )
-    return proposals(found, 1 / max(1, len(np.unique(donors.labels))))
-
-
-def scores(data: Dataset, cue: AnyCue, half: Half) -> Discriminant:
-    """Discriminant scores of a cue on the donors of a half."""
-    donors, units = data.donors(half), _units(data, half)
-    measured = donors.measured(cue, cue.measure)
-    return discriminant(measured, donors.labels, len(data.classes), folds_of(len(measured), units))
-
-
-def looked_at(data: Dataset, cue: Region | Border, most: int = 1000) -> Tie:
-    """How far a place belongs to its surroundings, on the rows of both halves."""
-    both = [data.donors(half) for half in _HALVES]
-
-    def measure(_: Array) -> FloatArray:
-        inputs = np.concatenate([shrunk(part.inputs[:most]) for part in both])
-        labels = np.concatenate([part.labels[:most] for part in both])
-        named = [units[:most] for half in _HALVES if (units := _units(data, half)) is not None]
-        folds = folds_of(len(inputs), np.concatenate(named) if named else None)
-        found = tie(inputs, cue, discriminant(cue.measure(inputs), labels, len(data.classes), folds))
-        return np.array([found.value, found.error])
-
-    value, error = both[0].measured(("tie", cue, most), measure)
-    return Tie(float(value), float(error))
-
-
-def _units(data: Dataset, half: Half) -> Array | None:
-    if data.units is None:
-        return None
-    place = {name: row for row, name in enumerate(data.ids)}
-    return np.array([data.units[place[name]] for name in data.donors(half).ids]).astype(str)
-
-
-def _noun(cue: AnyCue) -> str:
+    >>> noun(Region((0.0, 0.0, 0.2, 0.2)))
+    'top-left region'
+    """
     return f"{cue.name.split(':')[1]} region" if isinstance(cue, Region) else cue.name.replace("-", " ")
 
 
-def _thing(cue: AnyCue) -> str:
-    return f"the {_noun(cue)}"
+def _moved(kept: Labelled, reversed_: Labelled) -> FloatArray:
+    return kept.outputs.probability_of(kept.labels) - reversed_.outputs.probability_of(reversed_.labels)
 
 
-def _part(effect: Estimate, bound: Tie) -> str:
+def _beyond(effect: Estimate, tolerance: float) -> float:
+    """One-sided p-value of "reliance <= tolerance", read off the interval."""
+    error = max((effect.high - effect.low) / 3.92, 1e-9)
+    return float(ndtr((tolerance - effect.value) / error))
+
+
+def _part(effect: Estimate, found_to_be: Standing) -> str:
+    name = found_to_be.cue.name.replace("-", "_")
+    why = "it says little about the label, as the looks of things do"
+    if found_to_be.tie is not None and found_to_be.tie.value > FREE:
+        why = (
+            f"within each class the rest of the picture predicts what it shows (R squared {found_to_be.tie.value:.2f})"
+        )
     return (
-        f"the answer rests on it by {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}], but it belongs to the "
-        f"picture: within each class the rest predicts what it shows (R squared {bound.value:.2f}); name border under "
-        "[must_not_matter] to have it judged nevertheless"
+        f"the answer rests on it by {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}], but it belongs to what "
+        f"the pictures show: {why}; name {name} under [must_not_matter] to have it judged nevertheless"
     )
 
 
-def _remedy(cue: AnyCue) -> str:
+def _remedy(cue: Cue) -> str:
     return (
-        f"collect or synthesise rows in which {_noun(cue)} and label are independent (swapping the {_noun(cue)} "
-        "between rows of different classes does it), then retrain the last layer and audit again"
+        f"collect or synthesise rows in which {noun(cue)} and label are independent (swapping the {noun(cue)} between "
+        "rows of different classes does it), then retrain the last layer and audit again"
     )
