@@ -17,7 +17,7 @@ from pfungst.demo import SIDE, configuration, scans, stamped, stations
 
 PACKAGE = Path(__file__).parents[1] / "pfungst" / "demo"
 STEPS = {"clever": 350, "honest": 2500}
-"""The clever network was stopped as soon as its accuracy looked fine, which is when a cheap cue has been learned first."""
+"""The clever network was stopped as soon as its accuracy looked fine: a cheap cue is learned first."""
 
 BATCH, WIDTHS = 128, (16, 32, 48)
 

@@ -17,7 +17,7 @@ def files():
 
 
 @pytest.fixture(scope="module")
-def run(files, tmp_path_factory):
+def run(tmp_path_factory):
     """The demo, audited once from the command line: folder and exit code."""
     out = tmp_path_factory.mktemp("cli") / "run"
     return out, main(["demo", "--out", str(out), "--format", "junit,markdown"])
@@ -106,7 +106,7 @@ def test_fail_at_accept_and_strict_decide_the_exit_code(files, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    "arguments_and_word",
     [
         (["audit", "nowhere.onnx", "data"], "nowhere.onnx"),
         (["audit", "{model}", "nowhere"], "nowhere"),
@@ -121,7 +121,8 @@ def test_fail_at_accept_and_strict_decide_the_exit_code(files, tmp_path):
         (["doctor", "{model}", "nowhere"], "nowhere"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_exit_2(files, tmp_path, monkeypatch, capsys, arguments, sentence):
+def test_what_cannot_be_done_is_one_sentence_and_exit_2(files, tmp_path, monkeypatch, capsys, arguments_and_word):
+    arguments, sentence = arguments_and_word
     monkeypatch.chdir(tmp_path)
     spelled = [word.format(model=files.model, data=files.data) for word in arguments]
     assert main(spelled) == 2
