@@ -12,7 +12,7 @@ from pfungst.registry import Registry
 Box = tuple[float, float, float, float]
 """Top, left, bottom, right as shares of the side."""
 
-LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+LUMINANCE = (0.299, 0.587, 0.114)
 FLOOR = 4 / 255
 """Added under logarithms, so that black and flat pictures have finite measures."""
 
@@ -63,7 +63,21 @@ def like(values: FloatArray, inputs: Array) -> Array:
 
 def grey(pictures: FloatArray) -> FloatArray:
     """Luminance, (rows, height, width); the mean of the channels where there are not three (ITU-R BT.601)."""
-    return np.asarray(pictures @ LUMINANCE if pictures.shape[3] == 3 else pictures.mean(axis=3))
+    weights = LUMINANCE if pictures.shape[3] == 3 else (1 / pictures.shape[3],) * pictures.shape[3]
+    return np.asarray(sum(np.float32(weight) * pictures[..., c] for c, weight in enumerate(weights)))
+
+
+def settled(values: Array) -> FloatArray:
+    """Values to seven places, so that sums taken in another order (another batch size) give the same bits."""
+    return np.round(np.asarray(values, np.float64), 7)
+
+
+def _mean(values: Array) -> FloatArray:
+    return settled(values.mean(axis=(1, 2), dtype=np.float64))
+
+
+def _factor(change: FloatArray, most: float) -> FloatArray:
+    return settled(np.exp(np.clip(change, -most, most)))
 
 
 def _each(change: FloatArray) -> FloatArray:
@@ -82,7 +96,7 @@ class Brightness:
 
     def measure(self, inputs: Array) -> FloatArray:
         """Mean luminance in [0, 1], (rows, 1)."""
-        return np.asarray(grey(unit(inputs)).mean(axis=(1, 2), dtype=np.float64)[:, None])
+        return _mean(grey(unit(inputs)))[:, None]
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Add the change to every pixel."""
@@ -102,13 +116,13 @@ class Contrast:
 
     def measure(self, inputs: Array) -> FloatArray:
         """Log of the standard deviation, (rows, 1)."""
-        return np.asarray(np.log(grey(unit(inputs)).std(axis=(1, 2), dtype=np.float64) + FLOOR)[:, None])
+        return settled(np.log(grey(unit(inputs)).std(axis=(1, 2), dtype=np.float64) + FLOOR / 4)[:, None])
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Stretch by exp(change), at most by a factor of exp(``most``)."""
         pictures = unit(inputs)
-        middle = pictures.mean(axis=(1, 2), keepdims=True)
-        return like(middle + (pictures - middle) * _each(np.exp(np.clip(change, -self.most, self.most))), inputs)
+        middle = _each(_mean(pictures))
+        return like(middle + (pictures - middle) * _each(_factor(change, self.most)), inputs)
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Give the donors' spread of luminance."""
@@ -124,15 +138,15 @@ class ColourCast:
 
     def measure(self, inputs: Array) -> FloatArray:
         """Log gains, (rows, 3)."""
-        means = unit(inputs).mean(axis=(1, 2), dtype=np.float64) + FLOOR
-        return np.asarray(np.log(means / (means @ LUMINANCE.astype(np.float64))[:, None]))
+        pictures = unit(inputs)
+        return settled(np.log((_mean(pictures) + FLOOR) / (_mean(grey(pictures)) + FLOOR)[:, None]))
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Multiply each channel by exp(change), then all by what restores the mean luminance."""
         pictures = unit(inputs)
-        gained = pictures * _each(np.exp(np.clip(change, -self.most, self.most)))
-        before, after = (grey(each).mean(axis=(1, 2)) for each in (pictures, gained))
-        return like(gained * _each(((before + 1e-6) / (after + 1e-6))[:, None]), inputs)
+        gained = pictures * _each(_factor(change, self.most))
+        before, after = (_mean(grey(each)) for each in (pictures, gained))
+        return like(gained * _each(settled((before + 1e-6) / (after + 1e-6))[:, None]), inputs)
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Give the donors' gains."""
@@ -153,17 +167,17 @@ class Sharpness:
     def measure(self, inputs: Array) -> FloatArray:
         """Log root mean square of each band of the luminance, (rows, bands)."""
         pictures = grey(unit(inputs))
-        power = np.abs(np.fft.rfft2(pictures)) ** 2 / pictures[0].size if len(pictures) else np.abs(pictures)
+        power = np.abs(np.fft.rfft2(pictures.astype(np.float64))) ** 2 / max(1, inputs.shape[1] * inputs.shape[2])
         band = self._bands(*inputs.shape[1:3])
-        means = [power[:, band == each].mean(axis=1) for each in range(1, len(self.edges) + 1)]
-        return np.asarray(0.5 * np.log(np.nan_to_num(np.stack(means, axis=1), nan=0.0) + (FLOOR / 12) ** 2), np.float64)
+        found = [power[:, band == each] for each in range(1, len(self.edges) + 1)]
+        means = [each.mean(axis=1) if each.shape[1] else np.zeros(len(each)) for each in found]
+        return settled(0.5 * np.log(np.stack(means, axis=1) + (FLOOR / 12) ** 2))
 
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """Multiply each band by exp(change), at most by a factor of exp(``most``)."""
-        pictures = unit(inputs)
-        gains = np.exp(np.clip(np.pad(change, ((0, 0), (1, 0))), -self.most, self.most))
-        spectrum = np.fft.rfft2(pictures, axes=(1, 2)) * gains[:, self._bands(*inputs.shape[1:3])][..., None]
-        return like(np.fft.irfft2(spectrum, s=inputs.shape[1:3], axes=(1, 2)).astype(np.float32), inputs)
+        gains = _factor(np.pad(change, ((0, 0), (1, 0))), self.most)[:, self._bands(*inputs.shape[1:3])]
+        spectrum = np.fft.rfft2(unit(inputs).astype(np.float64), axes=(1, 2)) * gains[..., None]
+        return like(settled(np.fft.irfft2(spectrum, s=inputs.shape[1:3], axes=(1, 2))), inputs)
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Give the donors' fine detail in strength, not in place."""

@@ -14,15 +14,16 @@ PENALTIES = (0.01, 0.1, 1.0)
 
 @dataclass(frozen=True, order=True)
 class Tie:
-    """Share of a cue's variation within classes that its surroundings predict, and its standard error."""
+    """Share of a cue's variation within classes that its surroundings predict, with its standard error and rows."""
 
     value: float
     error: float
+    rows: int
 
     @property
     def high(self) -> float:
-        """Upper end of the one-sided 95 % interval."""
-        return self.value + 1.645 * self.error
+        """Upper end of the one-sided 95 % interval, and ten rows' worth for what so few rows cannot learn."""
+        return max(self.value, 0.0) + 1.645 * self.error + 10 / self.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +54,12 @@ class Discriminant:
         around = within(surroundings, self.labels)
         squares = (left**2).sum(axis=1)
         if squares.sum() <= 0 or not around.shape[1]:
-            return Tie(0.0, 0.0)
+            return Tie(0.0, 0.0, len(squares))
         missed = [((left - ridge(around, left, self.folds, each)) ** 2).sum(axis=1) for each in penalties]
         best = min(missed, key=lambda misses: float(misses.sum()))
         ratio = float(best.sum() / squares.sum())
         error = float((best - ratio * squares).std() / squares.mean() / len(squares) ** 0.5)
-        return Tie(1 - ratio, error)
+        return Tie(1 - ratio, error, len(squares))
 
 
 def discriminant(measured: FloatArray, labels: IntArray, classes: int, folds: IntArray) -> Discriminant:

@@ -65,11 +65,11 @@ def standing(data: Dataset, cue: Cue, most: int = 1000) -> Standing:
         named = [units[:most] for half in HALVES if (units := units_of(data, half)) is not None]
         folds = folds_of(len(inputs), np.concatenate(named) if named else None)
         scored = discriminant(cue.measure(inputs), labels, len(data.classes), folds)
-        bound = tie(inputs, cue, scored) if isinstance(cue, Region | Border) else Tie(np.nan, np.nan)
-        return np.array([scored.opportunity().value, bound.value, bound.error])
+        bound = tie(inputs, cue, scored) if isinstance(cue, Region | Border) else Tie(0.0, 0.0, len(labels))
+        return np.array([scored.opportunity().value, bound.value, bound.error, bound.rows])
 
-    accuracy, value, error = (float(each) for each in both[0].measured(("standing", cue, most), measure))
-    bound = Tie(value, error) if isinstance(cue, Region | Border) else None
+    accuracy, value, error, rows = (float(each) for each in both[0].measured(("standing", cue, most), measure))
+    bound = Tie(value, error, int(rows)) if isinstance(cue, Region | Border) else None
     return Standing(cue, (accuracy - chance(data)) / (1 - chance(data)), bound)
 
 
