@@ -1,6 +1,7 @@
 """The command line as a person and a script meet it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -187,3 +188,31 @@ def test_probes_and_schema_are_printed(capsys):
     assert "shortcuts" in said(capsys)[0]
     assert main(["schema"]) == 0
     assert json.loads(said(capsys)[0])["$id"] == "pfungst/audit/1"
+
+
+def test_demo_report_opens_in_a_browser_with_verdict_findings_and_pictures(run):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on the path")
+    out, _ = run
+    report = json.loads((out / "audit.json").read_text())
+    noise, asked = [], []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        page = browser.new_page()
+        page.on("console", lambda message: noise.append(message.text))
+        page.on("pageerror", lambda error: noise.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((out / "report.html").resolve().as_uri())
+        text = page.inner_text("body")
+        shown = page.locator("img").evaluate_all("all => all.filter(one => one.checkVisibility()).length")
+        browser.close()
+    assert noise == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert report["verdict"]["sentence"] in text
+    found = [finding for finding in report["findings"] if finding["status"] == "found"]
+    assert found
+    assert all(finding["claim"] in text for finding in found)
+    assert all(condition["condition"] in text for condition in report["headline"])
+    assert shown >= 24
