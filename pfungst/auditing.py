@@ -197,7 +197,7 @@ def _id(study: Study, on: str, row: int) -> str:
 
 
 def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:
-    """The accuracy as tested, if there are labels, and the share of the commonest label."""
+    """The accuracy as tested, if there are labels, and the share of the commonest label (0 if there is no other)."""
     rows = labelled(study.data, done[Predict()]) if Predict() in done else None
     if rows is None:
         return [], 0.0

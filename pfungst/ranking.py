@@ -86,7 +86,7 @@ def _reasons(
     lacking: Sequence[str], open_: Sequence[Finding], medium: Sequence[Finding], grave: Sequence[Finding]
 ) -> Iterator[str]:
     if lacking:
-        yield f"{' and '.join(lacking)} could not be examined"
+        yield f"{' and '.join(lacking)} {'were' if len(lacking) > 1 else 'was'} not examined"
     if medium:
         yield f"{_names(medium)} weighs medium"
     if grave:
