@@ -202,9 +202,9 @@ def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:
     if rows is None:
         return [], 0.0
     accuracy = proportion_of(rows.correct, units=rows.units, name="accuracy")
-    return [Condition(condition="as tested", accuracy=accuracy)], float(
-        np.bincount(rows.labels).max() / len(rows.labels)
-    )
+    counts = np.bincount(rows.labels)
+    guess = float(counts.max() / counts.sum()) if (counts > 0).sum() > 1 else 0.0
+    return [Condition(condition="as tested", accuracy=accuracy)], guess
 
 
 def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:
