@@ -6,6 +6,7 @@ import msgspec
 
 from pfungst.canonical import fingerprint
 from pfungst.findings import SEVERITIES, Finding, Skipped, Verdict
+from pfungst.probe import probes as registry
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.multiplicity import holm
 
@@ -66,14 +67,14 @@ def verdict(
     grave = [finding for finding in found if finding.severity in {"critical", "high"}]
     decisive = sorted((one for one in grave if one.probe in DECISIVE), key=lambda one: DECISIVE.index(one.probe))
     examined = list(dict.fromkeys(finding.probe for finding in findings))
-    unseen = sorted({entry.probe for entry in skipped} - set(examined))
+    lacking = [topic for topic in NEEDED if topic not in examined]
+    unseen = sorted({entry.probe for entry in skipped if entry.probe in registry} - {*examined, *lacking})
     without = f"; not examined: {', '.join(unseen)}" if unseen else ""
     if decisive:
         more = f" {len(grave) - 1} more findings are high or critical." if len(grave) > 1 else ""
         return Verdict(generalizes="no", sentence=f"It does not generalize. {decisive[0].claim}{more}")
     open_ = [finding for finding in findings if finding.probe in NEEDED and finding.status == "inconclusive"]
     medium = [finding for finding in found if finding.probe in DECISIVE and finding.severity == "medium"]
-    lacking = [topic for topic in NEEDED if topic not in examined]
     if lacking or open_ or medium or grave:
         why = "; ".join(_reasons(lacking, open_, medium, grave))
         return Verdict(generalizes="undecided", sentence=f"Undecided: {why}{without}.")
