@@ -1,9 +1,9 @@
 """How often the Clever-Hans test accuses honest networks, and how often it finds a planted trick.
 
-    python benchmarks/planted.py [--families digits,mnist,cifar] [--nets 24] [--data FOLDER]
+    python benchmarks/planted.py [--families digits,mnist,cifar] [--nets 24] [--first 0] [--tricks none,mark]
 
-Each network is small, freshly trained, and asked about rows it never saw. A network counts as tricked only if it learned
-the trick: its accuracy falls by more than 0.05 where the cue is drawn by chance.
+Each network is small, freshly trained, and asked about rows it never saw. A network counts as tricked only if it
+learned the trick: its accuracy falls by more than 0.05 where the cue is drawn by chance.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from sklearn.datasets import load_digits
 from torch import nn
 
 from pfungst.datasets.dataset import Dataset
@@ -133,8 +134,6 @@ class Answering:
 
 def digits(seed: int) -> tuple[Rows, Rows]:
     """Handwritten digits (sklearn) of one of several kinds: grey or colour, framed or filled, centred or anywhere."""
-    from sklearn.datasets import load_digits
-
     rng = np.random.default_rng((seed, 1))
     raw, labels = load_digits(return_X_y=True)
     kept = rng.permutation(len(labels))
@@ -342,7 +341,7 @@ def line(one: Outcome) -> str:
     state = "" if not setting.trick else "learned" if network.learned else "not learned"
     return (
         f"{setting.family:7} {setting.trick or 'no trick':12} seed {setting.seed:3} agrees {setting.agrees:.2f} "
-        f"classes {len(network.data.classes):2} accuracy {network.accuracy:.3f} without the cue {network.randomised:.3f} "
+        f"classes {len(network.data.classes):2} accuracy {network.accuracy:.3f} by chance {network.randomised:.3f} "
         f"{state:11} planted {network.truth or '-':20} named {', '.join(one.named) or '-'}"
         f"{' open ' + ', '.join(one.open) if one.open else ''} ({one.seconds:.1f} s)"
     )

@@ -44,6 +44,13 @@ class Discriminant:
         value, low, high = values
         return Estimate(name=found.name, value=value, low=low, high=high, rows=found.rows, unit=found.unit)
 
+    @property
+    def share(self) -> float:
+        """Share of the scores' variance that lies between classes (eta squared)."""
+        left = float((within(self.scores, self.labels) ** 2).sum())
+        whole = float(((self.scores - self.scores.mean(axis=0)) ** 2).sum())
+        return 1 - left / whole if whole > 0 else 0.0
+
     def tie(self, surroundings: FloatArray, penalties: tuple[float, ...] = PENALTIES) -> Tie:
         """Share of the scores' variance within classes that the surroundings predict linearly (cross-fitted R squared).
 

@@ -38,7 +38,7 @@ from pfungst.methods.standing import (
 from pfungst.methods.swaps import Way, arms, ways
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
-from pfungst.statistics.estimate import Estimate, severity
+from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import paired_mean, proportion_of
 from pfungst.task import Task
 
@@ -105,8 +105,11 @@ class Shortcuts(Probe):
                 said = list(self._judged(data, done, cue, suspects.get(cue, ()), overview))
                 named |= {cue.name} if said else set()
                 yield from said
+                latent = isinstance(cue, Border) and not suspects and self._standing(data, cue).latent
+                if latent:
+                    yield self._latent(data, cue, self._confirmed(data, done, cue))
         if not any(name.startswith("region") for name in named):
-            yield self._no_region(data, done)
+            yield from self._no_region(data, done)
 
     def unfit(self, data: Dataset) -> str:
         """Why the data cannot be examined, or nothing."""
@@ -223,11 +226,9 @@ class Shortcuts(Probe):
             other = self._answers(data, done, cue, self._way(data, done, cue), "confirmation")[1]
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{cue.name} swapped", accuracy=accuracy)
-        elif status == "absent" and found_to_be.latent and not held:
-            yield self._latent(data, cue, effect)
 
     def _claim(self, data: Dataset, done: Passes, cue: Cue, held: Held, effect: Estimate) -> str:
-        numbers = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
+        numbers = _numbers(effect)
         kept = ""
         if held:
             plain = self._confirmed(data, done, cue).value
@@ -244,26 +245,30 @@ class Shortcuts(Probe):
             f"{numbers} more than giving it that of one of its own class{kept} {rows}."
         )
 
-    def _no_region(self, data: Dataset, done: Passes) -> Finding | Skipped:
+    def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         tried = [(self._reliance(data, done, cue, "swap", "discovery"), cue) for cue in self._places(data, done)]
         if not tried:
             reason = (
                 "no small place predicts the label without belonging to what surrounds it, so none had to be judged"
             )
-            return Skipped(probe=self.topic, kind="cue", subject="region", reason=reason)
+            yield Skipped(probe=self.topic, kind="cue", subject="region", reason=reason)
+            return
         effect, cue = max(tried, key=lambda item: item[0].value)
-        numbers = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
-        return Finding(
+        status: Status = "absent" if effect.against(self.tolerance(cue)) == "absent" else "inconclusive"
+        yield Finding(
             probe=self.topic,
             kind="cue",
             subject="region",
-            status="absent" if effect.against(self.tolerance(cue)) == "absent" else "inconclusive",
+            status=status,
             severity="none",
             claim=f"Of {len(tried)} small places that predict the label by themselves the strongest, {cue.name}, "
-            f"carries {numbers} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} {effect.unit}s).",
+            f"carries {_numbers(effect)} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
+            f"{effect.unit}s).",
             effect=effect,
             tolerance=self.tolerance(cue),
         )
+        if status == "absent" and self._standing(data, cue).latent:
+            yield self._latent(data, cue, effect)
 
     def _latent(self, data: Dataset, cue: Cue, reliance: Estimate) -> Finding:
         alone = scores(data, cue, "confirmation").opportunity(units_of(data, "confirmation"))
@@ -333,6 +338,10 @@ def noun(cue: Cue) -> str:
     return f"{cue.name.split(':')[1]} region" if isinstance(cue, Region) else cue.name.replace("-", " ")
 
 
+def _numbers(effect: Estimate) -> str:
+    return f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
+
+
 def _moved(kept: Labelled, reversed_: Labelled) -> FloatArray:
     return kept.outputs.probability_of(kept.labels) - reversed_.outputs.probability_of(reversed_.labels)
 
@@ -345,15 +354,12 @@ def _beyond(effect: Estimate, tolerance: float) -> float:
 
 def _part(effect: Estimate, found_to_be: Standing) -> str:
     name = found_to_be.cue.name.replace("-", "_")
-    why = "it says little about the label, as the looks of things do"
+    why = "it says no more about the label than the looks of things do"
     if found_to_be.tie is not None and found_to_be.tie.value > FREE:
         why = (
             f"within each class the rest of the picture predicts what it shows (R squared {found_to_be.tie.value:.2f})"
         )
-    return (
-        f"the answer rests on it by {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}], but it belongs to what "
-        f"the pictures show: {why}; name {name} under [must_not_matter] to have it judged nevertheless"
-    )
+    return f"the answer rests on it by {_numbers(effect)}, but it belongs to what the pictures show: {why}; name {name} under [must_not_matter] to have it judged nevertheless"
 
 
 def _remedy(cue: Cue) -> str:
