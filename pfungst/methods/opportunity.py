@@ -47,8 +47,9 @@ class Discriminant:
     @property
     def share(self) -> float:
         """Share of the scores' variance that lies between classes (eta squared)."""
-        left = float((within(self.scores, self.labels) ** 2).sum())
-        whole = float(((self.scores - self.scores.mean(axis=0)) ** 2).sum())
+        scores = central(self.scores)
+        left = float((within(scores, self.labels) ** 2).sum())
+        whole = float(((scores - scores.mean(axis=0)) ** 2).sum())
         return 1 - left / whole if whole > 0 else 0.0
 
     def tie(self, surroundings: FloatArray, penalties: tuple[float, ...] = PENALTIES) -> Tie:
@@ -57,7 +58,7 @@ class Discriminant:
         A mark is drawn whatever the picture shows: given the class, nothing around it tells which mark it is, and the
         tie is about zero. A part of an object goes on beyond any box, so its surroundings tell a lot about it.
         """
-        left = within(self.scores, self.labels)
+        left = within(central(self.scores), self.labels)
         around = within(surroundings, self.labels)
         squares = (left**2).sum(axis=1)
         if squares.sum() <= 0 or not around.shape[1]:
@@ -71,7 +72,8 @@ class Discriminant:
 
 def discriminant(measured: FloatArray, labels: IntArray, classes: int, folds: IntArray) -> Discriminant:
     """Linear discriminant analysis with a little shrinkage, fitted without each fold in turn (Fisher 1936)."""
-    x = (measured - measured.mean(axis=0)) / (measured.std(axis=0) + 1e-4)
+    # Where something shows in few rows only, dividing by its spread would make those rows count more than all others.
+    x = np.clip((measured - measured.mean(axis=0)) / (measured.std(axis=0) + 0.01), -4, 4)
     scores = np.full((len(x), classes), -np.inf)
     for fold in np.unique(folds):
         seen, unseen = folds != fold, folds == fold
@@ -85,9 +87,15 @@ def discriminant(measured: FloatArray, labels: IntArray, classes: int, folds: In
     return Discriminant(np.where(np.isfinite(scores), scores, lowest), labels, folds)
 
 
+def central(values: FloatArray) -> FloatArray:
+    """Values of each column, cut off at its first and last percentile."""
+    low, high = np.quantile(values, (0.01, 0.99), axis=0)
+    return np.asarray(np.clip(values, low, high))
+
+
 def ridge(x: FloatArray, targets: FloatArray, folds: IntArray, penalty: float) -> FloatArray:
     """Ridge regression of the targets (rows, q) on x (rows, d), each row predicted by a fit without its fold."""
-    x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-4)
+    x = np.clip((x - x.mean(axis=0)) / (x.std(axis=0) + 0.01), -4, 4)
     gram, cross = x.T @ x, x.T @ targets
     fitted = np.empty_like(targets)
     for fold in np.unique(folds):

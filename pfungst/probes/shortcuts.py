@@ -359,7 +359,8 @@ def _part(effect: Estimate, found_to_be: Standing) -> str:
         why = (
             f"within each class the rest of the picture predicts what it shows (R squared {found_to_be.tie.value:.2f})"
         )
-    return f"the answer rests on it by {_numbers(effect)}, but it belongs to what the pictures show: {why}; name {name} under [must_not_matter] to have it judged nevertheless"
+    f"the answer rests on it by {_numbers(effect)}, but it belongs to what the pictures show: {why}; name {name} "
+    "under [must_not_matter] to have it judged nevertheless"
 
 
 def _remedy(cue: Cue) -> str:
