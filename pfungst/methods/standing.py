@@ -63,12 +63,14 @@ class Standing:
         return self.own and self.tie is not None and not self.unsure and self.opportunity > 0.3
 
 
-def standing(data: Dataset, cue: Cue, most: int = 1000) -> Standing:
-    """The standing of a cue on the rows of both halves."""
+def standing(data: Dataset, cue: Cue, held: tuple[Cue, ...] = (), most: int = 1000) -> Standing:
+    """The standing of a cue on the rows of both halves, where all rows have been given the held cues of one of them."""
     both = [data.donors(half) for half in HALVES]
 
     def measure(_: Array) -> FloatArray:
         inputs = np.concatenate([shrunk(part.inputs[:most]) for part in both])
+        for other in held:
+            inputs = other.swap(inputs, np.broadcast_to(inputs[:1], inputs.shape))
         labels = np.concatenate([part.labels[:most] for part in both])
         named = [units[:most] for half in HALVES if (units := units_of(data, half)) is not None]
         folds = folds_of(len(inputs), np.concatenate(named) if named else None)
@@ -76,7 +78,7 @@ def standing(data: Dataset, cue: Cue, most: int = 1000) -> Standing:
         bound = tie(inputs, cue, scored) if isinstance(cue, Region | Border) else Tie(0.0, 0.0, len(labels))
         return np.array([scored.opportunity().value, scored.share, bound.value, bound.error, bound.rows])
 
-    accuracy, share, *tied = (float(each) for each in both[0].measured(("standing", cue, most), measure))
+    accuracy, share, *tied = (float(each) for each in both[0].measured(("standing", cue, held, most), measure))
     bound = Tie(tied[0], tied[1], int(tied[2])) if isinstance(cue, Region | Border) else None
     return Standing(cue, (accuracy - chance(data)) / (1 - chance(data)), share, bound)
 

@@ -189,16 +189,16 @@ class Shortcuts(Probe):
             left = [cue for cue in left if cue not in near]
         return chosen
 
-    def _standing(self, data: Dataset, cue: Cue) -> Standing:
+    def _standing(self, data: Dataset, cue: Cue, held: Held = ()) -> Standing:
         """What the data say of a cue; what the task file names is judged in any case."""
-        found = standing(data, cue)
+        found = standing(data, cue, held)
         return replace(found, stated=cue.name in self.stated)
 
     def _judged(
         self, data: Dataset, done: Passes, cue: Cue, held: Held, overview: OpportunityReliance
     ) -> Iterator[Finding | Skipped | Condition]:
         effect, tolerance = self._confirmed(data, done, cue, held), self.tolerance(cue)
-        status, found_to_be = effect.against(tolerance), self._standing(data, cue)
+        status, found_to_be = effect.against(tolerance), self._standing(data, cue, held)
         if status != "absent" and not found_to_be.own:
             if not isinstance(cue, Region):
                 yield Skipped(probe=self.topic, kind="cue", subject=cue.name, reason=_part(effect, found_to_be))
@@ -353,14 +353,14 @@ def _beyond(effect: Estimate, tolerance: float) -> float:
 
 
 def _part(effect: Estimate, found_to_be: Standing) -> str:
-    name = found_to_be.cue.name.replace("-", "_")
+    name, bound = found_to_be.cue.name.replace("-", "_"), found_to_be.tie
     why = "it says no more about the label than the looks of things do"
-    if found_to_be.tie is not None and found_to_be.tie.value > FREE:
-        why = (
-            f"within each class the rest of the picture predicts what it shows (R squared {found_to_be.tie.value:.2f})"
-        )
-    f"the answer rests on it by {_numbers(effect)}, but it belongs to what the pictures show: {why}; name {name} "
-    "under [must_not_matter] to have it judged nevertheless"
+    if bound is not None and bound.value > FREE:
+        why = f"within each class the rest of the picture predicts what it shows (R squared {bound.value:.2f})"
+    return (
+        f"the answer rests on it by {_numbers(effect)}, but it belongs to what the pictures show: {why}; name {name} "
+        "under [must_not_matter] to have it judged nevertheless"
+    )
 
 
 def _remedy(cue: Cue) -> str:
