@@ -97,7 +97,7 @@ def border(data: Dataset, most: int = 600) -> Border:
     """The border least tied to what lies inside it, among several widths, on the discovery rows.
 
     A frame drawn around pictures has one width: a narrower ring leaves a part of it inside, a wider one takes a part of
-    the picture in. Where no width predicts the label, it is the usual one.
+    the picture in. Where no width predicts the label and is free of what lies inside, it is the usual one.
     """
     donors = data.donors("discovery")
 
@@ -105,7 +105,7 @@ def border(data: Dataset, most: int = 600) -> Border:
         pictures, labels = shrunk(inputs[:most]), donors.labels[:most]
         units = units_of(data, "discovery")
         folds = folds_of(len(pictures), None if units is None else units[:most])
-        found = [Border().share, np.inf]
+        found = [Border().share, TIED]
         for share in WIDTHS:
             cue = Border(share=share)
             scored = discriminant(cue.measure(pictures), labels, len(data.classes), folds)
