@@ -105,8 +105,8 @@ class Shortcuts(Probe):
                 said = list(self._judged(data, done, cue, suspects.get(cue, ()), overview))
                 named |= {cue.name} if said else set()
                 yield from said
-                latent = isinstance(cue, Border) and not suspects and self._standing(data, cue).latent
-                if latent:
+                free = isinstance(cue, Border) and not suspects and not self._places(data, done)
+                if free and self._standing(data, cue).latent:
                     yield self._latent(data, cue, self._confirmed(data, done, cue))
         if not any(name.startswith("region") for name in named):
             yield from self._no_region(data, done)
