@@ -29,6 +29,19 @@ def colours(inputs: Array, change: Callable[[FloatArray], FloatArray]) -> Array:
     return np.concatenate([done, inputs[..., -1:]], axis=3) if alpha else done
 
 
+def _noisy(batch: Batch, owner: str, gain: float, deviation: float) -> Array:
+    """Multiply by a gain and add normal noise, drawn for each row from its own generator."""
+
+    def add(values: FloatArray) -> FloatArray:
+        done = np.empty_like(values)
+        for image, out, rng in zip(values, done, batch.generators(owner), strict=True):
+            noise = rng.standard_normal(image.shape, dtype=np.float32)
+            out[:] = image * np.float32(gain) + np.float32(deviation) * noise
+        return done
+
+    return colours(batch.inputs, add)
+
+
 def _side(inputs: Array) -> int:
     return int(min(inputs.shape[1:3]))
 
@@ -186,15 +199,7 @@ class Noise:
 
     def __call__(self, batch: Batch) -> Array:
         """The noisy rows; all severities of a row share the noise's pattern."""
-        deviation = np.float32(self.deviations[self.severity - 1])
-
-        def add(values: FloatArray) -> FloatArray:
-            done = np.empty_like(values)
-            for image, out, rng in zip(values, done, batch.generators(self.topic), strict=True):
-                out[:] = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
-            return done
-
-        return colours(batch.inputs, add)
+        return _noisy(batch, self.topic, 1.0, self.deviations[self.severity - 1])
 
 
 @shifts
@@ -260,12 +265,4 @@ class Night:
 
     def __call__(self, batch: Batch) -> Array:
         """The dark rows; all severities of a row share the noise's pattern."""
-        gain, deviation = np.float32(self.gains[self.severity - 1]), np.float32(6 / 255)
-
-        def darken(values: FloatArray) -> FloatArray:
-            done = np.empty_like(values)
-            for image, out, rng in zip(values, done, batch.generators(self.topic), strict=True):
-                out[:] = image * gain + deviation * rng.standard_normal(image.shape, dtype=np.float32)
-            return done
-
-        return colours(batch.inputs, darken)
+        return _noisy(batch, self.topic, self.gains[self.severity - 1], 6 / 255)
