@@ -56,8 +56,9 @@ def ratio_of(model: str, data: str) -> None:
             rounds.answer({Predict(): ("bench",)}, Passes())
             ours.append(time.perf_counter() - began)
     ratio = float(np.median(np.array(ours) / np.array(bare)))
+    name = Path(model).parent.name
     print(
-        f"{Path(model).parent.name}, clean pass, {len(batch)} rows: engine / bare loop = {ratio:.3f} (median of {REPEATS} pairs; target 1.10)"
+        f"{name}, clean pass, {len(batch)} rows: engine / bare loop = {ratio:.3f} (median of {REPEATS} pairs; target 1.10)"
     )
 
 
