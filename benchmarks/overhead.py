@@ -57,9 +57,7 @@ def ratio_of(model: str, data: str) -> None:
             ours.append(time.perf_counter() - began)
     ratio = float(np.median(np.array(ours) / np.array(bare)))
     name = Path(model).parent.name
-    print(
-        f"{name}, clean pass, {len(batch)} rows: engine / bare loop = {ratio:.3f} (median of {REPEATS} pairs; target 1.10)"
-    )
+    print(f"{name}, {len(batch)} rows: engine / bare loop = {ratio:.3f} (median of {REPEATS} pairs; target 1.10)")
 
 
 if __name__ == "__main__":

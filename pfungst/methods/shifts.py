@@ -10,6 +10,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Batch
+from pfungst.errors import InputError
 from pfungst.methods.leaves import layer
 from pfungst.registry import Registry
 
@@ -42,6 +43,14 @@ def _noisy(batch: Batch, owner: str, gain: float, deviation: float) -> Array:
     return colours(batch.inputs, add)
 
 
+def _check(topic: str, severity: Any) -> None:
+    """Refuse a severity that is none of 1 to 5: a tuple would answer 0 and -1 with another severity's value."""
+    if type(severity) is not int or not 1 <= severity <= 5:
+        raise InputError(
+            f"{topic} was asked for at severity {severity!r}; there are 1, 2, 3, 4 and 5; choose one of them"
+        )
+
+
 def _side(inputs: Array) -> int:
     return int(min(inputs.shape[1:3]))
 
@@ -57,6 +66,9 @@ class OffCentre:
     topic: ClassVar[str] = "off-centre"
     shares: ClassVar[tuple[float, ...]] = (0.02, 0.05, 0.10, 0.15, 0.20)
     severity: int = 3
+
+    def __post_init__(self) -> None:
+        _check(self.topic, self.severity)
 
     @property
     def parameter(self) -> str:
@@ -93,6 +105,9 @@ class MotionBlur:
     shares: ClassVar[tuple[float, ...]] = (0.03, 0.05, 0.08, 0.12, 0.18)
     severity: int = 3
 
+    def __post_init__(self) -> None:
+        _check(self.topic, self.severity)
+
     @property
     def parameter(self) -> str:
         """How long the line is, in words."""
@@ -112,7 +127,8 @@ class MotionBlur:
             done = np.empty_like(values)
             for image, out, angle in zip(values, done, angles, strict=True):
                 kernel = line(length, round(angle))
-                out[:] = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101).reshape(image.shape)
+                # Repeating the edge pixel keeps the mean; reflection without it counts the second pixel twice.
+                out[:] = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT).reshape(image.shape)
             return done
 
         return colours(batch.inputs, blur)
@@ -153,6 +169,9 @@ class Brightness:
     added: ClassVar[tuple[float, ...]] = (0.1, 0.2, 0.3, 0.4, 0.5)
     severity: int = 3
 
+    def __post_init__(self) -> None:
+        _check(self.topic, self.severity)
+
     @property
     def parameter(self) -> str:
         """How much is added, in words."""
@@ -187,6 +206,9 @@ class Noise:
     deviations: ClassVar[tuple[float, ...]] = (0.08, 0.12, 0.18, 0.26, 0.38)
     severity: int = 3
 
+    def __post_init__(self) -> None:
+        _check(self.topic, self.severity)
+
     @property
     def parameter(self) -> str:
         """How strong it is, in words."""
@@ -214,6 +236,9 @@ class Foliage:
     topic: ClassVar[str] = "foliage"
     coverages: ClassVar[tuple[float, ...]] = (0.05, 0.10, 0.20, 0.30, 0.40)
     severity: int = 3
+
+    def __post_init__(self) -> None:
+        _check(self.topic, self.severity)
 
     @property
     def parameter(self) -> str:
@@ -252,6 +277,9 @@ class Night:
     topic: ClassVar[str] = "night"
     gains: ClassVar[tuple[float, ...]] = (0.7, 0.5, 0.3, 0.15, 0.08)
     severity: int = 3
+
+    def __post_init__(self) -> None:
+        _check(self.topic, self.severity)
 
     @property
     def parameter(self) -> str:

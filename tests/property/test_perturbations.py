@@ -74,6 +74,18 @@ def test_constant_pictures_of_any_size_stay_finite(height, width, value, seed):
         assert out.shape == inputs.shape
 
 
+@pytest.mark.parametrize("one", EVERY, ids=NAMES)
+@pytest.mark.parametrize("size", [(8, 8), (9, 224), (223, 100), (224, 224)], ids=str)
+def test_pictures_of_any_size_and_depth_are_taken(one, size):
+    for channels, kind in ((1, "uint8"), (3, "float32"), (4, "uint8")):
+        values = np.random.default_rng(0).integers(0, 256, (1, *size, channels))
+        inputs = values.astype(np.uint8) if kind == "uint8" else (values / 255).astype(np.float32)
+        out = one(batch_of(inputs))
+        assert out.shape == inputs.shape
+        assert out.dtype == inputs.dtype
+        assert np.isfinite(out.astype(np.float64)).all()
+
+
 @pytest.mark.parametrize("kind", list(shifts.values()), ids=list(shifts))
 def test_a_higher_severity_changes_a_photograph_more(kind):
     photograph = load_sample_images().images[0][::3, ::3]
@@ -92,6 +104,17 @@ def test_motion_blur_moves_neither_the_object_nor_the_mean(one):
         assert abs((image * rows).sum() / image.sum() - 30) < 0.05
         assert abs((image * columns).sum() / image.sum() - 30) < 0.05
         assert image.sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("side", [32, 64, 224])
+def test_motion_blur_of_middle_severity_keeps_the_mean_grey_level(side):
+    rng = np.random.default_rng(0)
+    corners = [(rng.integers(427 - side), rng.integers(640 - side)) for _ in range(20)]
+    crops = [image[y : y + side, x : x + side] for image in load_sample_images().images for y, x in corners]
+    inputs = np.stack(crops)
+    out = shifts["motion-blur"](severity=3)(batch_of(inputs))
+    means = out.mean(axis=(1, 2, 3)) - inputs.mean(axis=(1, 2, 3))
+    assert np.abs(means).max() < 0.1, "the edge of a photograph is counted more than once"
 
 
 @pytest.mark.parametrize("share", shifts["foliage"].coverages)
