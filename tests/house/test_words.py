@@ -36,3 +36,10 @@ def test_word_does_not_stand_in_the_project(pattern):
 
 def test_no_large_file_is_committed():
     assert [str(path) for path in tracked() if path.stat().st_size > 1_000_000] == []
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"^\w*VENV\w* := (\S+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+)
+def test_environment_that_make_writes_is_ignored(name):
+    assert f"{name}/" in (ROOT / ".gitignore").read_text().splitlines()
