@@ -7,7 +7,7 @@ from typing import Any
 
 import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.methods.calibration_errors import calibration_errors
-from pfungst.methods.cues import cues
+from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
 from pfungst.methods.unknownness import unknownness_scores
 from pfungst.probe import probes

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.methods.cues import Border, Box, Region, grey, unit
+from pfungst.methods.cues import grey, unit
 from pfungst.methods.opportunity import Discriminant, Tie, discriminant
+from pfungst.methods.places import Border, Box, Region
 
 LATTICE = 16
 """Boxes start and end on sixteenths of the side, before they are refined."""

@@ -6,8 +6,11 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset, Half
-from pfungst.methods.cues import Border, ColourCast, Contrast, Cue, Property, Region, properties
+from pfungst.methods.cues import Cue, Property
 from pfungst.methods.opportunity import Discriminant, Tie, discriminant, folds_of
+from pfungst.methods.photometric import ColourCast, Contrast
+from pfungst.methods.places import Border, Region
+from pfungst.methods.properties import properties
 from pfungst.methods.regions import Scan, places, shrunk, tie
 
 HALVES: tuple[Half, Half] = ("discovery", "confirmation")

@@ -97,7 +97,8 @@ class Transport:
 def ways(cue: Cue) -> tuple[Way, ...]:
     """How a cue can be reversed: any by a donor, a property also by class means.
 
-    >>> from pfungst.methods.cues import Border, Brightness
+    >>> from pfungst.methods.photometric import Brightness
+    >>> from pfungst.methods.places import Border
     >>> ways(Border()), ways(Brightness())
     (('swap',), ('swap', 'transport'))
     """

@@ -20,8 +20,8 @@ from pfungst.findings import (
     Skipped,
 )
 from pfungst.findings import Cue as Point
-from pfungst.methods import cues as kinds
-from pfungst.methods.cues import Border, Cue, Region
+from pfungst.methods.cues import Cue, cues
+from pfungst.methods.places import Border, Region, grid
 from pfungst.methods.regions import likeness
 from pfungst.methods.standing import (
     FREE,
@@ -43,7 +43,7 @@ from pfungst.statistics.intervals import paired_mean, proportion_of
 from pfungst.task import Task
 
 Held = tuple[Cue, ...]
-GRID = kinds.grid(4)
+GRID = grid(4)
 
 
 @probes
@@ -70,7 +70,7 @@ class Shortcuts(Probe):
 
     def for_task(self, task: Task) -> Self:
         """With the tolerances of the task file."""
-        names = ("region", "border", *kinds.cues)
+        names = ("region", "border", *cues)
         stated = tuple(sorted(name.replace("_", "-") for name in task.must_not_matter))
         return replace(self, tolerances=tuple((name, task.tolerance(name)) for name in names), stated=stated)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pfungst.canonical import canonical
 from pfungst.methods.calibration_errors import calibration_errors
-from pfungst.methods.cues import cues
+from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
 from pfungst.methods.unknownness import unknownness_scores
 from pfungst.outputs import from_logits

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pfungst.datasets.dataset import Dataset
-from pfungst.methods.cues import Border, ColourCast, Region, cues, grid, properties
 from pfungst.methods.opportunity import discriminant, folds_of
+from pfungst.methods.photometric import ColourCast
+from pfungst.methods.places import Border, Region, grid
+from pfungst.methods.properties import cues, properties
 from pfungst.methods.regions import Scan, places, tie
 from pfungst.methods.swaps import Swap, Transport, arms, ways
 from pfungst.passes import is_perturbation

@@ -1,0 +1,15 @@
+"""Properties: the registered cues of whole pictures that pictures of a kind have."""
+
+from pfungst.methods import photometric, spectral
+from pfungst.methods.cues import Property, cues
+
+__all__ = ["cues", "photometric", "properties", "spectral"]
+
+
+def properties(channels: int) -> tuple[Property, ...]:
+    """The registered properties that pictures with so many channels have.
+
+    >>> [cue.name for cue in properties(1)][:2]
+    ['brightness', 'contrast']
+    """
+    return tuple(cue for name, cue in cues.items() if channels == 3 or name not in {"colour-cast", "saturation"})
