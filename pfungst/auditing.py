@@ -168,7 +168,7 @@ def _result(study: Study, rounds: Rounds, done: Passes, chosen: Sequence[Probe],
     ranked = rank(findings, study.command)
     pictures: dict[str, bytes] = {}
     if study.request.images:
-        ranked, pictures = drawn(ranked, study.data, list(done))
+        ranked, pictures = drawn(ranked, study.data, done)
     for on, lost in rounds.lost.items():
         skipped += [
             Skipped(probe="data", kind="unreadable", subject=_id(study, on, row), reason=lost[row])

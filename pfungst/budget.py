@@ -9,7 +9,7 @@ from pfungst.engine.plan import Piece, Shard, pieces, possible, row_passes, want
 from pfungst.engine.rounds import Listener
 from pfungst.engine.sweep import Sweep
 from pfungst.findings import Skipped
-from pfungst.passes import Passes, Predict
+from pfungst.passes import Pass, Passes
 from pfungst.probe import Probe
 from pfungst.study import Study
 
@@ -20,8 +20,8 @@ FEWEST_ROWS = 200
 class Cost:
     """What the first round of a plan asks for: seconds a row of each pass, measured on one batch, and rows of it."""
 
-    seconds_a_row: dict[Predict, float]
-    asked: dict[Predict, tuple[str, ...]]
+    seconds_a_row: dict[Pass, float]
+    asked: dict[Pass, tuple[str, ...]]
 
     def seconds(self, study: Study) -> float:
         """Seconds for the plan with the rows the study allows."""
@@ -39,7 +39,7 @@ def measured(study: Study, chosen: Sequence[Probe]) -> Cost:
     for one in asked:
         piece = next(pieces(one, study.data))
         first.setdefault(piece.shard, []).append(replace(piece, rows=min(size, piece.rows)))
-    rates: dict[Predict, float] = {}
+    rates: dict[Pass, float] = {}
     inline = Inline(Sweep(study.model, study.data, size))
     for swept in inline.map(list(first.values())):
         rates |= {one: spent / min(size, len(swept.answers[one])) for one, spent in swept.seconds.items() if spent}

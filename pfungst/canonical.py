@@ -11,7 +11,9 @@ import numpy as np
 def canonical(value: Any) -> str:
     """Spell a value so that equal values, and only those, are spelled alike.
 
-    Dataclasses are spelled by type name and sorted fields, floats in hexadecimal, arrays by content hash.
+    Dataclasses are spelled by type name, the type's ``revision`` where it has one, and sorted fields; floats in
+    hexadecimal, arrays by content hash. A method whose numbers change gets a new revision, so that no kept answer
+    under the old one is taken for an answer under the new.
 
     Raises:
         TypeError: for anything else; a guess (such as ``repr``) would make two passes one.
@@ -33,7 +35,9 @@ def canonical(value: Any) -> str:
         return "{" + ",".join(f"{canonical(k)}:{canonical(value[k])}" for k in sorted(value)) + "}"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = sorted(field.name for field in dataclasses.fields(value) if field.compare)
-        return f"{type(value).__qualname__}({','.join(f'{f}={canonical(getattr(value, f))}' for f in fields)})"
+        revision = getattr(type(value), "revision", 1)
+        named = type(value).__qualname__ + (f"#{revision}" if revision != 1 else "")
+        return f"{named}({','.join(f'{f}={canonical(getattr(value, f))}' for f in fields)})"
     raise TypeError(
         f"{type(value).__name__} has no canonical spelling; use numbers, strings, tuples, arrays, dataclasses"
     )

@@ -21,14 +21,17 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True):
     """One picture of one row under one condition, with the model's answer under it.
 
     ``shown`` is the fingerprint of the perturbation (empty: the row as it is); ``picture`` is the entry of
-    ``thumbnails.zip``, empty until it was drawn or where the row has no picture.
+    ``thumbnails.zip``, empty until it was drawn or where the row has no picture. ``heat`` is the key of the pass whose
+    map is laid over the picture. ``text`` is what the row says where it is no picture.
     """
 
     row: str
     position: int
     on: str = "test"
     shown: str = ""
+    heat: str = ""
     picture: str = ""
+    text: str = ""
     caption: str
     answer: str
     probability: float
@@ -194,7 +197,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the model over rows: what was asked, how many rows, whether answers stood in the cache.
 
-    ``asked`` names the probes that wanted it. ``seconds`` is the time of the sweep spent on it.
+    ``asked`` names the probes that wanted it. ``forwards`` is its cost in forward passes of one row, a backward
+    counting as two. ``seconds`` is the time of the sweep spent on it.
     """
 
     name: str
@@ -202,6 +206,7 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     on: str
     half: str = ""
     rows: int
+    forwards: float = 0.0
     cached: bool
     asked: tuple[str, ...] = ()
     seconds: float = 0.0

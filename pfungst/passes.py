@@ -1,12 +1,13 @@
 """Pass: a value naming one run of the model over rows. Equal passes are equal keys, so each runs once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias, overload
 
 from pfungst.arrays import Array
 from pfungst.canonical import canonical, fingerprint
 from pfungst.datasets.dataset import Batch, Half
+from pfungst.maps import Maps
 from pfungst.models.model import Model
 from pfungst.outputs import Outputs
 
@@ -24,11 +25,33 @@ class Perturbation(Protocol):
         ...
 
 
+class Attribution(Protocol):
+    """A frozen dataclass that says how much each part of an input carried the answer.
+
+    ``wants`` is what the model must offer: ``new inputs`` for methods that only ask, ``gradients`` for the others.
+    """
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        ...
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """What the model must offer."""
+        ...
+
+    def __call__(self, model: Any, batch: Batch) -> Maps:
+        """Maps of a batch, for the model's own answers."""
+        ...
+
+
 @dataclass(frozen=True)
 class Predict:
     """Ask the model about rows of a set, as they are or ``under`` a perturbation.
 
-    ``rows`` limits the pass to a seeded sample, ``half`` to the discovery or the confirmation rows.
+    ``rows`` limits the pass to a seeded sample, ``half`` to the discovery or the confirmation rows. With ``features``
+    the answers keep the last layer's input, where the model offers it.
 
     >>> Predict(on="test") == Predict()
     True
@@ -38,6 +61,7 @@ class Predict:
     on: str = "test"
     rows: int | None = None
     half: Half = ""
+    features: bool = False
 
     @property
     def key(self) -> str:
@@ -67,23 +91,69 @@ class Predict:
         """Ask the model; recorded answers are looked up by the rows' positions."""
         return model.predict(self.inputs(batch) if "new inputs" in model.offers else batch.rows)
 
+    def kept(self, outputs: Outputs) -> Outputs:
+        """The answers with what this pass keeps of them."""
+        return outputs if self.features or outputs.features is None else replace(outputs, features=None)
 
-class Passes(Mapping[Predict, Outputs]):
-    """Answers of the passes done so far."""
 
-    def __init__(self, done: Mapping[Predict, Outputs] | None = None) -> None:
-        self._done = dict(done or {})
+@dataclass(frozen=True)
+class Attribute:
+    """Ask which parts of the inputs carry the model's own answers, by one method."""
 
-    def __getitem__(self, key: Predict) -> Outputs:
+    method: Attribution
+    on: str = "test"
+    rows: int | None = None
+    half: Half = ""
+
+    @property
+    def key(self) -> str:
+        """Hash of the canonical spelling; names the file of maps."""
+        return fingerprint(canonical(self))
+
+    @property
+    def shown(self) -> str:
+        """Empty: the pictures are those of the rows as they are."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """A few words for people."""
+        return f"attributed by {self.method.name}"
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """What a model must offer."""
+        return self.method.wants
+
+    def run(self, model: Model, batch: Batch) -> Maps:
+        """Ask the model, as often as the method needs."""
+        return self.method(model, batch)
+
+
+Pass: TypeAlias = Predict | Attribute
+Answers: TypeAlias = Outputs | Maps
+
+
+class Passes(Mapping[Pass, Answers]):
+    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps."""
+
+    def __init__(self, done: Mapping[Any, Answers] | None = None) -> None:
+        self._done: dict[Pass, Answers] = dict(done or {})
+
+    @overload
+    def __getitem__(self, key: Predict) -> Outputs: ...
+    @overload
+    def __getitem__(self, key: Attribute) -> Maps: ...
+    def __getitem__(self, key: Pass) -> Answers:
         return self._done[key]
 
-    def __iter__(self) -> Iterator[Predict]:
+    def __iter__(self) -> Iterator[Pass]:
         return iter(self._done)
 
     def __len__(self) -> int:
         return len(self._done)
 
-    def with_(self, more: Mapping[Predict, Outputs]) -> "Passes":
+    def with_(self, more: Mapping[Pass, Answers]) -> "Passes":
         """These and more."""
         return Passes({**self._done, **more})
 

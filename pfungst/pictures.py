@@ -1,4 +1,4 @@
-"""Pictures: draw the rows that findings point at, as they are or under the condition that was asked."""
+"""Pictures: draw the rows that findings point at, as they are or under the condition that was asked; quote texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,25 +6,57 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.findings import AnyEvidence, Examples, Finding, Shot
-from pfungst.passes import Perturbation, Predict
-from pfungst.report.thumbnails import webp
+from pfungst.maps import Maps
+from pfungst.passes import Attribute, Passes, Perturbation, Predict
+from pfungst.report.thumbnails import heated, webp
+
+LONGEST = 240
+"""Characters of a text that stand in a report."""
 
 
-def drawn(
-    findings: Sequence[Finding], data: Dataset, passes: Sequence[Predict]
-) -> tuple[tuple[Finding, ...], dict[str, bytes]]:
-    """Findings whose shots name their picture, and the pictures by name. Rows that are no pictures stay words."""
-    known: Mapping[str, Perturbation | None] = {one.shown: one.under for one in passes}
+def drawn(findings: Sequence[Finding], data: Dataset, done: Passes) -> tuple[tuple[Finding, ...], dict[str, bytes]]:
+    """Findings whose shots name their picture or quote their text, and the pictures by name."""
+    known: Mapping[str, Perturbation | None] = {one.shown: one.under for one in done if isinstance(one, Predict)}
+    maps = {one.key: done[one] for one in done if isinstance(one, Attribute)}
     pictures: dict[str, bytes] = {}
+    texts: dict[str, str] = {}
     for (on, shown), shots in sorted(_grouped(findings).items()):
-        whole = data.on(on)
-        if whole.modality == "image" and shown in known:
-            for part in _in_halves(whole, shots):
-                pictures |= _drawn(whole, known[shown], part)
-    return tuple(_named(finding, pictures) for finding in findings), pictures
+        for one, item in _seen(data.on(on), known.get(shown, _unknown), shots):
+            if isinstance(item, str):
+                texts[_name(one)] = _quoted(item)
+            else:
+                pictures[_name(one)] = webp(_heated(item, one, maps))
+    return tuple(_named(finding, pictures, texts) for finding in findings), pictures
+
+
+def _unknown(batch: Batch) -> Array:
+    """A condition that was not asked shows nothing."""
+    return batch.inputs[:0]
+
+
+def _seen(data: Dataset, under: Any, shots: list[Shot]) -> Iterator[tuple[Shot, Any]]:
+    """Each shot with what the model saw; rows of tables have nothing to look at."""
+    if data.modality not in {"image", "text"}:
+        return
+    for half, part in _in_halves(data, shots):
+        batch, _ = data.batch(np.unique([one.position for one in part]), half)
+        inputs = batch.inputs if under is None else under(batch)
+        where = {int(row): number for number, row in enumerate(batch.rows[: len(inputs)])}
+        yield from ((one, inputs[where[one.position]]) for one in part if one.position in where)
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _heated(item: Array, one: Shot, maps: Mapping[str, Maps]) -> Array:
+    if one.heat not in maps:
+        return item
+    return heated(item, maps[one.heat].at(np.array([one.position])).values[0])
 
 
 def _grouped(findings: Sequence[Finding]) -> dict[tuple[str, str], list[Shot]]:
@@ -50,30 +82,17 @@ def _in_halves(data: Dataset, shots: Sequence[Shot]) -> Iterator[tuple[Any, list
             yield half, inside
 
 
-def _drawn(data: Dataset, under: Perturbation | None, part: tuple[Any, list[Shot]]) -> dict[str, bytes]:
-    half, shots = part
-    batch: Batch
-    batch, _ = data.batch(np.unique([one.position for one in shots]), half)
-    inputs = batch.inputs if under is None else under(batch)
-    where = {int(row): number for number, row in enumerate(batch.rows)}
-    return {_name(one): webp(inputs[where[one.position]]) for one in shots if one.position in where}
-
-
 def _name(one: Shot) -> str:
-    return f"{fingerprint(one.on, one.row, one.shown)}.webp"
+    return f"{fingerprint(one.on, one.row, one.shown, one.heat)}.webp"
 
 
-def _named(finding: Finding, pictures: Mapping[str, bytes]) -> Finding:
+def _named(finding: Finding, pictures: Mapping[str, bytes], texts: Mapping[str, str]) -> Finding:
+    def told(one: Shot) -> Shot:
+        name = _name(one)
+        return msgspec.structs.replace(one, picture=name if name in pictures else "", text=texts.get(name, ""))
+
     evidence: tuple[AnyEvidence, ...] = tuple(
-        msgspec.structs.replace(
-            piece,
-            items=tuple(
-                tuple(
-                    msgspec.structs.replace(one, picture=_name(one) if _name(one) in pictures else "") for one in item
-                )
-                for item in piece.items
-            ),
-        )
+        msgspec.structs.replace(piece, items=tuple(tuple(told(one) for one in item) for item in piece.items))
         if isinstance(piece, Examples)
         else piece
         for piece in finding.evidence

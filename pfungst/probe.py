@@ -10,7 +10,7 @@ from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Shot, Skipped
 from pfungst.outputs import Outputs
-from pfungst.passes import Passes, Predict
+from pfungst.passes import Pass, Passes, Predict
 from pfungst.registry import Registry
 from pfungst.task import Task
 
@@ -27,7 +27,7 @@ class Probe:
         del task
         return self
 
-    def needs(self, data: Dataset, done: Passes) -> Iterable[Predict]:
+    def needs(self, data: Dataset, done: Passes) -> Iterable[Pass]:
         """Passes to run; asked again after each round until it wants nothing new."""
         raise NotImplementedError
 

@@ -11,15 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pfungst.arrays import IntArray
+from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
 from pfungst.engine.sweep import Swept
+from pfungst.maps import Maps
 from pfungst.outputs import Outputs
-from pfungst.passes import Predict
+from pfungst.passes import Answers, Pass
 
-_FORMAT = 1
+_FORMAT = 2
+
+Kept = tuple[Answers, dict[int, str]]
+"""Answers as they were kept, and the rows that could not be read, with the reason."""
 
 
 class Cache:
@@ -29,7 +33,7 @@ class Cache:
         self.folder, self.run_key = folder, run_key
         self.parts = folder / ".parts"
 
-    def load(self, piece: Piece, data: Dataset) -> tuple[Outputs, dict[int, str]] | None:
+    def load(self, piece: Piece, data: Dataset) -> Kept | None:
         """Answers of a piece and the rows it lost, or None if they are missing, damaged or of another audit."""
         return _read(self._part(piece), self._key(piece), len(data.on(piece.shard.on)))
 
@@ -42,11 +46,11 @@ class Cache:
                 table = _table(swept.answers[piece.asked], data.on(piece.shard.on), self._key(piece), lost)
                 _write(self._part(piece), table)
 
-    def whole(self, one: Predict, pieces: list[Piece], data: Dataset) -> tuple[Outputs, dict[int, str]] | None:
+    def whole(self, one: Pass, pieces: list[Piece], data: Dataset) -> Kept | None:
         """Answers of a whole pass as they were compacted by a finished audit, or None."""
         return _read(self._file(one), self._whole_key(pieces), len(data.on(one.on)))
 
-    def compact(self, one: Predict, outputs: Outputs, pieces: list[Piece], lost: dict[int, str], data: Dataset) -> None:
+    def compact(self, one: Pass, outputs: Answers, pieces: list[Piece], lost: dict[int, str], data: Dataset) -> None:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
             _write(self._file(one), _table(outputs, data.on(one.on), self._whole_key(pieces), lost))
@@ -56,7 +60,7 @@ class Cache:
         """Drop every answer."""
         self.keep_only(())
 
-    def keep_only(self, passes: Iterable[Predict]) -> None:
+    def keep_only(self, passes: Iterable[Pass]) -> None:
         """Drop answers of passes that this audit did not ask for, and empty folders."""
         kept = {self._file(one).name for one in passes}
         for file in self.folder.glob("*.parquet"):
@@ -67,7 +71,7 @@ class Cache:
     def _part(self, piece: Piece) -> Path:
         return self.parts / piece.asked.key / f"{piece.shard.name}.parquet"
 
-    def _file(self, one: Predict) -> Path:
+    def _file(self, one: Pass) -> Path:
         return self.folder / f"{_slug(one.on)}.{_slug(one.name)}.{one.key}.parquet"
 
     def _key(self, piece: Piece) -> str:
@@ -82,21 +86,39 @@ def _slug(words: str) -> str:
     return "-".join(part for part in kept.split("-") if part)[:48]
 
 
-def _table(outputs: Outputs, data: Dataset, key: str, lost: dict[int, str]) -> pa.Table:
-    assert outputs.rows is not None, "answers to be kept know their rows"
-    rows: IntArray = outputs.rows
+def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> pa.Table:
+    assert answers.rows is not None, "answers to be kept know their rows"
+    rows: IntArray = answers.rows
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
-    width = outputs.classes
     columns: dict[str, Any] = {
         "row": pa.array(rows, pa.int64()),
         "id": pa.array([data.ids[row].encode("utf-8", "replace").decode() for row in rows], pa.string()),
         "label": pa.array(labels, pa.int32()),
-        "prediction": pa.array(outputs.predictions, pa.int32()),
-        "confidence": pa.array(outputs.confidence.astype(np.float32)),
-        "logits": pa.FixedSizeListArray.from_arrays(pa.array(outputs.logits.ravel()), width),
     }
-    about = {"key": key, "normalised": outputs.normalised, "complete": outputs.complete, "lost": lost}
+    about: dict[str, Any] = {"key": key, "lost": lost}
+    if isinstance(answers, Maps):
+        about |= {"shape": list(answers.values.shape[1:])}
+        columns |= {
+            "target": pa.array(answers.targets, pa.int32()),
+            "error": pa.array(answers.error, pa.float64()),
+            "forwards": pa.array(answers.forwards, pa.float64()),
+            "map": _lists(answers.values.reshape(len(rows), -1)),
+        }
+    else:
+        about |= {"normalised": answers.normalised, "complete": answers.complete}
+        columns |= {
+            "prediction": pa.array(answers.predictions, pa.int32()),
+            "confidence": pa.array(answers.confidence.astype(np.float32)),
+            "logits": _lists(answers.logits),
+        }
+        if answers.features is not None:
+            columns["features"] = _lists(answers.features)
     return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+
+
+def _lists(values: Array) -> pa.Array:
+    flat = np.ascontiguousarray(values, np.float32).ravel()
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), values.shape[1])
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -107,7 +129,9 @@ def _write(path: Path, table: pa.Table) -> None:
         partial,
         compression="zstd",
         use_dictionary=False,
-        use_byte_stream_split=["logits.list.element", "confidence"],
+        use_byte_stream_split=[
+            f"{name}.list.element" for name in ("logits", "features", "map") if name in table.column_names
+        ],
         row_group_size=65_536,
         write_page_checksum=True,
     )
@@ -116,24 +140,37 @@ def _write(path: Path, table: pa.Table) -> None:
     partial.replace(path)
 
 
-def _read(path: Path, key: str, rows: int) -> tuple[Outputs, dict[int, str]] | None:
+def _read(path: Path, key: str, rows: int) -> Kept | None:
     try:
         # One thread: files are small, and a damaged page must fail here rather than be read as wrong numbers.
-        table = pq.ParquetFile(path, page_checksum_verification=True).read(columns=["row", "logits"], use_threads=False)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        names = [name for name in file.schema_arrow.names if name in _READ]
+        table = file.read(columns=names, use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
     except (OSError, pa.ArrowException, KeyError, ValueError):
         return None
     if about["key"] != key:
         return None
-    logits = table["logits"].combine_chunks()
-    flat = logits.values.to_numpy(zero_copy_only=False) if len(logits) else np.zeros(0, np.float32)
     positions = table["row"].to_numpy()
     if len(positions) and positions.max() >= rows:
         return None
-    outputs = Outputs(
-        flat.reshape(len(table), -1).astype(np.float32),
-        rows=positions,
-        normalised=about["normalised"],
-        complete=about["complete"],
-    )
-    return outputs, {int(row): why for row, why in about["lost"].items()}
+    return _answers(table, positions, about), {int(row): why for row, why in about["lost"].items()}
+
+
+_READ = frozenset({"row", "logits", "features", "map", "target", "error", "forwards"})
+
+
+def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
+    if "map" in table.column_names:
+        numbers = {name: table[name].to_numpy() for name in ("target", "error", "forwards")}
+        values = _numbers(table, "map").reshape(-1, *about["shape"])
+        return Maps(values, numbers["target"].astype(np.int64), numbers["error"], numbers["forwards"], positions)
+    features = _numbers(table, "features") if "features" in table.column_names else None
+    return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
+
+
+def _numbers(table: pa.Table, name: str) -> FloatArray:
+    lists = table[name].combine_chunks()
+    width = table.schema.field(name).type.list_size
+    flat = lists.values.to_numpy(zero_copy_only=False) if len(lists) else np.zeros(0)
+    return np.asarray(flat.astype(np.float32).reshape(len(table), width))

@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset, Half
 from pfungst.findings import Skipped
-from pfungst.passes import Passes, Predict
+from pfungst.passes import Pass, Passes
 from pfungst.probe import Probe
 
 SHARD_ROWS = 1024
 """Rows of a shard: the unit of scheduling, of caching and of loss. A multiple of every usual batch size."""
+
+SPELLED_OUT = 6
+"""Passes that are named one by one where a model cannot run them."""
+
+LACKING = {
+    "new inputs": "needs a model that answers new inputs; these are recorded answers: give the model itself",
+    "gradients": "needs gradients, which this model does not offer; a PyTorch module does",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -36,14 +44,14 @@ class Shard:
 class Piece:
     """The part of a pass that falls into one shard: its first ``rows`` rows."""
 
-    asked: Predict
+    asked: Pass
     shard: Shard
     rows: int
 
 
-def wanted(probes: Iterable[Probe], data: Dataset, done: Passes) -> dict[Predict, tuple[str, ...]]:
+def wanted(probes: Iterable[Probe], data: Dataset, done: Passes) -> dict[Pass, tuple[str, ...]]:
     """Distinct passes in the order they were asked for, and the topics that asked; equal passes are one."""
-    asked: dict[Predict, tuple[str, ...]] = {}
+    asked: dict[Pass, tuple[str, ...]] = {}
     for probe in probes:
         for one in probe.needs(data, done):
             asked[one] = tuple(dict.fromkeys((*asked.get(one, ()), probe.topic)))
@@ -51,25 +59,30 @@ def wanted(probes: Iterable[Probe], data: Dataset, done: Passes) -> dict[Predict
 
 
 def possible(
-    asked: Mapping[Predict, tuple[str, ...]], offers: frozenset[str]
-) -> tuple[dict[Predict, tuple[str, ...]], list[Skipped]]:
-    """The passes this model can run, and one skipped entry for each topic that wanted more than it offers."""
+    asked: Mapping[Pass, tuple[str, ...]], offers: frozenset[str]
+) -> tuple[dict[Pass, tuple[str, ...]], list[Skipped]]:
+    """The passes this model can run, and what each topic goes without because the model does not offer it."""
     can = {one: by for one, by in asked.items() if one.wants <= offers}
-    lacking: dict[str, set[str]] = {}
+    lacking: dict[tuple[str, str], list[str]] = {}
     for one, by in asked.items():
         for topic in by:
-            lacking.setdefault(topic, set()).update(one.wants - offers)
-    reason = "needs a model that answers new inputs; these are recorded answers: give the model itself"
-    return can, [Skipped(probe=topic, reason=reason) for topic, what in lacking.items() if what]
+            for what in sorted(one.wants - offers):
+                lacking.setdefault((topic, what), []).append(one.name)
+    skipped = []
+    for (topic, what), names in lacking.items():
+        rest = any(topic in by for by in can.values())
+        subject = ", ".join(dict.fromkeys(names)) if rest and len(set(names)) <= SPELLED_OUT else ""
+        skipped.append(Skipped(probe=topic, subject=subject, reason=LACKING[what]))
+    return can, skipped
 
 
-def pieces(one: Predict, data: Dataset) -> Iterator[Piece]:
+def pieces(one: Pass, data: Dataset) -> Iterator[Piece]:
     """The pieces of a pass, shard by shard."""
     for half, count in data.on(one.on).extent(one.rows, one.half).items():
         for number in range(-(-count // SHARD_ROWS)):
             yield Piece(one, Shard(one.on, number, half), min(SHARD_ROWS, count - number * SHARD_ROWS))
 
 
-def row_passes(passes: Iterable[Predict], data: Dataset) -> int:
+def row_passes(passes: Iterable[Pass], data: Dataset) -> int:
     """Rows shown to the model by these passes: the cost of a plan in forward passes."""
     return sum(piece.rows for one in passes for piece in pieces(one, data))

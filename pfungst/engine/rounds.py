@@ -10,8 +10,8 @@ from pfungst.engine.local import Executor
 from pfungst.engine.plan import Piece, Shard, pieces
 from pfungst.engine.sweep import Swept, joined
 from pfungst.findings import PassRecord
-from pfungst.outputs import Outputs
-from pfungst.passes import Passes, Predict
+from pfungst.maps import Maps
+from pfungst.passes import Answers, Pass, Passes
 
 Listener = Callable[[str, Mapping[str, Any]], None]
 """Told of each event: its name and its facts."""
@@ -30,14 +30,14 @@ class Rounds:
     cache: Cache | None = None
     finished: bool = False
     listen: Listener = field(default=lambda *_: None)
-    records: dict[Predict, PassRecord] = field(default_factory=dict)
+    records: dict[Pass, PassRecord] = field(default_factory=dict)
     lost: dict[str, dict[int, str]] = field(default_factory=dict)
 
-    def answer(self, asked: Mapping[Predict, tuple[str, ...]], done: Passes) -> Passes:
+    def answer(self, asked: Mapping[Pass, tuple[str, ...]], done: Passes) -> Passes:
         """The passes done so far and those asked now."""
         new = [one for one in asked if one not in done]
-        whole: dict[Predict, Outputs] = {}
-        parts: dict[Piece, Outputs] = {}
+        whole: dict[Pass, Answers] = {}
+        parts: dict[Piece, Answers] = {}
         missing: dict[Shard, list[Piece]] = {}
         for one in new:
             if (kept := self._whole(one)) is not None:
@@ -49,7 +49,7 @@ class Rounds:
         for one in new:
             if one not in whole:
                 whole[one] = joined([parts[piece] for piece in pieces(one, self.data) if piece in parts])
-            self._record(one, asked[one], len(whole[one]), spent.get(one))
+            self._record(one, asked[one], whole[one], spent.get(one))
         return done.with_(whole)
 
     def compact(self, done: Passes) -> None:
@@ -60,14 +60,14 @@ class Rounds:
                 self.cache.compact(one, outputs, list(pieces(one, self.data)), lost, self.data)
             self.cache.keep_only(done)
 
-    def _whole(self, one: Predict) -> Outputs | None:
+    def _whole(self, one: Pass) -> Answers | None:
         kept = None if self.cache is None else self.cache.whole(one, list(pieces(one, self.data)), self.data)
         if kept is None:
             return None
         self.lost.setdefault(one.on, {}).update(kept[1])
         return kept[0]
 
-    def _look_up(self, piece: Piece, parts: dict[Piece, Outputs], missing: dict[Shard, list[Piece]]) -> None:
+    def _look_up(self, piece: Piece, parts: dict[Piece, Answers], missing: dict[Shard, list[Piece]]) -> None:
         kept = None if self.cache is None else self.cache.load(piece, self.data)
         if kept is None:
             missing.setdefault(piece.shard, []).append(piece)
@@ -75,18 +75,18 @@ class Rounds:
             parts[piece] = kept[0]
             self.lost.setdefault(piece.shard.on, {}).update(kept[1])
 
-    def _sweep(self, missing: dict[Shard, list[Piece]], parts: dict[Piece, Outputs]) -> dict[Predict, float]:
+    def _sweep(self, missing: dict[Shard, list[Piece]], parts: dict[Piece, Answers]) -> dict[Pass, float]:
         work = [missing[shard] for shard in sorted(missing)]
         total = sum(piece.rows for some in work for piece in some)
         self.listen("round", {"shards": len(work), "row_passes": total})
-        spent: dict[Predict, float] = {}
+        spent: dict[Pass, float] = {}
         for swept in self.executor.map(work) if work else ():
             self._keep(missing[swept.shard], swept, parts)
             for one, seconds in swept.seconds.items():
                 spent[one] = spent.get(one, 0.0) + seconds
         return spent
 
-    def _keep(self, asked: list[Piece], swept: Swept, parts: dict[Piece, Outputs]) -> None:
+    def _keep(self, asked: list[Piece], swept: Swept, parts: dict[Piece, Answers]) -> None:
         if self.cache is not None:
             self.cache.save(asked, swept, self.data)
         self.lost.setdefault(swept.shard.on, {}).update(swept.lost)
@@ -96,13 +96,15 @@ class Rounds:
         rows = sum(piece.rows for piece in asked)
         self.listen("shard", {"on": swept.shard.on, "shard": swept.shard.name, "row_passes": rows})
 
-    def _record(self, one: Predict, asked: tuple[str, ...], rows: int, seconds: float | None) -> None:
+    def _record(self, one: Pass, asked: tuple[str, ...], answers: Answers, seconds: float | None) -> None:
+        forwards = float(answers.forwards.sum()) if isinstance(answers, Maps) else float(len(answers))
         self.records[one] = PassRecord(
             name=one.name,
             key=one.key,
             on=one.on,
             half=one.half,
-            rows=rows,
+            rows=len(answers),
+            forwards=round(forwards, 1),
             cached=seconds is None and self.finished,
             asked=asked,
             seconds=round(seconds or 0.0, 3),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from pfungst.arrays import Array
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.engine.plan import Piece, Shard
 from pfungst.errors import InputError
+from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
-from pfungst.passes import Predict
+from pfungst.passes import Answers, Pass, Predict
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,9 @@ class Swept:
     """Answers of some passes on one shard; ``lost`` are rows that could not be read, with the reason."""
 
     shard: Shard
-    answers: dict[Predict, Outputs]
+    answers: dict[Pass, Answers]
     lost: dict[int, str]
-    seconds: dict[Predict, float] = field(default_factory=dict)
+    seconds: dict[Pass, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,31 @@ class Sweep:
         """Answer the pieces of one shard, batch by batch."""
         shard = pieces[0].shard
         rows = shard.rows(self.data)[: max(piece.rows for piece in pieces)]
-        found: dict[Predict, list[Outputs]] = {piece.asked: [] for piece in pieces}
+        found: dict[Pass, list[Answers]] = {piece.asked: [] for piece in pieces}
         spent = dict.fromkeys(found, 0.0)
         lost: dict[int, str] = {}
         for start in range(0, len(rows), self.batch_size):
             asked = rows[start : start + self.batch_size]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
+            same: dict[tuple[str, int], Outputs] = {}
             for piece in pieces:
                 left = asked[: max(0, piece.rows - start)]
                 part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
                 if len(part):
                     began = time.perf_counter()
-                    found[piece.asked].append(self._ask(piece.asked, part))
+                    found[piece.asked].append(self._answered(piece.asked, part, same))
                     spent[piece.asked] += time.perf_counter() - began
         return Swept(shard, {one: joined(some) for one, some in found.items() if some}, lost, spent)
+
+    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, int], Outputs]) -> Answers:
+        """What a pass says of a batch; rows shown alike for two passes are asked once."""
+        if not isinstance(one, Predict):
+            return replace(one.run(self.model, batch), rows=batch.rows)
+        key = (one.shown, len(batch))
+        if key not in same:
+            same[key] = self._ask(one, batch)
+        return one.kept(same[key])
 
     def _ask(self, one: Predict, batch: Batch) -> Outputs:
         """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
@@ -85,8 +96,13 @@ def _padded(inputs: Array, size: int) -> Array:
     return inputs if short <= 0 else np.concatenate([inputs, np.repeat(inputs[-1:], short, axis=0)])
 
 
-def joined(parts: Sequence[Outputs]) -> Outputs:
+def joined(parts: Sequence[Answers]) -> Answers:
     """Consecutive answers of one pass as one object."""
+    maps = [part for part in parts if isinstance(part, Maps)]
+    return joined_maps(maps) if maps else _joined_outputs([part for part in parts if isinstance(part, Outputs)])
+
+
+def _joined_outputs(parts: Sequence[Outputs]) -> Outputs:
     features = [part.features for part in parts if part.features is not None]
     rows = [part.rows for part in parts if part.rows is not None]
     return Outputs(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.frame import Frame
 from pfungst.outputs import Outputs
 
@@ -41,4 +41,23 @@ class Model(Protocol):
 
     def describe(self) -> Mapping[str, Any]:
         """What is known about the model, for the report: kind, size, preprocessing."""
+        ...
+
+
+class Differentiable(Model, Protocol):
+    """A model that offers ``gradients``."""
+
+    def gradient(self, inputs: FloatArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Score of each row's target class (rows,), and its derivative by the inputs, shaped like them.
+
+        ``inputs`` are as a person sees them, pictures as float32 in [0, 1]; scores are logits where the model gives
+        logits, else log-probabilities.
+        """
+        ...
+
+    def layer_gradient(self, inputs: FloatArray, targets: IntArray, layer: str = "") -> tuple[FloatArray, FloatArray]:
+        """Activations of a layer and the score's derivative by them, each (rows, channels, height, width).
+
+        Without a name the last layer is taken whose output is a lattice; tokens are laid out as the square they are.
+        """
         ...

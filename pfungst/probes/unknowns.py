@@ -51,14 +51,14 @@ class Unknowns(Probe):
         if not _strangers(data):
             yield Skipped(probe=self.topic, reason="no strangers were given; name some with --ood NAME=DATA")
         for name in _strangers(data):
-            strangers = done.get(Predict(on=name))
-            if strangers is None or len(strangers) < self.fewest:
-                have = 0 if strangers is None else len(strangers)
+            asked = Predict(on=name)
+            have = len(done[asked]) if asked in done else 0
+            if have < self.fewest:
                 reason = f"{have} rows could be asked; {self.fewest} are the least that say anything"
                 yield Skipped(probe=self.topic, subject=name.removeprefix("ood:"), reason=reason)
                 continue
-            yield self._confident(data, name, done[_CLEAN], strangers)
-            yield from self._undetectable(name, done[_CLEAN], strangers)
+            yield self._confident(data, name, done[_CLEAN], done[asked])
+            yield from self._undetectable(name, done[_CLEAN], done[asked])
 
     def _confident(self, data: Dataset, name: str, known: Outputs, strangers: Outputs) -> Finding:
         subject, due = name.removeprefix("ood:"), 1 / strangers.classes

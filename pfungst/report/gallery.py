@@ -72,7 +72,7 @@ def _judged(shot: Shot, told: bool) -> Markup | None:
 
 def _picture(shot: Shot, pictures: Pictures) -> Markup | None:
     if not shot.picture:
-        return None
+        return tag("q", tag("bdi", clean(shot.text, 260))) if shot.text else None
     picture = pictures.take(shot.picture)
     if picture is None:
         return tag("span", f"in thumbnails.zip: {clean(shot.picture, 80)}", class_="missing")

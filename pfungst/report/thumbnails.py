@@ -42,6 +42,24 @@ def webp(image: Array, longest: int = 96) -> bytes:
     return packed.getvalue()
 
 
+def heated(image: Array, heat: Array) -> Array:
+    """An image with a map laid over it: what carried the answer keeps its colours under a red tint, the rest pales.
+
+    ``image`` is (height, width[, channels]); ``heat`` (any height, any width) is scaled by its largest value, and what
+    speaks against the answer counts as nothing. Returns (height, width, 3) uint8.
+    """
+    pixels = _bytes(image)
+    grey = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+    height, width = grey.shape
+    weight = np.nan_to_num(np.clip(np.asarray(heat, np.float32), 0, None))
+    weight = weight / max(float(weight.max()), 1e-9)
+    resized = Image.fromarray(weight).resize((width, height), Image.Resampling.BILINEAR)
+    share = np.asarray(resized)[:, :, None]
+    pale = np.repeat(128 + 0.5 * grey[:, :, None].astype(np.float32), 3, axis=2)
+    tint = 0.5 * np.array([216.0, 27.0, 96.0]) + 0.5 * grey[:, :, None]
+    return np.asarray((1 - share) * pale + share * tint).round().clip(0, 255).astype(np.uint8)
+
+
 def _bytes(image: Array) -> Array:
     pixels = np.asarray(image)
     if pixels.ndim == 2:
