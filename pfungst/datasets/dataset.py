@@ -220,4 +220,5 @@ class Dataset:
         keep = [i for i, item in enumerate(got) if not isinstance(item, UnreadableRow)]
         rows = order[keep]
         inputs = self._stacked([got[i] for i in keep])
-        return Batch(tuple(self.ids[row] for row in rows), rows, inputs, self.labels[rows], self.seed)
+        masks = None if self.masks is None or not len(rows) else np.stack(list(self.masks(rows)))
+        return Batch(tuple(self.ids[row] for row in rows), rows, inputs, self.labels[rows], self.seed, masks=masks)

@@ -12,12 +12,12 @@ from pfungst.arrays import Array, FloatArray, IntArray
 class Donors:
     """A bank of labelled rows of one half, read when first asked.
 
-    ``load(half)`` gives an object with ``ids``, ``inputs`` and ``labels``.
+    ``load(half)`` gives an object with ``ids``, ``rows``, ``inputs``, ``labels`` and ``masks``.
     """
 
     def __init__(self, load: Callable[[Any], Any], half: str, classes: int) -> None:
         self._load, self._half, self.classes = load, half, classes
-        self._measured: dict[Any, FloatArray] = {}
+        self._known: dict[Any, FloatArray] = {}
 
     @cached_property
     def _bank(self) -> Any:
@@ -32,6 +32,16 @@ class Donors:
     def labels(self) -> IntArray:
         """Class of each donor."""
         return np.asarray(self._bank.labels)
+
+    @property
+    def masks(self) -> Array | None:
+        """Where the object lies in each donor, (donors, height, width), or None where nobody said."""
+        return None if self._bank.masks is None else np.asarray(self._bank.masks)
+
+    @property
+    def rows(self) -> IntArray:
+        """Position of each donor in the data set."""
+        return np.asarray(self._bank.rows)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -62,14 +72,13 @@ class Donors:
             at = (at + 1) % len(pool)
         return int(pool[at])
 
-    def measured(self, key: Any, measure: Callable[[Array], FloatArray]) -> FloatArray:
-        """A property of every donor, (donors, ...), computed once for each key."""
-        if key not in self._measured:
-            self._measured[key] = measure(self.inputs)
-        return self._measured[key]
+    def known(self, key: Any, compute: Callable[[], FloatArray]) -> FloatArray:
+        """Numbers about the donors, computed once for each key."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
 
-    def class_means(self, key: Any, measure: Callable[[Array], FloatArray]) -> FloatArray:
-        """Mean of a property within each class, (classes, ...); classes without donors hold the overall mean."""
-        values = self.measured(key, measure)
+    def class_means(self, values: FloatArray) -> FloatArray:
+        """Mean of a number of each donor within each class, (classes, ...); without donors it is the overall mean."""
         overall = values.mean(axis=0)
         return np.stack([values[rows].mean(axis=0) if len(rows) else overall for rows in self._by_class])

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray
+from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.registry import Registry
 
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -39,6 +39,33 @@ class Property(Cue, Protocol):
     def push(self, inputs: Array, change: FloatArray) -> Array:
         """The rows with ``change`` (rows, d) added to their measure."""
         ...
+
+
+@runtime_checkable
+class Masked(Cue, Protocol):
+    """A cue that is told where the object lies, (rows, height, width) booleans, where anybody knows."""
+
+    def measure_in(self, inputs: Array, masks: BoolArray) -> FloatArray:
+        """What the cue is in each row, (rows, d) float64."""
+        ...
+
+    def swap_in(self, inputs: Array, masks: BoolArray, donors: Array, donor_masks: BoolArray) -> Array:
+        """The rows with the donors' cue."""
+        ...
+
+
+def measured(cue: Cue, inputs: Array, masks: Array | None = None) -> FloatArray:
+    """What a cue is in each row, (rows, d)."""
+    return cue.measure_in(inputs, masks) if isinstance(cue, Masked) and masks is not None else cue.measure(inputs)
+
+
+def swapped(
+    cue: Cue, inputs: Array, donors: Array, masks: Array | None = None, donor_masks: Array | None = None
+) -> Array:
+    """The rows with the donors' cue and everything else their own."""
+    if isinstance(cue, Masked) and masks is not None and donor_masks is not None:
+        return cue.swap_in(inputs, masks, donors, donor_masks)
+    return cue.swap(inputs, donors)
 
 
 cues: Registry[Property] = Registry("cues")

@@ -76,6 +76,12 @@ class Region:
         top, left, bottom, right = self.box
         return _span(top, bottom, height), _span(left, right, width)
 
+    def inside(self, height: int, width: int) -> BoolArray:
+        """Where the box lies, (height, width)."""
+        covered = np.zeros((height, width), bool)
+        covered[self.slices(height, width)] = True
+        return covered
+
     def measure(self, inputs: Array) -> FloatArray:
         """Means of at most ``blocks`` by ``blocks`` tiles of the box, (rows, tiles * channels)."""
         down, across = self.slices(*inputs.shape[1:3])

@@ -8,7 +8,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Batch
 from pfungst.datasets.donors import Donors
-from pfungst.methods.cues import Cue, Property
+from pfungst.methods.cues import Cue, Property, swapped
 
 Donor = Literal["same class", "other class"]
 Direction = Literal["away", "towards"]
@@ -41,15 +41,18 @@ class Swap:
             return batch.inputs
         rows = batch.take(has)
         assert rows.donors is not None, "taking rows keeps the donors"
-        inputs, donors = rows.inputs, rows.donors.inputs[self._drawn(rows, rows.donors)]
+        drawn = self.drawn(rows, rows.donors)
+        inputs, donors = rows.inputs, rows.donors.inputs[drawn]
+        theirs = None if rows.donors.masks is None else rows.donors.masks[drawn]
         for cue in self.held:
-            donors = cue.swap(donors, inputs)
-        given = self.cue.swap(inputs, donors)
+            donors = swapped(cue, donors, inputs, theirs, rows.masks)
+        given = swapped(self.cue, inputs, donors, rows.masks, theirs)
         for cue in self.held:
-            given = cue.swap(given, inputs)
+            given = swapped(cue, given, inputs, rows.masks, rows.masks)
         return _placed(batch, given, has)
 
-    def _drawn(self, batch: Batch, donors: Donors) -> IntArray:
+    def drawn(self, batch: Batch, donors: Donors) -> IntArray:
+        """Index of each row's donor."""
         same = self.donor == "same class"
         named = zip(batch.generators(("donor", self.draw)), batch.ids, batch.labels, strict=True)
         return np.array([donors.draw(rng, name, int(label), same=same) for rng, name, label in named], np.int64)
@@ -81,8 +84,9 @@ class Transport:
             return batch.inputs
         rows = batch.take(has)
         assert rows.donors is not None, "taking rows keeps the donors"
-        means = rows.donors.class_means(self.cue, self.cue.measure)
-        change = means[self._others(rows, rows.donors)] - means[rows.labels]
+        bank = rows.donors
+        means = bank.class_means(bank.known(self.cue, lambda: self.cue.measure(bank.inputs)))
+        change = means[self._others(rows, bank)] - means[rows.labels]
         given = self.cue.push(rows.inputs, change if self.direction == "towards" else -change)
         for cue in self.held:
             given = cue.swap(given, rows.inputs)
