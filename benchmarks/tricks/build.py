@@ -1,0 +1,67 @@
+"""Build the networks of the trick benchmark: each a model, its rows, and what is true of it.
+
+    python benchmarks/tricks/build.py [--only 'image-*'] [--into build/tricks]
+
+A network counts as tricked only if it learned the trick: if its accuracy falls by more than 0.05 where the cue is drawn
+by chance. One that is there is left as it is, unless --again.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from fnmatch import fnmatch
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import catalogue
+import images
+import tables
+import texts
+import torch
+from recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+MODALITIES: dict[str, ModuleType] = {"image": images, "table": tables, "text": texts}
+FALLS = 0.05
+
+
+def built(recipe: Recipe, into: Path) -> dict[str, Any]:
+    """Build one network below a folder; its truth, which is written last."""
+    folder = into / recipe.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    made = MODALITIES[recipe.modality].build(recipe, folder)
+    truth = {
+        "name": recipe.name, "modality": recipe.modality, "family": recipe.family, "trick": recipe.trick,
+        "role": recipe.role, "agrees": recipe.agrees, "shown": recipe.agrees if recipe.shown is None else recipe.shown,
+        "learned": made["accuracy"] - made["by_chance"] > FALLS and recipe.role in {"tricked", "power"}, **made,
+    }  # fmt: skip
+    (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    return truth
+
+
+def main() -> None:
+    """Build what is not there yet and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--into", type=Path, default=ROOT / "build" / "tricks")
+    parser.add_argument("--only", default="*", help="names of networks, with * and ?")
+    parser.add_argument("--again", action="store_true", help="build anew what is there")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    for recipe in catalogue.recipes():
+        ready = (asked.into / recipe.name / "truth.json").is_file()
+        if not fnmatch(recipe.name, asked.only) or (ready and not asked.again):
+            continue
+        began = time.perf_counter()
+        truth = built(recipe, asked.into)
+        print(
+            f"{recipe.name:46} {recipe.role:8} accuracy {truth['accuracy']:.3f}, by chance {truth['by_chance']:.3f}"
+            f"{' (learned)' if truth['learned'] else ''} in {time.perf_counter() - began:.1f} s",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
