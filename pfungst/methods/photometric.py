@@ -77,5 +77,35 @@ class ColourCast:
         return self.push(inputs, self.measure(donors) - self.measure(inputs))
 
 
-for _cue in (Brightness(), Contrast(), ColourCast()):
+@dataclass(frozen=True)
+class Saturation:
+    """Logarithm of the mean distance of the colours from grey; pushed by stretching each pixel's colour about its grey.
+
+    >>> colours = np.array([[[[0.5, 0.5, 0.5]], [[0.9, 0.3, 0.3]]]], np.float32)
+    >>> less = Saturation().push(colours, np.array([[np.log(0.5)]]))
+    >>> (less * 100).round()[0, :, 0].tolist()
+    [[50.0, 50.0, 50.0], [69.0, 39.0, 39.0]]
+    """
+
+    name: str = "saturation"
+    most: float = 1.8
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Log of the root mean square over the channels of pixel less luminance, averaged over pixels; (rows, 1)."""
+        pictures = unit(inputs)
+        chroma = np.sqrt(((pictures - grey(pictures)[..., None]) ** 2).mean(axis=3))
+        return settled(np.log(channel_means(chroma)[:, None] + FLOOR / 4))
+
+    def push(self, inputs: Array, change: FloatArray) -> Array:
+        """Multiply each pixel's distance from its grey by exp(change), at most by exp(``most``)."""
+        pictures = unit(inputs)
+        middle = grey(pictures)[..., None]
+        return like(middle + (pictures - middle) * per_channel(factor(change, self.most)), inputs)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' strength of colour, not its hue."""
+        return self.push(inputs, self.measure(donors) - self.measure(inputs))
+
+
+for _cue in (Brightness(), Contrast(), ColourCast(), Saturation()):
     cues(_cue)

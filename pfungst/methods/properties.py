@@ -1,9 +1,9 @@
 """Properties: the registered cues of whole pictures that pictures of a kind have."""
 
-from pfungst.methods import photometric, spectral
+from pfungst.methods import compression, grain, photometric, spectral
 from pfungst.methods.cues import Property, cues
 
-__all__ = ["cues", "photometric", "properties", "spectral"]
+__all__ = ["compression", "cues", "grain", "photometric", "properties", "spectral"]
 
 
 def properties(channels: int) -> tuple[Property, ...]:
