@@ -101,6 +101,7 @@ class Dataset:
     shape: tuple[int, ...] | None = None
     features: tuple[str, ...] = ()
     limit: int | None = None
+    traces: Reader | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,4 +1,4 @@
-"""Hiding: a row without its cue, and a cue without its row. For looking at what a swap has shown; verdicts rest on swaps."""
+"""Hiding: a row without its cue, and a cue without its row: to look at what swaps have shown, not to judge by."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

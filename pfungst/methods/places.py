@@ -50,7 +50,7 @@ class Border:
 
 @dataclass(frozen=True)
 class Region:
-    """The pixels in a box at a fixed place; named after where its middle lies.
+    """The pixels in a box at a fixed place; named after where its middle lies, or by its ``title``.
 
     >>> Region((0.0, 0.0, 0.25, 0.25)).name, Region((0.25, 0.25, 0.75, 0.75)).name
     ('region:top-left', 'region:centre')
@@ -58,10 +58,13 @@ class Region:
 
     box: Box
     blocks: int = 4
+    title: str = ""
 
     @cached_property
     def name(self) -> str:
-        """``region:`` and one of nine compass names."""
+        """``region:`` and one of nine compass names, or the title."""
+        if self.title:
+            return self.title
         top, left, bottom, right = self.box
         return f"region:{compass((top + bottom) / 2, (left + right) / 2)}"
 

@@ -176,7 +176,7 @@ def rest(pictures: FloatArray, inside: BoolArray, cells: int = 12) -> FloatArray
     )
 
 
-def tie(inputs: Array, cue: Region | Border, scored: Discriminant) -> Tie:
+def place_tie(inputs: Array, cue: Region | Border, scored: Discriminant) -> Tie:
     """How far all that surrounds a cue predicts it within classes: what lies next to it, all the rest, or both."""
     pictures, (height, width) = unit(inputs), inputs.shape[1:3]
     if isinstance(cue, Border):

@@ -7,43 +7,23 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.special import ndtr
 
-from pfungst.arrays import FloatArray
-from pfungst.datasets.dataset import Dataset, Half
-from pfungst.findings import (
-    AnyEvidence,
-    Condition,
-    Estimates,
-    Examples,
-    Finding,
-    OpportunityReliance,
-    RegionMap,
-    Skipped,
-)
-from pfungst.findings import Cue as Point
-from pfungst.methods.cues import Cue, cues
-from pfungst.methods.places import Border, Region, grid
+from pfungst.datasets.dataset import Dataset
+from pfungst.findings import Condition, Finding, Skipped
+from pfungst.methods.candidates import Candidates, candidates
+from pfungst.methods.cues import Cue
+from pfungst.methods.places import Region
 from pfungst.methods.regions import likeness
-from pfungst.methods.standing import (
-    FREE,
-    HALVES,
-    Standing,
-    border,
-    chance,
-    proposed,
-    pushable,
-    scores,
-    standing,
-    units_of,
-)
-from pfungst.methods.swaps import Way, arms, ways
-from pfungst.passes import Passes, Predict
-from pfungst.probe import Labelled, Probe, labelled, probes, shot
+from pfungst.methods.standing import HALVES, Standing, chance, scores, standing, tells, units_of
+from pfungst.methods.swaps import Way, ways
+from pfungst.passes import Pass, Passes, Predict
+from pfungst.probe import Probe, probes
+from pfungst.probes import cue_words as words
+from pfungst.probes.cue_evidence import Looked, evidence, overview, shown
+from pfungst.probes.metadata_cues import metadata_cues
+from pfungst.probes.trials import Held, Trial
 from pfungst.statistics.estimate import Estimate, Status, severity
-from pfungst.statistics.intervals import paired_mean, proportion_of
-from pfungst.task import Task
-
-Held = tuple[Cue, ...]
-GRID = grid(4)
+from pfungst.statistics.intervals import proportion_of
+from pfungst.task import MUST_NOT_MATTER, Task
 
 
 @probes
@@ -51,70 +31,73 @@ GRID = grid(4)
 class Shortcuts(Probe):
     """Probability of the true class lost when a cue comes from another class's row instead of one of the row's own.
 
-    Both arms are edited alike, so seams and strangeness cancel; only the cue's class information differs. Properties
-    (brightness, contrast, colour cast, sharpness) may instead be pushed towards another class's mean and as far away
-    from it. A border or a small place counts only where it is a cue of its own: it predicts the label, and given the
-    class nothing around it predicts it, as it would predict a part of an object. Cues are chosen on the discovery rows,
-    verdicts come from the confirmation rows. Where several carry the answer, each is judged with the stronger ones held
-    at the row's own value.
+    Both arms are edited alike, so seams and strangeness cancel; only the cue's class information differs. Properties of
+    pictures (brightness, contrast, colour cast, ...) may instead be pushed towards another class's mean and as far away
+    from it. A border, a small place, a column or a word counts only where it is a cue of its own: it predicts the
+    label, and given the class nothing around it predicts it, as it would predict a part of an object. Cues are chosen
+    on the discovery rows, verdicts come from the confirmation rows. Where several carry the answer, each is judged with
+    the stronger ones held at the row's own value.
     """
 
     topic: ClassVar[str] = "shortcuts"
     question: ClassVar[str] = "Does it look at the thing, or at a cue that happens to come with it?"
     tolerances: tuple[tuple[str, float], ...] = ()
     stated: tuple[str, ...] = ()
+    own: tuple[Cue, ...] = ()
     rows: int = 2000
-    screened: int = 400
     fewest: int = 30
-    shown: int = 8
 
     def for_task(self, task: Task) -> Self:
-        """With the tolerances of the task file."""
-        names = ("region", "border", *cues)
-        stated = tuple(sorted(name.replace("_", "-") for name in task.must_not_matter))
-        return replace(self, tolerances=tuple((name, task.tolerance(name)) for name in names), stated=stated)
+        """With the tolerances and the user's own places of the task file."""
+        asked = {**MUST_NOT_MATTER, **task.must_not_matter}
+        own = tuple(Region(box, title=name) for name, box in task.cues.items())
+        tolerances = tuple((_spelled(name), share) for name, share in sorted(asked.items()))
+        return replace(self, tolerances=tolerances, stated=tuple(sorted(task.must_not_matter)), own=own)
 
-    def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
-        """Both arms of every cue on the discovery rows; then of the same cues and suspects on the confirmation rows."""
+    def needs(self, data: Dataset, done: Passes) -> Iterator[Pass]:
+        """Both arms of the cues that say something, then of suspects on other rows, then what shows the proven ones."""
         if self.unfit(data):
             return
-        yield self._as_is
-        places = (*GRID, *proposed(data), *always(data))
-        first = [one for cue in places for way in ways(cue) for one in self._passes(cue, way, "discovery")]
+        yield Predict()
+        first = [one for cue in self._tried(data) for trial in self._trials(data, cue) for one in trial.passes]
         yield from first
         if all(one in done for one in first):
-            suspects = self._suspects(data, done)
-            for cue in (*always(data), *suspects):
-                way = self._way(data, done, cue)
-                yield from self._passes(cue, way, "confirmation")
-                yield from self._passes(cue, way, "confirmation", suspects.get(cue, ()))
+            trials = [trial for trial in self._looked(data, done).values() if isinstance(trial, Trial)]
+            second = [one for trial in trials for each in (trial, trial.plain()) for one in each.passes]
+            yield from second
+            if all(one in done for one in second):
+                for trial in trials:
+                    if self._status(data, done, trial) == "found":
+                        yield from shown(data, trial)
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """One finding for each cue; what remains of the accuracy where one was found."""
         reason = self.unfit(data)
         if reason:
             yield Skipped(probe=self.topic, reason=reason)
-        if reason or self._passes(GRID[0], "swap", "discovery")[0] not in done:
+        if reason or not all(trial.ran(done) for cue in self._tried(data) for trial in self._trials(data, cue)):
             return
-        suspects = self._suspects(data, done)
-        looked = [*suspects, *(cue for cue in always(data) if cue not in suspects)]
-        overview = self._overview(data, done, looked)
+        trials = self._looked(data, done)
+        if not all(trial.ran(done) and trial.plain().ran(done) for trial in trials.values()):
+            return
+        looked = Looked(tuple(trials.values()), self.tolerance, overview(data, done, tuple(trials.values())))
         named: set[str] = set()
-        for cue in looked:
-            if cue.name not in named:
-                said = list(self._judged(data, done, cue, suspects.get(cue, ()), overview))
-                named |= {cue.name} if said else set()
+        for trial in trials.values():
+            if trial.cue.name not in named:
+                said = list(self._judged(data, done, trial, looked))
+                named |= {trial.cue.name} if said else set()
                 yield from said
-                free = isinstance(cue, Border) and not suspects and not self._places(data, done)
-                if free and self._standing(data, cue).latent:
-                    yield self._latent(data, cue, self._confirmed(data, done, cue))
-        if not any(name.startswith("region") for name in named):
+        if data.modality == "image" and not any(name.startswith("region") for name in named):
             yield from self._no_region(data, done)
+        for cue in self._candidates(data).proposed:
+            if cue not in trials and not isinstance(cue, Region) and self._standing(data, cue).latent:
+                yield self._latent(data, cue, _unused(self._best(data, done, cue).reliance(data, done)))
+        yield from metadata_cues(data, done)
 
     def unfit(self, data: Dataset) -> str:
         """Why the data cannot be examined, or nothing."""
-        if data.modality != "image":
-            return f"the cues are those of pictures; these rows are {data.modality}"
+        if data.modality not in {"image", "table", "text"}:
+            return f"cues are those of pictures, tables and texts; these rows are {data.modality}"
         if data.labels is None:
             return "the rows carry no labels"
         halves = [data.labels[data.sample(self.rows, half)] for half in HALVES]
@@ -126,44 +109,52 @@ class Shortcuts(Probe):
         return ""
 
     def tolerance(self, cue: Cue) -> float:
-        """How much of the answer may rest on a cue."""
-        return dict(self.tolerances).get(cue.name.split(":")[0], 0.05)
+        """How much of the answer may rest on a cue: as stated of it, or of its family."""
+        known = dict(self.tolerances)
+        return known.get(_spelled(cue.name), known.get(_spelled(cue.name.split(":")[0]), 0.05))
 
-    @property
-    def _as_is(self) -> Predict:
-        return Predict(rows=self.rows, half="confirmation")
+    def _candidates(self, data: Dataset) -> Candidates:
+        return candidates(data, self.stated, self.own)
 
-    def _passes(self, cue: Cue, way: Way, half: Half, held: Held = ()) -> tuple[Predict, Predict]:
-        rows = self.screened if isinstance(cue, Region) and half == "discovery" else self.rows
-        kept, reversed_ = (Predict(under, rows=rows, half=half) for under in arms(cue, way, held))
-        return kept, reversed_
+    def _few(self, data: Dataset) -> int:
+        return int(np.clip(len(data.sample(self.rows, "discovery")) // 2, 75, 400))
 
-    def _answers(  # noqa: PLR0917 - a pass is named by all of these
-        self, data: Dataset, done: Passes, cue: Cue, way: Way, half: Half, held: Held = ()
-    ) -> tuple[Labelled, Labelled]:
-        kept, reversed_ = (labelled(data, done[one]) for one in self._passes(cue, way, half, held))
-        assert kept is not None, "unfit data are not judged"
-        assert reversed_ is not None, "unfit data are not judged"
-        return kept, reversed_
+    def _tried(self, data: Dataset) -> tuple[Cue, ...]:
+        """Cues reversed on the discovery rows: those that say something about the label."""
+        known = self._candidates(data)
+        return (*known.proposed, *(cue for cue in known.always if tells(data, cue)))
 
-    def _reliance(  # noqa: PLR0917 - a pass is named by all of these
-        self, data: Dataset, done: Passes, cue: Cue, way: Way, half: Half, held: Held = ()
-    ) -> Estimate:
-        kept, reversed_ = self._answers(data, done, cue, way, half, held)
-        return paired_mean(_moved(kept, reversed_), units=kept.units, name="reliance")
+    def _trials(self, data: Dataset, cue: Cue) -> tuple[Trial, ...]:
+        rows = self._few(data) if isinstance(cue, Region) else self.rows
+        return tuple(Trial(cue, way, rows, "discovery") for way in ways(cue))
+
+    def _best(self, data: Dataset, done: Passes, cue: Cue) -> Trial:
+        """The trial that moved the answers most surely on the discovery rows."""
+        return max(self._trials(data, cue), key=lambda trial: trial.reliance(data, done).low)
 
     def _way(self, data: Dataset, done: Passes, cue: Cue) -> Way:
-        """The way that moved the answers more on the discovery rows."""
-        return max(ways(cue), key=lambda way: self._reliance(data, done, cue, way, "discovery").low)
+        """How a cue is reversed on the confirmation rows: without class means that differ a push does nothing."""
+        return self._best(data, done, cue).way if cue in self._tried(data) else ways(cue)[-1]
 
-    def _confirmed(self, data: Dataset, done: Passes, cue: Cue, held: Held = ()) -> Estimate:
-        return self._reliance(data, done, cue, self._way(data, done, cue), "confirmation", held)
+    def _looked(self, data: Dataset, done: Passes) -> Mapping[Cue, Trial]:
+        """The trials on the confirmation rows: of suspects, strongest first, and of what every row has."""
+        suspects = self._suspects(data, done)
+        quiet = [cue for cue in self._candidates(data).always if cue not in suspects]
+        looked = {
+            cue: Trial(cue, self._way(data, done, cue), self.rows, "confirmation", suspects.get(cue, ()))
+            for cue in (*suspects, *quiet)
+        }
+        tried = self._tried(data)
+        return {
+            cue: replace(trial, rows=self._few(data)) if trial.way == "transport" and cue not in tried else trial
+            for cue, trial in looked.items()
+        }
 
     def _suspects(self, data: Dataset, done: Passes) -> Mapping[Cue, Held]:
         """Cues that carry the answer on the discovery rows, strongest first, each with the stronger ones to be held."""
         found = []
-        for cue in (*always(data), *self._places(data, done)):
-            effect = self._reliance(data, done, cue, self._way(data, done, cue), "discovery")
+        for cue in self._apart(data, done):
+            effect = self._best(data, done, cue).reliance(data, done)
             if effect.low > 0 and effect.value > 0.6 * self.tolerance(cue):
                 # A mark in the border moves both; the place says more.
                 found.append((effect.value * (1.25 if isinstance(cue, Region) else 1.0), cue))
@@ -173,13 +164,19 @@ class Shortcuts(Probe):
             for index, cue in enumerate(ranked)
         }
 
+    def _apart(self, data: Dataset, done: Passes) -> list[Cue]:
+        """The cues that were tried, of the places only those that are cues of their own and do not overlap."""
+        tried = self._tried(data)
+        places = self._places(data, done)
+        return [cue for cue in tried if not isinstance(cue, Region) or cue in places or cue in self.own]
+
     def _places(self, data: Dataset, done: Passes) -> list[Region]:
         """Places that are cues of their own, one for all that overlap: the box that carries most and is least tied."""
-        known = {cue: self._standing(data, cue) for cue in proposed(data)}
+        proposed = (cue for cue in self._candidates(data).proposed if isinstance(cue, Region))
+        known = {cue: self._standing(data, cue) for cue in proposed}
         left = [cue for cue, found in known.items() if found.own]
         weight = {
-            cue: max(0.0, self._reliance(data, done, cue, "swap", "discovery").value) * known[cue].freedom
-            for cue in left
+            cue: max(0.0, self._best(data, done, cue).reliance(data, done).value) * known[cue].freedom for cue in left
         }
         chosen: list[Region] = []
         while left:
@@ -190,63 +187,60 @@ class Shortcuts(Probe):
         return chosen
 
     def _standing(self, data: Dataset, cue: Cue, held: Held = ()) -> Standing:
-        """What the data say of a cue; what the task file names is judged in any case."""
-        found = standing(data, cue, held)
-        return replace(found, stated=cue.name in self.stated)
+        """What the data say of a cue; what the user names is judged in any case."""
+        stated = cue in self.own or _spelled(cue.name) in {_spelled(name) for name in self.stated}
+        besides = tuple(other for other in self._candidates(data).proposed if data.modality == "text")
+        return replace(standing(data, cue, held, besides), stated=stated)
+
+    def _status(self, data: Dataset, done: Passes, trial: Trial) -> Status:
+        status = trial.reliance(data, done).against(self.tolerance(trial.cue))
+        found_to_be = self._standing(data, trial.cue, trial.held)
+        return "inconclusive" if status == "found" and (found_to_be.unsure or not found_to_be.own) else status
 
     def _judged(
-        self, data: Dataset, done: Passes, cue: Cue, held: Held, overview: OpportunityReliance
+        self, data: Dataset, done: Passes, trial: Trial, looked: Looked
     ) -> Iterator[Finding | Skipped | Condition]:
-        effect, tolerance = self._confirmed(data, done, cue, held), self.tolerance(cue)
-        status, found_to_be = effect.against(tolerance), self._standing(data, cue, held)
-        if status != "absent" and not found_to_be.own:
-            if not isinstance(cue, Region):
-                yield Skipped(probe=self.topic, kind="cue", subject=cue.name, reason=_part(effect, found_to_be))
+        effect, tolerance = trial.reliance(data, done), self.tolerance(trial.cue)
+        status, found_to_be = self._status(data, done, trial), self._standing(data, trial.cue, trial.held)
+        latent = found_to_be.latent and not isinstance(trial.cue, Region)
+        if effect.against(tolerance) != "absent" and not found_to_be.own:
+            yield Skipped(
+                probe=self.topic,
+                kind="cue",
+                subject=trial.cue.name,
+                reason=words.part_of_the_thing(effect, found_to_be),
+            )
+            if latent:
+                yield self._latent(data, trial.cue, f"this model's answer moves by {effect.value:.3f} with it")
             return
-        words = self._claim(data, done, cue, held, effect)
-        if status == "found" and found_to_be.unsure:
-            status, words = "inconclusive", f"{words} Too few rows to tell whether it is a part of the object."
+        said = words.claim(trial, effect, trial.plain().reliance(data, done), tolerance)
+        if effect.against(tolerance) == "found" and found_to_be.unsure:
+            said += " Too few rows to tell whether it is a part of the object."
         elif status == "inconclusive":
-            words += f" About {effect.rows_needed(tolerance)} rows would settle it."
+            said += f" About {effect.rows_needed(tolerance)} rows would settle it."
         found = status == "found"
         yield Finding(
             probe=self.topic,
             kind="cue",
-            subject=cue.name,
+            subject=trial.cue.name,
             status=status,
             severity=severity(effect, "loss", tolerance) if found else "none",
-            claim=words,
+            claim=said,
             effect=effect,
             tolerance=tolerance,
             p_value=_beyond(effect, tolerance),
-            evidence=(overview, *self._evidence(data, done, cue)) if found else (),
-            remedy=_remedy(cue) if found else "",
+            evidence=tuple(evidence(data, done, trial, looked)) if found else (),
+            remedy=words.remedy(words.noun(trial.cue)) if found else "",
         )
         if found:
-            other = self._answers(data, done, cue, self._way(data, done, cue), "confirmation")[1]
+            other = trial.answers(data, done)[1]
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
-            yield Condition(condition=f"{cue.name} swapped", accuracy=accuracy)
-
-    def _claim(self, data: Dataset, done: Passes, cue: Cue, held: Held, effect: Estimate) -> str:
-        numbers = _numbers(effect)
-        kept = ""
-        if held:
-            plain = self._confirmed(data, done, cue).value
-            names = " and ".join(noun(each) for each in held)
-            kept = f", while its own {names} is kept ({plain:.3f} if not)"
-        rows = f"(tolerance {self.tolerance(cue):.2f}, {effect.rows} {effect.unit}s)"
-        if self._way(data, done, cue) == "transport":
-            return (
-                f"Pushing a row's {noun(cue)} towards another class's lowers the probability of its true class by "
-                f"{numbers} more than pushing it as far away{kept} {rows}."
-            )
-        return (
-            f"Giving a row the {noun(cue)} of another class's row lowers the probability of its true class by "
-            f"{numbers} more than giving it that of one of its own class{kept} {rows}."
-        )
+            yield Condition(condition=f"{trial.cue.name} swapped", accuracy=accuracy)
+        elif latent:
+            yield self._latent(data, trial.cue, _unused(effect))
 
     def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
-        tried = [(self._reliance(data, done, cue, "swap", "discovery"), cue) for cue in self._places(data, done)]
+        tried = [(self._best(data, done, cue).reliance(data, done), cue) for cue in self._places(data, done)]
         if not tried:
             reason = (
                 "no small place predicts the label without belonging to what surrounds it, so none had to be judged"
@@ -262,15 +256,15 @@ class Shortcuts(Probe):
             status=status,
             severity="none",
             claim=f"Of {len(tried)} small places that predict the label by themselves the strongest, {cue.name}, "
-            f"carries {_numbers(effect)} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
+            f"carries {words.numbers(effect)} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
             f"{effect.unit}s).",
             effect=effect,
             tolerance=self.tolerance(cue),
         )
         if status == "absent" and self._standing(data, cue).latent:
-            yield self._latent(data, cue, effect)
+            yield self._latent(data, cue, _unused(effect))
 
-    def _latent(self, data: Dataset, cue: Cue, reliance: Estimate) -> Finding:
+    def _latent(self, data: Dataset, cue: Cue, reliance: str) -> Finding:
         alone = scores(data, cue, "confirmation").opportunity(units_of(data, "confirmation"))
         return Finding(
             probe=self.topic,
@@ -278,93 +272,24 @@ class Shortcuts(Probe):
             subject=cue.name,
             status="found",
             severity="low",
-            claim=f"The {noun(cue)} alone predicts the label with accuracy {alone.value:.2f} [{alone.low:.2f}, "
-            f"{alone.high:.2f}] where guessing has {chance(data):.2f}; this model does not rest on it "
-            f"({reliance.value:.3f}), the next one trained on such data may.",
+            claim=words.latent(
+                cue, alone, chance(data), reliance + "; the next one trained on such data may rest on it."
+            ),
             effect=alone,
             tolerance=self.tolerance(cue),
-            remedy=_remedy(cue),
+            remedy=words.remedy(words.noun(cue)),
         )
 
-    def _overview(self, data: Dataset, done: Passes, looked: list[Cue]) -> OpportunityReliance:
-        units = units_of(data, "confirmation")
-        points = tuple(
-            Point(
-                name=cue.name,
-                opportunity=scores(data, cue, "confirmation").opportunity(units),
-                reliance=self._confirmed(data, done, cue),
-            )
-            for cue in looked
-        )
-        title = "What each cue offers, and what the model took"
-        return OpportunityReliance(title=title, cues=points, tolerance=self.tolerance(Border()), chance=chance(data))
 
-    def _evidence(self, data: Dataset, done: Passes, cue: Cue) -> Iterator[AnyEvidence]:
-        if isinstance(cue, Region | Border):
-            effects = [self._reliance(data, done, cell, "swap", "discovery").value for cell in GRID]
-            rows = tuple(tuple(round(value, 4) for value in effects[at : at + 4]) for at in range(0, 16, 4))
-            box = cue.box if isinstance(cue, Region) else None
-            yield RegionMap(title="Where in the picture the answer rests", effects=rows, box=box)
-        way = self._way(data, done, cue)
-        kept, reversed_ = self._answers(data, done, cue, way, "confirmation")
-        moved = _moved(kept, reversed_)
-        present = [k for k in range(len(data.classes)) if (kept.labels == k).sum() >= self.fewest]
-        if len(present) <= 20:
-            items = tuple(paired_mean(moved[kept.labels == k], name=data.classes[k]) for k in present)
-            yield Estimates(
-                title="Reliance by class", items=items, reference=self.tolerance(cue), reference_name="tolerance"
-            )
-        assert kept.outputs.rows is not None, "answers of a pass know their rows"
-        answers = (done[self._as_is].at(kept.outputs.rows), kept.outputs, reversed_.outputs)
-        passes = (self._as_is, *self._passes(cue, way, "confirmation"))
-        order = np.argsort(-moved, kind="stable")[: self.shown]
-        shots = tuple(
-            tuple(shot(data, one, outputs, int(i)) for one, outputs in zip(passes, answers, strict=True)) for i in order
-        )
-        yield Examples(title=f"As it is, with its own class's {noun(cue)}, and with another's", items=shots)
+def _unused(effect: Estimate) -> str:
+    return f"this model does not rest on it ({effect.value:.3f})"
 
 
-def always(data: Dataset) -> tuple[Cue, ...]:
-    """The cues every picture has: its properties and its border."""
-    return (*pushable(data), border(data))
-
-
-def noun(cue: Cue) -> str:
-    """The cue in a sentence.
-
-    >>> noun(Region((0.0, 0.0, 0.2, 0.2)))
-    'top-left region'
-    """
-    return f"{cue.name.split(':')[1]} region" if isinstance(cue, Region) else cue.name.replace("-", " ")
-
-
-def _numbers(effect: Estimate) -> str:
-    return f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
-
-
-def _moved(kept: Labelled, reversed_: Labelled) -> FloatArray:
-    return kept.outputs.probability_of(kept.labels) - reversed_.outputs.probability_of(reversed_.labels)
+def _spelled(name: str) -> str:
+    return name.replace("-", "_")
 
 
 def _beyond(effect: Estimate, tolerance: float) -> float:
     """One-sided p-value of "reliance <= tolerance", read off the interval."""
     error = max((effect.high - effect.low) / 3.92, 1e-9)
     return float(ndtr((tolerance - effect.value) / error))
-
-
-def _part(effect: Estimate, found_to_be: Standing) -> str:
-    name, bound = found_to_be.cue.name.replace("-", "_"), found_to_be.tie
-    why = "it says no more about the label than the looks of things do"
-    if bound is not None and bound.value > FREE:
-        why = f"within each class the rest of the picture predicts what it shows (R squared {bound.value:.2f})"
-    return (
-        f"the answer rests on it by {_numbers(effect)}, but it belongs to what the pictures show: {why}; name {name} "
-        "under [must_not_matter] to have it judged nevertheless"
-    )
-
-
-def _remedy(cue: Cue) -> str:
-    return (
-        f"collect or synthesise rows in which {noun(cue)} and label are independent (swapping the {noun(cue)} between "
-        "rows of different classes does it), then retrain the last layer and audit again"
-    )

@@ -1,0 +1,78 @@
+"""Candidates: the cues that rows of a kind have, those every row has and those the data propose."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pfungst.arrays import FloatArray
+from pfungst.datasets.dataset import Dataset
+from pfungst.methods.columns import Column, columns
+from pfungst.methods.cues import Cue, measured
+from pfungst.methods.opportunity import discriminant, folds_of
+from pfungst.methods.properties import properties
+from pfungst.methods.segmentation import Background, Position
+from pfungst.methods.standing import border, chance, proposed_places, units_of
+from pfungst.methods.tokens import Token, proposed_tokens
+from pfungst.methods.writing import text_cues
+
+MOST_COLUMNS = 12
+"""Columns of a table that are tried: those that say most about the label by themselves."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Cues that every row has, and cues found in these data; both without those of the other."""
+
+    always: tuple[Cue, ...]
+    proposed: tuple[Cue, ...]
+
+
+def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...] = ()) -> Candidates:
+    """The cues of a data set: what its kind of rows has, what the task file states, and the user's own."""
+    always: tuple[Cue, ...] = own
+    if data.modality == "image":
+        always += (*properties(data.donors("discovery").inputs.shape[-1]), border(data), *_objects(data, stated))
+        return Candidates(always, proposed_places(data))
+    if data.modality == "text":
+        always += (*text_cues.values(), *(Token(name[6:]) for name in stated if name.startswith("token:")))
+        return Candidates(always, tuple(cue for cue in _tokens(data) if cue not in always))
+    named = _columns(data)
+    always += tuple(cue for cue in named if cue.name in stated or cue.column in data.roles.site)
+    return Candidates(always, tuple(cue for cue in _telling(data, named) if cue not in always))
+
+
+def _objects(data: Dataset, stated: tuple[str, ...]) -> tuple[Cue, ...]:
+    """Background and place of the object where masks say which is which; a guess only where the user asks for it."""
+    if data.masks is not None:
+        return Background(), Position()
+    guessed = {"background": Background, "position": Position}
+    return tuple(kind(guess=True) for name, kind in guessed.items() if name in stated)
+
+
+def _tokens(data: Dataset, most: int = 2000) -> tuple[Token, ...]:
+    donors, units = data.donors("discovery"), units_of(data, "discovery")
+    inputs = donors.inputs[:most]
+    folds = folds_of(len(inputs), None if units is None else units[:most])
+    return tuple(proposed_tokens(inputs, donors.labels[:most], len(data.classes), folds))
+
+
+def _columns(data: Dataset) -> tuple[Column, ...]:
+    width = data.donors("discovery").inputs.shape[1]
+    return columns(data.features or tuple(f"column {at}" for at in range(width)))
+
+
+def _telling(data: Dataset, named: tuple[Column, ...], most: int = 1000) -> tuple[Column, ...]:
+    """The columns that say most about the label by themselves, strongest first."""
+    donors, units = data.donors("discovery"), units_of(data, "discovery")
+
+    def compute() -> FloatArray:
+        inputs, labels = donors.inputs[:most], donors.labels[:most]
+        folds = folds_of(len(inputs), None if units is None else units[:most])
+        told = [
+            discriminant(measured(cue, inputs), labels, len(data.classes), folds).opportunity().low for cue in named
+        ]
+        return np.array(told)
+
+    told = donors.known(("columns", most), compute)
+    order = [int(at) for at in np.argsort(-told, kind="stable") if told[at] > chance(data)]
+    return tuple(named[at] for at in order[:MOST_COLUMNS])

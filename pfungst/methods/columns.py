@@ -1,0 +1,107 @@
+"""Columns: cues of tables, one for each column."""
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pfungst.arrays import Array, FloatArray
+
+ADMINISTRATIVE = frozenset(
+    ["annotator", "batch", "camera", "center", "centre", "clinic", "device", "file", "folder", "hospital", "id", "index", "institution", "instrument", "lab", "machine", "operator", "photographer", "plate", "reader", "record", "run", "scanner", "session", "site", "source", "station", "uploader", "ward"]
+)
+"""Words in names of columns that say how a row came to be recorded, not what it is about."""
+
+BUCKETS = 16
+"""Hash buckets that stand for the values of a column that are no numbers."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The value of one column of a table; numbers, texts and missing values may stand in it side by side.
+
+    >>> Column(1, "age").swap(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])).tolist()
+    [[1.0, 4.0]]
+    """
+
+    at: int
+    column: str
+
+    @property
+    def name(self) -> str:
+        """The subject of findings about it."""
+        return f"column:{self.column}"
+
+    @property
+    def administrative(self) -> bool:
+        """Whether the name says how the row came to be recorded.
+
+        >>> Column(0, "record_number").administrative, Column(0, "age").administrative
+        (True, False)
+        """
+        return bool(ADMINISTRATIVE & set(re.findall(r"[a-z]+", self.column.lower())))
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """The number, whether it is missing, and the hash bucket of what is no number, (rows, 2 + buckets) float64.
+
+        Each row is coded by itself, so that a row's measure is the same in any company; a missing number is 0.
+        """
+        values = inputs[:, self.at]
+        coded = np.zeros((len(values), 2 + BUCKETS))
+        if values.dtype != object:
+            known = np.isfinite(values.astype(np.float64))
+            coded[:, 0], coded[:, 1] = np.where(known, values, 0.0), ~known
+            return coded
+        for row, value in enumerate(values):
+            number = _number(value)
+            if number is None:
+                coded[row, 2 + zlib.crc32(str(value).encode("utf-8", "surrogatepass")) % BUCKETS] = 1.0
+            elif np.isfinite(number):
+                coded[row, 0] = number
+            else:
+                coded[row, 1] = 1.0
+        return coded
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' value."""
+        given = inputs.copy()
+        given[:, self.at] = donors[:, self.at]
+        return given
+
+
+def columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """A cue for each column of a table.
+
+    >>> [cue.name for cue in columns(("age", "site"))]
+    ['column:age', 'column:site']
+    """
+    return tuple(Column(at, name) for at, name in enumerate(names))
+
+
+def others(inputs: Array, cue: Column, most: int = 64) -> FloatArray:
+    """All other columns as numbers, (rows, at most ``most``): values, and ranks where there is room; else main axes."""
+    coded: list[FloatArray] = []
+    for at in range(inputs.shape[1]):
+        if at != cue.at:
+            part = Column(at, "").measure(inputs)
+            part = part[:, part.std(axis=0) > 0]
+            coded.append(part)
+    whole = np.concatenate(coded, axis=1) if coded else np.zeros((len(inputs), 0))
+    if whole.shape[1] > most:
+        spread = (whole - whole.mean(axis=0)) / whole.std(axis=0)
+        _, _, axes = np.linalg.svd(spread, full_matrices=False)
+        return np.asarray(spread @ axes[:most].T)
+    ranks = np.argsort(np.argsort(whole, axis=0, kind="stable"), axis=0, kind="stable") / max(1, len(whole))
+    return np.concatenate([whole, ranks], axis=1) if 2 * whole.shape[1] <= most else whole
+
+
+def _number(value: object) -> float | None:
+    """A number; NaN for what is missing, None for what is no number."""
+    if value is None:
+        return float("nan")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,176 @@
+"""Tokens: cues of texts that are a word or a few words in a row."""
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.methods.opportunity import discriminant
+
+WORD = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
+"""A word, or a sign that is no part of one."""
+
+LONGEST = 3
+"""Words of the longest token that is proposed."""
+
+SURE = 0.95
+"""Share of a token's places at which a neighbour must stand to be a part of it."""
+
+WIDTH = 128
+"""Hash buckets that stand for the other words of a text."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Whether a text holds a word, or words in a row; upper and lower case are one.
+
+    >>> Token("free").swap(np.array(["call now"], object), np.array(["FREE tickets"], object)).tolist()
+    ['FREE call now']
+    """
+
+    word: str
+
+    @property
+    def name(self) -> str:
+        """The subject of findings about it."""
+        return f"token:{self.word}"
+
+    def measure(self, inputs: Array) -> FloatArray:
+        """Whether and how often it occurs, (rows, 2): presence and log(1 + count)."""
+        counts = np.array([len(_places(self.word, str(text))) for text in inputs], np.float64)
+        return np.stack([counts > 0, np.log1p(counts)], axis=1)
+
+    def swap(self, inputs: Array, donors: Array) -> Array:
+        """Give the donors' presence: put in as the donor spells it, at the donor's relative place, or take all out."""
+        given = inputs.copy()
+        for row, (text, donor) in enumerate(zip(inputs, donors, strict=True)):
+            own, theirs = _places(self.word, str(text)), _places(self.word, str(donor))
+            if own and not theirs:
+                given[row] = without(str(text), own)
+            elif theirs and not own:
+                given[row] = _inserted(str(text), str(donor), theirs[0])
+        return given
+
+
+def without(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """A text without some of its parts, and without the gaps they leave."""
+    kept, at = [], 0
+    for start, stop in places:
+        kept.append(text[at:start])
+        at = stop
+    return " ".join("".join([*kept, text[at:]]).split(" ")).replace("  ", " ").strip(" ")
+
+
+def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArray, most: int = 8) -> tuple[Token, ...]:
+    """Words and runs of words that predict the label by themselves, strongest first.
+
+    A token must stand in 2 % of the texts and in 8 of them; its strength is the cross-fitted balanced accuracy. Words
+    that always stand beside each other are one token, and of tokens that stand in the same texts one is kept.
+    """
+    texts = [[word for word in WORD.findall(str(text).lower()) if _is_word(word)] for text in inputs]
+    documents = [set(_grams(words)) for words in texts]
+    counts = Counter(gram for document in documents for gram in document)
+    least = max(8, round(0.02 * len(documents)))
+    common = [gram for gram, count in counts.items() if least <= count <= 0.98 * len(documents)]
+    held = {gram: np.array([gram in document for document in documents]) for gram in common}
+    ranked = sorted(common, key=lambda gram: (-_apart(held[gram], labels), -len(gram), gram))[: 6 * most]
+    strength = {
+        gram: discriminant(held[gram][:, None].astype(np.float64), labels, classes, folds).opportunity().low
+        for gram in ranked
+    }
+    chance = 1 / max(2, len(np.unique(labels)))
+    chosen: list[str] = []
+    for gram in sorted(ranked, key=lambda gram: (-round(strength[gram], 3), -len(gram), gram)):
+        alike = [at for at, other in enumerate(chosen) if (held[gram] == held[other]).mean() > 0.98]
+        for at in alike:
+            # Of two that stand in the same texts the longer one is the mark, the shorter one a word of it.
+            if chosen[at] in gram and strength[gram] > strength[chosen[at]] - 0.05:
+                chosen[at] = gram
+        if strength[gram] > chance and not alike and len(chosen) < most:
+            chosen.append(gram)
+    return tuple(dict.fromkeys(Token(_whole(gram, texts)) for gram in chosen))
+
+
+def _whole(gram: str, texts: Sequence[Sequence[str]], longest: int = 24) -> str:
+    """A token with the words that nearly always stand before and behind it."""
+    words = gram.split()
+    for _ in range(longest - len(words)):
+        before: Counter[str] = Counter()
+        behind: Counter[str] = Counter()
+        for text in texts:
+            for at in _runs(words, text):
+                before[text[at - 1] if at else ""] += 1
+                behind[text[at + len(words)] if at + len(words) < len(text) else ""] += 1
+        total = sum(before.values())
+        (first, ahead), (last, after) = _commonest(before), _commonest(behind)
+        if first and ahead >= max(after if last else 0, SURE * total):
+            words = [first, *words]
+        elif last and after >= SURE * total:
+            words = [*words, last]
+        else:
+            break
+    return " ".join(words)
+
+
+def _commonest(counts: Counter[str]) -> tuple[str, int]:
+    return counts.most_common(1)[0] if counts else ("", 0)
+
+
+def _runs(words: Sequence[str], text: Sequence[str]) -> list[int]:
+    first, size = words[0], len(words)
+    return [at for at, word in enumerate(text) if word == first and list(text[at : at + size]) == list(words)]
+
+
+def rest(inputs: Array, cues: Sequence[Token], width: int = WIDTH) -> FloatArray:
+    """Hashed counts of the words of each text that belong to none of the cues, (rows, width), log(1 + count)."""
+    coded = np.zeros((len(inputs), width))
+    for row, text in enumerate(inputs):
+        left = str(text)
+        for cue in cues:
+            left = without(left, _places(cue.word, left))
+        for word in WORD.findall(left.lower()):
+            coded[row, zlib.crc32(word.encode("utf-8", "surrogatepass")) % width] += 1
+    return np.log1p(coded)
+
+
+def _apart(held: Array, labels: IntArray) -> float:
+    """How far the share of texts with a token differs between classes, in standard errors."""
+    share = float(held.mean())
+    shares = np.array([held[labels == k].mean() for k in np.unique(labels)])
+    return float(np.ptp(shares) / max((share * (1 - share)) ** 0.5, 1e-9))
+
+
+def _grams(words: Sequence[str]) -> list[str]:
+    return [" ".join(words[at : at + size]) for size in range(1, LONGEST + 1) for at in range(len(words) - size + 1)]
+
+
+def _is_word(word: str) -> bool:
+    return word[0].isalnum() or word[0] == "_"
+
+
+@lru_cache(maxsize=256)
+def _pattern(word: str) -> re.Pattern[str]:
+    parts = [re.escape(part) for part in WORD.findall(word.lower())]
+    between = r"[^\w]+?" if len(parts) > 1 else ""
+    inner = between.join(parts)
+    front, back = (
+        (r"(?<!\w)" if parts and parts[0][0].isalnum() else ""),
+        (r"(?!\w)" if parts and parts[-1][-1].isalnum() else ""),
+    )
+    return re.compile(f"{front}{inner}{back}", re.IGNORECASE)
+
+
+def _places(word: str, text: str) -> list[tuple[int, int]]:
+    return [found.span() for found in _pattern(word).finditer(text)] if word else []
+
+
+def _inserted(text: str, donor: str, place: tuple[int, int]) -> str:
+    spelled = donor[place[0] : place[1]]
+    words, before = text.split(" "), len(donor[: place[0]].split())
+    at = round(before / max(1, len(donor.split())) * len(words)) if text.strip() else 0
+    return " ".join([*words[:at], spelled, *words[at:]]).strip(" ")

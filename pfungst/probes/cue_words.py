@@ -1,0 +1,72 @@
+"""Words about cues: what a person reads of a trial."""
+
+import re
+
+from pfungst.methods.cues import Cue
+from pfungst.methods.standing import FREE, Standing
+from pfungst.probes.trials import Trial
+from pfungst.statistics.estimate import Estimate
+
+
+def noun(cue: Cue) -> str:
+    """The cue in a sentence.
+
+    >>> noun(Region((0.0, 0.0, 0.2, 0.2)))
+    'top-left region'
+    """
+    kind, _, name = cue.name.partition(":")
+    if kind == "region":
+        return f"{name} region"
+    return f"{kind} '{name}'" if kind in {"column", "token"} else re.sub("[-:]", " ", cue.name)
+
+
+def numbers(effect: Estimate) -> str:
+    """A value and its interval."""
+    return f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
+
+
+def claim(trial: Trial, effect: Estimate, plain: Estimate, tolerance: float) -> str:
+    """What reversing the cue did; ``plain`` is the reliance with nothing held."""
+    kept = ""
+    if trial.held:
+        names = " and ".join(noun(each) for each in trial.held)
+        kept = f", while its own {names} is kept ({plain.value:.3f} if not)"
+    rows = f"(tolerance {tolerance:.2f}, {effect.rows} {effect.unit}s)"
+    if trial.way == "transport":
+        return (
+            f"Pushing a row's {noun(trial.cue)} towards another class's lowers the probability of its true class by "
+            f"{numbers(effect)} more than pushing it as far away{kept} {rows}."
+        )
+    return (
+        f"Giving a row the {noun(trial.cue)} of another class's row lowers the probability of its true class by "
+        f"{numbers(effect)} more than giving it that of one of its own class{kept} {rows}."
+    )
+
+
+def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
+    """Why a cue that carries the answer is not accused."""
+    bound = found_to_be.tie
+    why = "it says no more about the label than the looks of things do"
+    if bound is not None and bound.value > FREE:
+        why = f"within each class the rest of the row predicts what it shows (R squared {bound.value:.2f})"
+    return (
+        f"the answer rests on it by {numbers(effect)}, but it belongs to what the rows show: {why}; name "
+        f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged nevertheless'
+    )
+
+
+def latent(cue: Cue | str, alone: Estimate, guessing: float, reliance: str) -> str:
+    """A cue in the data on which a careless learner could live."""
+    name = cue if isinstance(cue, str) else noun(cue)
+    return (
+        f"The {name} alone predicts the label with accuracy {alone.value:.2f} [{alone.low:.2f}, {alone.high:.2f}] "
+        f"where guessing has {guessing:.2f}; {reliance}"
+    )
+
+
+def remedy(name: str) -> str:
+    """What to do about a cue."""
+    return (
+        f"collect or synthesise rows in which {name} and label are independent (swapping the {name} between "
+        "rows of different classes does it), then retrain the last layer and audit again"
+    )
