@@ -146,6 +146,7 @@ def reordered(data: Dataset, order: IntArray) -> Dataset:
         label_counts=None if data.label_counts is None else data.label_counts[order],
         columns={name: values[order] for name, values in data.columns.items()},
         masks=None if data.masks is None else Reordered(data.masks, order),
+        traces=None if data.traces is None else Reordered(data.traces, order),
         notes=(*data.notes, "rows were put into the order of the recorded answers, by id"),
     )
 

@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO, Protocol
 
 from pfungst.errors import InputError, UnreadableRow
 
@@ -29,6 +29,10 @@ class Files(Protocol):
 
     def read(self, name: str) -> bytes | UnreadableRow:
         """Contents of a file, or why it cannot be read."""
+        ...
+
+    def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
+        """A file opened for reading and its size in bytes, or why it cannot be; the caller closes it."""
         ...
 
 
@@ -70,9 +74,15 @@ class Folder:
         try:
             return (self.root / name).read_bytes()
         except OSError as error:
-            return UnreadableRow(
-                "the file is not there" if isinstance(error, FileNotFoundError) else f"{error.strerror}"
-            )
+            return _why(error)
+
+    def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
+        """A file opened for reading and its size in bytes, or why it cannot be."""
+        path = self.root / name
+        try:
+            return path.open("rb"), path.stat().st_size
+        except (OSError, ValueError) as error:
+            return _why(error)
 
 
 class Archive:
@@ -120,6 +130,21 @@ class Archive:
             return UnreadableRow(f"the archive is damaged here ({error})")
         except Exception as error:  # noqa: BLE001 - zlib.error and its like have no common ancestor
             return UnreadableRow(f"the archive is damaged here ({error})")
+
+    def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
+        """A member opened for reading and its unpacked size in bytes, or why it cannot be."""
+        info = self._members.get(name)
+        if info is None:
+            return UnreadableRow("the file is not in the archive")
+        try:
+            return self._open.open(info), info.file_size
+        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            return UnreadableRow(f"the archive is damaged here ({error})")
+
+
+def _why(error: Exception) -> UnreadableRow:
+    said = getattr(error, "strerror", None) or str(error)
+    return UnreadableRow("the file is not there" if isinstance(error, FileNotFoundError) else said)
 
 
 def leaves(name: str) -> bool:

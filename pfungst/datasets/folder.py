@@ -14,6 +14,7 @@ from pfungst.datasets.files import Archive, Files, Folder, leaves
 from pfungst.datasets.image import SUFFIXES, decode
 from pfungst.datasets.labels import Labels, coded, roles_of
 from pfungst.datasets.npz import unique_ids
+from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.task import Task
 
@@ -64,6 +65,7 @@ def load_folder(path: Path, task: Task) -> Dataset:
         modality="image",
         ids=tuple(entry.removeprefix(top) for entry in names),
         read=Pictures(files, names),
+        traces=Traces(files, names),
         classes=labels.classes,
         named=labels.named,
         labels=labels.values,
@@ -123,6 +125,7 @@ def _described(files: Files, entry: str, path: Path, task: Task) -> Dataset:
         modality="image",
         ids=unique_ids(names, where),
         read=Pictures(files, names),
+        traces=Traces(files, names),
         classes=labels.classes,
         named=labels.named,
         labels=labels.values,

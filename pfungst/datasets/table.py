@@ -18,6 +18,7 @@ from pfungst.datasets.folder import Pictures
 from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, unique_ids
+from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError
 from pfungst.task import Task
 
@@ -76,6 +77,7 @@ def from_columns(
         modality=inputs.modality,
         ids=unique_ids([str(i) for i in (range(rows) if ids is None else ids)], source),
         read=inputs.read,
+        traces=inputs.traces,
         classes=labels.classes,
         named=labels.named,
         labels=labels.values,
@@ -101,6 +103,7 @@ class _Inputs:
     column: str | None = None
     features: tuple[str, ...] = ()
     stamp: str = ""
+    traces: Traces | None = None
 
 
 def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Path | None) -> _Inputs:
@@ -110,7 +113,7 @@ def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Path | N
         names = tuple(_inside(str(name), folder, source) for name in rest[image])
         sizes = "\n".join(f"{name}|{_stamp(folder / name)}" for name in names)
         stamp = hashlib.blake2b(sizes.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        return _Inputs("image", Pictures(files, names), image, stamp=stamp)
+        return _Inputs("image", Pictures(files, names), image, stamp=stamp, traces=Traces(files, names))
     if "text" in rest:
         texts = np.array(["" if text is None else str(text) for text in rest["text"]], dtype=object)
         return _Inputs("text", Rows(texts), "text")

@@ -82,9 +82,9 @@ class Position:
     def swap_in(self, inputs: Array, masks: Array, donors: Array, donor_masks: Array) -> Array:
         """Move each picture so that its object's centroid comes to the donor's; where one has no object it stays."""
         own, theirs = self.measure_in(inputs, masks), self.measure_in(donors, donor_masks)
-        has = np.asarray(masks, bool).any(axis=(1, 2)) & np.asarray(donor_masks, bool).any(axis=(1, 2))
+        has = np.logical_and(*(np.any(each, axis=(1, 2)) for each in (masks, donor_masks)))
         height, width = inputs.shape[1:3]
-        change = np.rint((theirs - own)[:, :2] * (height, width)).astype(int) * has[:, None]
+        change = np.rint((theirs - own)[:, :2] * (height, width)).astype(int) * np.expand_dims(has, 1)
         given = np.empty_like(inputs)
         for row, (down, across) in enumerate(change):
             rows = np.clip(np.arange(height) - down, 0, height - 1)
@@ -126,14 +126,13 @@ def _sums(beside: Array, values: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _placed(masks: BoolArray) -> FloatArray:
     height, width = masks.shape[1:3]
     count = np.maximum(masks.sum(axis=(1, 2)), 1)
-    has = masks.any(axis=(1, 2))
     found = []
     for side, along in ((height, masks.sum(axis=2)), (width, masks.sum(axis=1))):
         at = (np.arange(side) + 0.5) / side - 0.5
         centre = (along * at).sum(axis=1) / count
         found.append((centre, np.sqrt(np.maximum((along * at**2).sum(axis=1) / count - centre**2, 0))))
     (down, high), (across, wide) = found
-    return settled(np.stack([down, across, high, wide], axis=1) * has[:, None])
+    return settled(np.stack([down, across, high, wide], axis=1))
 
 
 def _guess(name: str, inputs: Array, *, allowed: bool) -> BoolArray:
