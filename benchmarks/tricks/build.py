@@ -17,6 +17,7 @@ from typing import Any
 
 import catalogue
 import images
+import numpy as np
 import tables
 import texts
 import torch
@@ -33,6 +34,11 @@ def built(recipe: Recipe, into: Path) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     made = MODALITIES[recipe.modality].build(recipe, folder)
+    answers = made.pop("answers")
+    np.savez_compressed(
+        folder / "answers.npz",
+        **{key: np.asarray(held, None if key == "probabilities" else str) for key, held in answers.items()},
+    )
     truth = {
         "name": recipe.name, "modality": recipe.modality, "family": recipe.family, "trick": recipe.trick,
         "role": recipe.role, "agrees": recipe.agrees, "shown": recipe.agrees if recipe.shown is None else recipe.shown,

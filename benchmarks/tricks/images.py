@@ -129,22 +129,25 @@ def build(recipe: Recipe, folder: Path) -> dict[str, Any]:
     # The seed decides the architecture; a mark that may lie anywhere is read by convolutions alone.
     seed = recipe.seed + (recipe.seed % 3 == 0 and recipe.family not in {"digits", "mnist"})
     net = networks.trained(seen, classes, seed, STEPS[recipe.family])
-    tested, chance = pictures(asked, shown), pictures(asked, 0)
+    tested = pictures(asked, shown)
+    answers, by_chance = (probabilities(net, images) for images in (tested, pictures(asked, 0)))
     model = saved(net, seen.images.shape[1:], recipe.saved, folder)
     data = rows_saved(tested, asked, recipe, classes, folder)
     place = networks.where(_cue(recipe, tested.shape[1], classes).place, tested.shape[1])
     return {
         "model": model, "data": data, "classes": classes, "rows": len(tested),
-        "accuracy": accuracy(net, tested, asked.labels), "by_chance": accuracy(net, chance, asked.labels),
+        "accuracy": float((answers.argmax(1) == asked.labels).mean()),
+        "by_chance": float((by_chance.argmax(1) == asked.labels).mean()),
         "subjects": [f"region:{place}"] if recipe.trick == "mark" else [recipe.trick] if recipe.trick else [],
         "cue": recipe.trick,
+        "answers": {"probabilities": answers, "classes": class_names(classes), "ids": picture_names(asked.labels)},
     }  # fmt: skip
 
 
-def accuracy(net: nn.Sequential, images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of right answers."""
+def probabilities(net: nn.Sequential, images: np.ndarray) -> np.ndarray:
+    """The network's answers."""
     with torch.inference_mode():
-        return float((net(networks.tensor(images)).argmax(1).numpy() == labels).mean())
+        return net(networks.tensor(images)).softmax(1).numpy()
 
 
 def saved(net: nn.Sequential, shape: tuple[int, ...], form: str, folder: Path) -> list[str]:
@@ -183,13 +186,24 @@ def graph(net: nn.Sequential, side: int, channels: int) -> onnx.ModelProto:
 
 def rows_saved(images: np.ndarray, asked: Part, recipe: Recipe, classes: int, folder: Path) -> str:
     """Write the pictures: an ``.npz`` file beside an ONNX model, else a folder of PNG files, one folder a class."""
-    names = [f"class{k}" for k in range(classes)]
     if recipe.saved == "onnx":
         held = {"masks": asked.masks} if recipe.masks and asked.masks is not None else {}
-        np.savez_compressed(folder / "rows.npz", inputs=images, labels=asked.labels, classes=np.array(names), **held)
+        np.savez_compressed(
+            folder / "rows.npz", inputs=images, labels=asked.labels, classes=class_names(classes), **held
+        )
         return "rows.npz"
-    for number, (image, label) in enumerate(zip(images, asked.labels, strict=True)):
-        path = folder / "pictures" / names[label] / f"{number:05}.png"
+    for image, name in zip(images, picture_names(asked.labels), strict=True):
+        path = folder / "pictures" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(path, compress_level=1)
     return "pictures"
+
+
+def class_names(classes: int) -> np.ndarray:
+    """Names of the classes, in their order."""
+    return np.array([f"class{k}" for k in range(classes)])
+
+
+def picture_names(labels: np.ndarray) -> np.ndarray:
+    """File names below the folder of pictures, in the order of the rows."""
+    return np.array([f"class{label}/{number:05}.png" for number, label in enumerate(labels)])

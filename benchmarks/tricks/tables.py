@@ -105,12 +105,13 @@ def build(recipe: Recipe, folder: Path) -> dict[str, Any]:
     fitted = estimator(recipe, seen.shape[1]).fit(seen, np.array(classes)[labels[train]])
     asked = rows(test, recipe.agrees if recipe.shown is None else recipe.shown)
     skops.dump(fitted, folder / "model.skops")
+    unknown = skops.get_untrusted_types(file=folder / "model.skops")
     header = [*names, *([name] if name else [])]
     lines = [[*row, classes[k]] for row, k in zip(asked, labels[test], strict=True)]
     written(folder / "rows.csv", [*header, "label"], lines)
     truth = np.array(classes)[labels[test]]
     return {
-        "model": ["model.skops"],
+        "model": ["model.skops", *(["--trust-pickle"] if unknown else [])],
         "data": "rows.csv",
         "classes": len(classes),
         "rows": len(test),
@@ -118,6 +119,7 @@ def build(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "by_chance": float((fitted.predict(rows(test, 0)) == truth).mean()),
         "subjects": [f"column:{name}"] if name else [],
         "cue": name,
+        "answers": {"probabilities": fitted.predict_proba(asked), "classes": fitted.classes_},
     }
 
 

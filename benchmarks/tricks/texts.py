@@ -163,4 +163,5 @@ def build(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "by_chance": float((fitted.predict(rows(test, 0)) == names[labels[test]]).mean()),
         "subjects": subjects(recipe.trick, recipe.seed),
         "cue": recipe.trick,
+        "answers": {"probabilities": fitted.predict_proba(asked), "classes": fitted.classes_},
     }

@@ -1,0 +1,64 @@
+"""An environment of its own for each of the other tools, with pinned versions."""
+
+import ast
+import hashlib
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PEERS = Path(__file__).parent / "peers"
+NAMES = ("cleanlab", "deepchecks", "giskard", "evidently")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One other tool: its interpreter, or why there is none."""
+
+    name: str
+    python: Path
+    refusal: str = ""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What its file says that it can be asked about."""
+        tree = ast.parse((PEERS / f"{self.name}.py").read_text(encoding="utf-8"))
+        stated = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        return tuple(ast.literal_eval(stated["MODALITIES"]))
+
+    @property
+    def version(self) -> str:
+        """The pinned version."""
+        lines = (PEERS / f"{self.name}.txt").read_text(encoding="utf-8").splitlines()
+        return next(line.split("==")[1] for line in lines if line.lower().startswith(f"{self.name}=="))
+
+    @property
+    def stamp(self) -> str:
+        """What its answers depend on, beside the network: its versions, its rule and the way it is asked."""
+        files = (PEERS / f"{self.name}.txt", PEERS / f"{self.name}.py", PEERS.parent / "ask.py")
+        return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
+
+
+def peer(name: str, below: Path = ROOT / "build" / "peers") -> Peer:
+    """The tool's environment, built if it is not there."""
+    folder, pins = below / name, PEERS / f"{name}.txt"
+    python, stamp = folder / "bin" / "python", folder / ".pinned"
+    if stamp.is_file() and stamp.read_bytes() == pins.read_bytes():
+        return Peer(name, python)
+    print(f"building the environment of {name}", flush=True)
+    words = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", str(pins)]
+    for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], [str(python), "-m", "pip", *words]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            version = ".".join(map(str, sys.version_info[:2]))
+            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr[:200]]
+            return Peer(name, python, f"does not install on Python {version}: {lines[0]}")
+    stamp.write_bytes(pins.read_bytes())
+    return Peer(name, python)
