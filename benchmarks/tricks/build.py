@@ -52,13 +52,13 @@ def main() -> None:
     """Build what is not there yet and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=ROOT / "build" / "tricks")
-    parser.add_argument("--only", default="*", help="names of networks, with * and ?")
+    parser.add_argument("--only", default="*", help="names of networks, with * and ?, separated by commas")
     parser.add_argument("--again", action="store_true", help="build anew what is there")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     for recipe in catalogue.recipes():
         ready = (asked.into / recipe.name / "truth.json").is_file()
-        if not fnmatch(recipe.name, asked.only) or (ready and not asked.again):
+        if not any(fnmatch(recipe.name, one) for one in asked.only.split(",")) or (ready and not asked.again):
             continue
         began = time.perf_counter()
         truth = built(recipe, asked.into)

@@ -34,7 +34,11 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "DO_
 
 def truths(folder: Path, only: str) -> dict[Path, dict[str, Any]]:
     """Folders of networks that are built, and what is true of each."""
-    found = sorted(path.parent for path in folder.glob("*/truth.json") if fnmatch(path.parent.name, only))
+    found = sorted(
+        path.parent
+        for path in folder.glob("*/truth.json")
+        if any(fnmatch(path.parent.name, one) for one in only.split(","))
+    )
     return {path: json.loads((path / "truth.json").read_text(encoding="utf-8")) for path in found}
 
 
@@ -53,8 +57,15 @@ def audited(folder: Path, truth: dict[str, Any]) -> Said:
     findings = json.loads((run / "audit.json").read_text(encoding="utf-8"))["findings"]
     shutil.rmtree(run)
     flags = tuple(one["subject"] for one in findings if one["kind"] == "cue" and one["status"] == "found")
+    return Said(truth, flags, bool(flags), any(names(truth, flag) for flag in flags), "", seconds)
+
+
+def names(truth: dict[str, Any], flag: str) -> bool:
+    """Whether a cue of pfungst is the planted one; several words at once count if all of them are planted."""
     wanted = {subject.lower() for subject in truth["subjects"]}
-    return Said(truth, flags, bool(flags), any(flag.lower() in wanted for flag in flags), "", seconds)
+    kind, _, words = flag.lower().partition(":")
+    phrase = kind == "token" and {f"token:{word}" for word in words.split()} <= wanted
+    return flag.lower() in wanted or (phrase and bool(words))
 
 
 def asked(tool: Peer, networks: dict[Path, dict[str, Any]]) -> Iterator[Said]:
@@ -134,7 +145,7 @@ def main() -> None:
     """Ask, print the tables, and keep them if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", default=",".join(("pfungst", *NAMES)))
-    parser.add_argument("--only", default="*", help="names of networks, with * and ?")
+    parser.add_argument("--only", default="*", help="names of networks, with * and ?, separated by commas")
     parser.add_argument("--networks", type=Path, default=ROOT / "build" / "tricks")
     parser.add_argument("--write", action="store_true", help="keep the table and the answers in the repository")
     given = parser.parse_args()

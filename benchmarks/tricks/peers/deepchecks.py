@@ -2,12 +2,13 @@
 
 A column or property counts as flagged where a default condition on its correlation with the label fails. On pictures
 the suite states that correlation without a condition; the check's own condition, as it is by default, decides. Weak
-segments and frequent substrings count where they name the cue and are no false alarm where they do not. Properties of
-texts that need a download are left out.
+segments and frequent substrings count where they name the cue and are no false alarm where they do not. Properties
+and checks of texts that need a download are left out.
 """
 
 import re
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,11 @@ def _texts(case: Any) -> list[str]:
     # All at once they ask for a language model that has to be downloaded, whichever are wanted.
     known = {one["name"]: [one["method"](text) for text in texts] for one in DEFAULT_PROPERTIES if one["name"] in ALONE}
     data.set_properties(pd.DataFrame(known), categorical_properties=[])
-    found = text_integrity().run(data)
+    # One check asks for a tokenizer that has to be downloaded, and the suite ends where there is none: it gets one that
+    # is none, and is left out.
+    suite = text_integrity(tokenizer=MagicMock())
+    suite.remove(next(at for at, check in suite.checks.items() if type(check).__name__ == "UnknownTokens"))
+    found = suite.run(data)
     substrings = ["Frequent Substrings"] if _failed(found, {"FrequentSubstrings"}) else []
     return [*_named(_failed(found, CORRELATIONS)), *substrings]
 
