@@ -60,9 +60,15 @@ class Noise:
         calm = medians(pictures)
         shares = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
         levels = np.stack([level(calm + np.float32(share) * (pictures - calm)) for share in shares], axis=1)
-        rising = np.maximum.accumulate(levels, axis=1)
-        kept = np.array([np.interp(one, steps, shares) for one, steps in zip(wanted, rising, strict=True)])
+        kept = np.array([_share(one, steps, shares) for one, steps in zip(wanted, levels, strict=True)])
         return np.asarray(calm + per_channel(settled(kept)[:, None]) * (pictures - calm))
+
+
+def _share(wanted: float, levels: FloatArray, shares: FloatArray) -> float:
+    """The largest share at which the level is as wanted, or lowest: a median need not lower what holds no noise."""
+    lowest = len(levels) - 1 - int(levels[::-1].argmin())
+    rising = np.minimum.accumulate(levels[lowest:][::-1])[::-1]
+    return float(np.interp(wanted, rising, shares[lowest:]))
 
 
 def level(pictures: FloatArray) -> FloatArray:

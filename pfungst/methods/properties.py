@@ -9,7 +9,7 @@ __all__ = ["compression", "cues", "grain", "photometric", "properties", "spectra
 def properties(channels: int) -> tuple[Property, ...]:
     """The registered properties that pictures with so many channels have.
 
-    >>> [cue.name for cue in properties(1)][:2]
-    ['brightness', 'contrast']
+    >>> sorted({cue.name for cue in properties(3)} - {cue.name for cue in properties(1)})
+    ['colour-cast', 'saturation']
     """
     return tuple(cue for name, cue in cues.items() if channels == 3 or name not in {"colour-cast", "saturation"})
