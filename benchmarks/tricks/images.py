@@ -120,7 +120,8 @@ def build(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
     def pictures(rows: Part, agrees: float) -> np.ndarray:
         given = values(rows.labels, classes, agrees, rng)
-        drawn = rows.drawn(given)
+        # Only the trick itself may go along with the class.
+        drawn = rows.drawn(given if recipe.trick == "background" else rng.integers(0, classes, len(given)))
         if recipe.trick in {"", "background"}:
             return drawn
         return _cue(recipe, drawn.shape[1], classes)(drawn, given)
