@@ -28,8 +28,10 @@ import pfungst
 
 HERE = Path(__file__).parent
 PAGE, RESULTS = ROOT / "docs" / "tricks.md", ROOT / "benchmarks" / "results" / "tricks.json"
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "DO_NOT_TRACK": "1",
-               "GSK_DISABLE_ANALYTICS": "true"}  # fmt: skip
+ENVIRONMENT = {
+    **os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "DO_NOT_TRACK": "1", "GSK_DISABLE_ANALYTICS": "true",
+    "HF_HUB_OFFLINE": "1",
+}  # fmt: skip
 
 
 def truths(folder: Path, only: str) -> dict[Path, dict[str, Any]]:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 from unittest.mock import MagicMock
 
+import nltk
 import numpy as np
 import pandas as pd
 import torch
@@ -19,6 +20,8 @@ from deepchecks.nlp.utils.text_properties import DEFAULT_PROPERTIES
 from deepchecks.tabular import Dataset
 from deepchecks.tabular.suites import data_integrity, model_evaluation
 
+# It asks for a list of stop words at every text; nothing is downloaded here.
+nltk.download = lambda *_, **__: False
 MODALITIES = ("image", "table", "text")
 CORRELATIONS = {"PropertyLabelCorrelation", "FeatureLabelCorrelation", "IdentifierLabelCorrelation"}
 ALONE = {
@@ -34,10 +37,9 @@ PROPERTIES = {
     "colour-cast": COLOURS,
     "border": {"Brightness", "RMS Contrast"},
     "background": {"Brightness", "RMS Contrast", *COLOURS},
-    "length": {"Text Length", "Frequent Substrings"},
-    "footer": {"Text Length", "Frequent Substrings"},
+    "length": {"Text Length"},
+    "footer": {"Text Length"},
     "punctuation": {"% Punctuation", "% Special Characters"},
-    "token": {"Frequent Substrings"},
 }
 
 
@@ -77,7 +79,8 @@ def _texts(case: Any) -> list[str]:
     suite = text_integrity(tokenizer=MagicMock())
     suite.remove(next(at for at, check in suite.checks.items() if type(check).__name__ == "UnknownTokens"))
     found = suite.run(data)
-    substrings = ["Frequent Substrings"] if _failed(found, {"FrequentSubstrings"}) else []
+    frequent = _failed(found, {"FrequentSubstrings"})
+    substrings = [f"frequent substring: {text}" for one in frequent for text in one.value.get("Text", {}).values()]
     return [*_named(_failed(found, CORRELATIONS)), *substrings]
 
 
@@ -125,11 +128,13 @@ def _named(results: list[Any]) -> list[str]:
 
 def accuses(flag: str) -> bool:
     """Whether a flag says that something predicts the label; the others count only where they name the cue."""
-    return not flag.startswith("weak segment") and flag != "Frequent Substrings"
+    return not flag.startswith(("weak segment", "frequent substring"))
 
 
 def right(truth: dict[str, Any], flag: str) -> bool:
     """Whether a flag is the planted column, a weak segment that names it, or a property that the trick moves."""
     if truth["modality"] == "table":
         return bool(truth["cue"]) and truth["cue"] in flag
-    return flag in PROPERTIES.get(truth["trick"], set())
+    planted = {subject.split(":")[1] for subject in truth["subjects"] if subject.startswith("token:")}
+    words = flag.lower().partition("frequent substring: ")[2].split()
+    return flag in PROPERTIES.get(truth["trick"], set()) or any(word in planted for word in words if len(word) > 3)
