@@ -11,12 +11,16 @@ from pfungst.methods.cues import Cue, measured
 from pfungst.methods.opportunity import discriminant, folds_of
 from pfungst.methods.properties import properties
 from pfungst.methods.segmentation import Background, Position
-from pfungst.methods.standing import border, chance, proposed_places, units_of
+from pfungst.methods.standing import border, chance, family, proposed_places, units_of
 from pfungst.methods.tokens import Token, proposed_tokens
 from pfungst.methods.writing import text_cues
 
 MOST_COLUMNS = 12
 """Columns of a table that are tried: those that say most about the label by themselves."""
+
+
+ASKED = frozenset({"frequency"})
+"""Cues that are tried only where they are named: shapes of things differ in them, so most networks rest on them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
     """The cues of a data set: what its kind of rows has, what the task file states, and the user's own."""
     always: tuple[Cue, ...] = own
     if data.modality == "image":
-        always += (*properties(data.donors("discovery").inputs.shape[-1]), border(data), *_objects(data, stated))
+        looks = properties(data.donors("discovery").inputs.shape[-1])
+        always += tuple(cue for cue in looks if family(cue.name) not in ASKED or cue.name in stated)
+        always += (border(data), *_objects(data, stated))
         return Candidates(always, proposed_places(data))
     if data.modality == "text":
         always += (*text_cues.values(), *(Token(name[6:]) for name in stated if name.startswith("token:")))

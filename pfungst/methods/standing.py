@@ -11,7 +11,7 @@ from pfungst.methods.cues import Cue, measured, swapped
 from pfungst.methods.opportunity import Discriminant, Tie, discriminant, folds_of
 from pfungst.methods.places import Border, Region
 from pfungst.methods.regions import Scan, place_tie, places, shrunk
-from pfungst.methods.surroundings import tie
+from pfungst.methods.surroundings import spread, tie
 
 HALVES: tuple[Half, Half] = ("discovery", "confirmation")
 WIDTHS = (0.03, 0.06, 0.09, 0.125, 0.16)
@@ -19,6 +19,9 @@ WIDTHS = (0.03, 0.06, 0.09, 0.125, 0.16)
 
 FREE, TIED = 0.08, 0.15
 """Marks have ties of about 0, parts of digits of 0.1 to 0.7 (benchmarks/planted.py); an interval over both is open."""
+
+EVERYWHERE = 0.5
+"""How much of what a property says about the label must show in the corners too."""
 
 STRONG = 0.3
 """Opportunity from which a careless learner could live on a cue."""
@@ -29,8 +32,12 @@ BESIDE = frozenset({"border", "background"})
 LEAST: dict[str, tuple[float, float]] = {
     "region": (0.1, 1.0),
     "border": (0.15, 1.0),
-    "contrast": (0.13, 0.25),
+    "brightness": (0.13, 0.2),
+    "contrast": (0.3, 0.3),
     "colour-cast": (0.2, 0.32),
+    "saturation": (0.2, 0.25),
+    "noise": (0.3, 0.4),
+    "jpeg": (0.25, 0.35),
     "column": (0.4, 1.0),
     "token": (0.3, 1.0),
     "length": (0.3, 1.0),
@@ -50,12 +57,13 @@ HINTED = 0.1
 
 @dataclass(frozen=True)
 class Standing:
-    """Opportunity from 0 (chance) to 1, share of variance between classes, and the tie of a cue that has a place."""
+    """Opportunity from 0 (chance) to 1, share of variance between classes, tie of a part, spread of a property."""
 
     cue: Cue
     opportunity: float
     share: float
     tie: Tie | None
+    spread: float | None = None
     stated: bool = False
 
     @property
@@ -64,7 +72,8 @@ class Standing:
         chances, shares = LEAST.get(family(self.cue.name), (-np.inf, 0.0))
         chances = HINTED if self.hinted else chances
         tells = self.opportunity >= chances or self.share >= shares
-        return self.stated or bool(tells and (self.tie is None or self.tie.value <= FREE))
+        everywhere = self.spread is None or self.spread >= EVERYWHERE
+        return self.stated or bool(tells and everywhere and (self.tie is None or self.tie.value <= FREE))
 
     @property
     def freedom(self) -> float:
@@ -112,11 +121,15 @@ def standing(
         scored = discriminant(measured(cue, inputs, masks), labels, len(data.classes), folds)
         bound = tie(inputs, cue, scored, besides)
         tied = (np.nan, np.nan, 0) if bound is None else (bound.value, bound.error, bound.rows)
-        return np.array([scored.opportunity().value, scored.share, *tied])
+        shown = spread(inputs, cue, scored)
+        return np.array([scored.opportunity().value, scored.share, np.nan if shown is None else shown, *tied])
 
-    accuracy, share, *tied = (float(each) for each in both[0].known(("standing", cue, held, besides, most), compute))
+    accuracy, share, shown, *tied = (
+        float(each) for each in both[0].known(("standing", cue, held, besides, most), compute)
+    )
     bound = None if np.isnan(tied[0]) else Tie(tied[0], tied[1], int(tied[2]))
-    return Standing(cue, (accuracy - chance(data)) / (1 - chance(data)), share, bound)
+    everywhere = None if np.isnan(shown) else shown
+    return Standing(cue, (accuracy - chance(data)) / (1 - chance(data)), share, bound, everywhere)
 
 
 def small(inputs: Array, masks: Array | None, most: int) -> tuple[Array, Array | None]:

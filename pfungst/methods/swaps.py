@@ -89,7 +89,7 @@ class Transport:
         change = means[self._others(rows, bank)] - means[rows.labels]
         given = self.cue.push(rows.inputs, change if self.direction == "towards" else -change)
         for cue in self.held:
-            given = cue.swap(given, rows.inputs)
+            given = swapped(cue, given, rows.inputs, rows.masks, rows.masks)
         return _placed(batch, given, has)
 
     def _others(self, batch: Batch, donors: Donors) -> IntArray:

@@ -3,7 +3,7 @@
 import re
 
 from pfungst.methods.cues import Cue
-from pfungst.methods.standing import FREE, Standing
+from pfungst.methods.standing import EVERYWHERE, FREE, Standing
 from pfungst.probes.trials import Trial
 from pfungst.statistics.estimate import Estimate
 
@@ -49,13 +49,15 @@ def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
     why = "it says no more about the label than the looks of things do"
     if bound is not None and bound.value > FREE:
         why = f"within each class the rest of the row predicts what it shows (R squared {bound.value:.2f})"
+    elif found_to_be.spread is not None and found_to_be.spread < EVERYWHERE:
+        why = f"the corners of the pictures show little of it ({found_to_be.spread:.0%} of what the whole says)"
     return (
         f"the answer rests on it by {numbers(effect)}, but it belongs to what the rows show: {why}; name "
         f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged nevertheless'
     )
 
 
-def latent(cue: Cue | str, alone: Estimate, guessing: float, reliance: str) -> str:
+def latent_claim(cue: Cue | str, alone: Estimate, guessing: float, reliance: str) -> str:
     """A cue in the data on which a careless learner could live."""
     name = cue if isinstance(cue, str) else noun(cue)
     return (

@@ -10,7 +10,7 @@ from pfungst.findings import Finding, Skipped
 from pfungst.methods.opportunity import Discriminant, discriminant, folds_of
 from pfungst.methods.standing import STRONG, chance, units_of
 from pfungst.passes import Passes, Predict
-from pfungst.probes.cue_words import latent, remedy
+from pfungst.probes.cue_words import latent_claim, remedy
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import difference_of_shares
 
@@ -82,7 +82,7 @@ def _latent(data: Dataset, done: Passes, name: str, alone: Estimate, scored: Dis
         subject=name,
         status="found",
         severity="low",
-        claim=latent(noun, alone, chance(data), f"{unseen}{seen}."),
+        claim=latent_claim(noun, alone, chance(data), f"{unseen}{seen}."),
         effect=alone,
         tolerance=None,
         remedy=remedy(f"the {noun}"),

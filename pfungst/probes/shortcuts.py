@@ -17,8 +17,8 @@ from pfungst.methods.standing import HALVES, Standing, chance, scores, standing,
 from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe, probes
-from pfungst.probes import cue_words as words
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown
+from pfungst.probes.cue_words import claim, latent_claim, noun, numbers, part_of_the_thing, remedy
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import Held, Trial
 from pfungst.statistics.estimate import Estimate, Status, severity
@@ -208,12 +208,12 @@ class Shortcuts(Probe):
                 probe=self.topic,
                 kind="cue",
                 subject=trial.cue.name,
-                reason=words.part_of_the_thing(effect, found_to_be),
+                reason=part_of_the_thing(effect, found_to_be),
             )
             if latent:
                 yield self._latent(data, trial.cue, f"this model's answer moves by {effect.value:.3f} with it")
             return
-        said = words.claim(trial, effect, trial.plain().reliance(data, done), tolerance)
+        said = claim(trial, effect, trial.plain().reliance(data, done), tolerance)
         if effect.against(tolerance) == "found" and found_to_be.unsure:
             said += " Too few rows to tell whether it is a part of the object."
         elif status == "inconclusive":
@@ -230,7 +230,7 @@ class Shortcuts(Probe):
             tolerance=tolerance,
             p_value=_beyond(effect, tolerance),
             evidence=tuple(evidence(data, done, trial, looked)) if found else (),
-            remedy=words.remedy(words.noun(trial.cue)) if found else "",
+            remedy=remedy(noun(trial.cue)) if found else "",
         )
         if found:
             other = trial.answers(data, done)[1]
@@ -256,7 +256,7 @@ class Shortcuts(Probe):
             status=status,
             severity="none",
             claim=f"Of {len(tried)} small places that predict the label by themselves the strongest, {cue.name}, "
-            f"carries {words.numbers(effect)} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
+            f"carries {numbers(effect)} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
             f"{effect.unit}s).",
             effect=effect,
             tolerance=self.tolerance(cue),
@@ -272,12 +272,12 @@ class Shortcuts(Probe):
             subject=cue.name,
             status="found",
             severity="low",
-            claim=words.latent(
+            claim=latent_claim(
                 cue, alone, chance(data), reliance + "; the next one trained on such data may rest on it."
             ),
             effect=alone,
             tolerance=self.tolerance(cue),
-            remedy=words.remedy(words.noun(cue)),
+            remedy=remedy(noun(cue)),
         )
 
 
