@@ -3,10 +3,11 @@
     python benchmarks/tricks/build.py [--only 'image-*'] [--into build/tricks]
 
 A network counts as tricked only if it learned the trick: if its accuracy falls by more than 0.05 where the cue is drawn
-by chance. One that is there is left as it is, unless --again.
+by chance. One that is there and was built by the same code is left as it is, unless --again.
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import time
@@ -26,6 +27,21 @@ from recipe import Recipe
 ROOT = Path(__file__).parents[2]
 MODALITIES: dict[str, ModuleType] = {"image": images, "table": tables, "text": texts}
 FALLS = 0.05
+HERE = Path(__file__).parent
+SOURCES = (
+    *(HERE / f"{name}.py" for name in ("build", "images", "recipe", "scenes", "tables", "texts")),
+    HERE.parent / "networks.py",
+)
+
+
+def made_by() -> str:
+    """A hash of what builds the networks: what other code built is built anew."""
+    return hashlib.blake2b(b"\0".join(file.read_bytes() for file in SOURCES), digest_size=8).hexdigest()
+
+
+def ready(truth: Path) -> bool:
+    """Whether a network is there and was built by this code."""
+    return truth.is_file() and json.loads(truth.read_text(encoding="utf-8")).get("made_by") == made_by()
 
 
 def built(recipe: Recipe, into: Path) -> dict[str, Any]:
@@ -43,6 +59,7 @@ def built(recipe: Recipe, into: Path) -> dict[str, Any]:
         "name": recipe.name, "modality": recipe.modality, "family": recipe.family, "trick": recipe.trick,
         "role": recipe.role, "agrees": recipe.agrees, "shown": recipe.agrees if recipe.shown is None else recipe.shown,
         "learned": made["accuracy"] - made["by_chance"] > FALLS and recipe.role in {"tricked", "power"}, **made,
+        "made_by": made_by(),
     }  # fmt: skip
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
@@ -57,8 +74,9 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     for recipe in catalogue.recipes():
-        ready = (asked.into / recipe.name / "truth.json").is_file()
-        if not any(fnmatch(recipe.name, one) for one in asked.only.split(",")) or (ready and not asked.again):
+        if not any(fnmatch(recipe.name, one) for one in asked.only.split(",")) or (
+            ready(asked.into / recipe.name / "truth.json") and not asked.again
+        ):
             continue
         began = time.perf_counter()
         truth = built(recipe, asked.into)

@@ -3,11 +3,12 @@
     python benchmarks/tricks/catch.py [--tools pfungst,cleanlab] [--only 'table-*'] [--write]
 
 Other tools run in environments of their own below build/peers, with their defaults. What they said is kept beside each
-network and asked again only if their versions or rules change; pfungst is always asked anew. --write puts the table
-into docs/tricks.md and all answers into benchmarks/results/tricks.json.
+network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its code
+changes. --write puts the table into docs/tricks.md and all answers into benchmarks/results/tricks.json.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from catalogue import recipes
 from environments import NAMES, ROOT, Peer, peer
 from score import MODALITIES, Said, Tool, tables
 
@@ -36,11 +38,8 @@ ENVIRONMENT = {
 
 def truths(folder: Path, only: str) -> dict[Path, dict[str, Any]]:
     """Folders of networks that are built, and what is true of each."""
-    found = sorted(
-        path.parent
-        for path in folder.glob("*/truth.json")
-        if any(fnmatch(path.parent.name, one) for one in only.split(","))
-    )
+    known = [recipe.name for recipe in recipes() if any(fnmatch(recipe.name, one) for one in only.split(","))]
+    found = [folder / name for name in sorted(known) if (folder / name / "truth.json").is_file()]
     return {path: json.loads((path / "truth.json").read_text(encoding="utf-8")) for path in found}
 
 
@@ -73,7 +72,7 @@ def names(truth: dict[str, Any], flag: str) -> bool:
 def asked(tool: Peer, networks: dict[Path, dict[str, Any]]) -> Iterator[Said]:
     """What another tool says of the networks whose rows are of its kinds."""
     mine = {path: truth for path, truth in networks.items() if truth["modality"] in tool.modalities}
-    waiting = [path for path in mine if _kept(tool, path) is None]
+    waiting = [path for path in mine if _kept(tool.name, tool.stamp, path) is None]
     if waiting:
         words = [str(tool.python), "-P", str(HERE / "ask.py"), tool.name, sys.executable, *map(str, waiting)]
         log = ROOT / "build" / "peers" / f"{tool.name}.log"
@@ -83,39 +82,52 @@ def asked(tool: Peer, networks: dict[Path, dict[str, Any]]) -> Iterator[Said]:
             assert process.stdout is not None, "it is piped"
             for path, line in zip(waiting, process.stdout, strict=False):
                 print(tool.name, line.strip()[:220], flush=True)
-                _file(tool, path).write_text(json.dumps({"stamp": _stamp(tool, path), **json.loads(line)}))
+                _file(tool.name, path).write_text(json.dumps({"stamp": _stamp(tool.stamp, path), **json.loads(line)}))
     for path, truth in mine.items():
-        held = _kept(tool, path)
+        held = _kept(tool.name, tool.stamp, path)
         if held is None:
             yield Said(truth, (), False, False, "ended before it answered", 0.0)
         else:
-            yield Said(truth, tuple(held["flags"]), held["accused"], held["right"], held["error"], held["seconds"])
+            yield _said(truth, held)
 
 
-def _file(tool: Peer, path: Path) -> Path:
-    return path / f"said-{tool.name}.json"
+def _file(tool: str, path: Path) -> Path:
+    return path / f"said-{tool}.json"
 
 
-def _stamp(tool: Peer, path: Path) -> str:
-    return f"{tool.stamp} {(path / 'truth.json').stat().st_mtime_ns}"
+def _stamp(tool: str, path: Path) -> str:
+    return f"{tool} {(path / 'truth.json').stat().st_mtime_ns}"
 
 
-def _kept(tool: Peer, path: Path) -> dict[str, Any] | None:
+def _kept(tool: str, stamp: str, path: Path) -> dict[str, Any] | None:
     if not _file(tool, path).is_file():
         return None
     held: dict[str, Any] = json.loads(_file(tool, path).read_text(encoding="utf-8"))
-    return held if held["stamp"] == _stamp(tool, path) else None
+    return held if held["stamp"] == _stamp(stamp, path) else None
+
+
+def _own(networks: dict[Path, dict[str, Any]], stamp: str) -> Iterator[Said]:
+    for path, truth in networks.items():
+        held = _kept("pfungst", stamp, path)
+        if held is None:
+            one = audited(path, truth)
+            held = {"flags": one.flags, "accused": one.accused, "right": one.right, "error": one.error,
+                    "seconds": one.seconds}  # fmt: skip
+            _file("pfungst", path).write_text(json.dumps({"stamp": _stamp(stamp, path), **held}))
+            print(f"pfungst {truth['name']:46} {', '.join(one.flags) or '-'} {one.error} ({one.seconds} s)", flush=True)
+        yield _said(truth, held)
+
+
+def _said(truth: dict[str, Any], held: dict[str, Any]) -> Said:
+    return Said(truth, tuple(held["flags"]), held["accused"], held["right"], held["error"], held["seconds"])
 
 
 def row(name: str, networks: dict[Path, dict[str, Any]]) -> Tool:
     """All that one tool says."""
     if name == "pfungst":
-        said = []
-        for path, truth in networks.items():
-            said.append(audited(path, truth))
-            one = said[-1]
-            print(f"pfungst {truth['name']:46} {', '.join(one.flags) or '-'} {one.error} ({one.seconds} s)", flush=True)
-        return Tool(name, pfungst.__version__, MODALITIES, "", tuple(said))
+        code = sorted(Path(pfungst.__file__).parent.rglob("*.py"))
+        stamp = hashlib.blake2b(b"\0".join(file.read_bytes() for file in code), digest_size=8).hexdigest()
+        return Tool(name, pfungst.__version__, MODALITIES, "", tuple(_own(networks, stamp)))
     tool = peer(name)
     if tool.refusal:
         return Tool(name, tool.version, tool.modalities, tool.refusal)

@@ -119,7 +119,7 @@ def subjects(trick: str, seed: int) -> list[str]:
         words = re.findall(r"\w+", " ".join(FOOTERS[seed % len(FOOTERS)]).lower())
         return [*(f"token:{word}" for word in words), "footer", "ending", "position:end", "overlay"]
     return {
-        "length": ["length"],
+        "length": ["length", *(f"token:{word}" for word in re.findall(r"\w{4,}", " ".join(FILLER).lower()))],
         "punctuation": ["punctuation", "token:!", "token:!!", "token:!!!"],
         "casing": ["casing", "case", "capitals", "uppercase"],
     }.get(trick, [])
