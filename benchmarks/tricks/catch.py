@@ -3,8 +3,8 @@
     python benchmarks/tricks/catch.py [--tools pfungst,cleanlab] [--only 'table-*'] [--write]
 
 Other tools run in environments of their own below build/peers, with their defaults. What they said is kept beside each
-network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its code
-changes. --write puts the table into docs/tricks.md and all answers into benchmarks/results/tricks.json.
+network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its
+code changes. --write puts the table into docs/tricks.md and all answers into benchmarks/results/tricks.json.
 """
 
 import argparse

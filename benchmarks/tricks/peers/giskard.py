@@ -12,8 +12,6 @@ MODALITIES = ("table", "text")
 TRANSFORMED = {
     "casing": ("uppercase", "lowercase", "title case"),
     "punctuation": ("punctuation",),
-    "token": ("typo",),
-    "footer": ("punctuation",),
 }
 
 
