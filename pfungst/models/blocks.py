@@ -1,6 +1,6 @@
 """Rows in blocks of one size, for networks that were exported with a fixed batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,3 +24,19 @@ def in_blocks(run: Callable[[Array], Array], values: Array, size: int | None) ->
         filled = np.concatenate([block, np.repeat(block[-1:], short, axis=0)]) if short else block
         answers.append(run(filled)[: len(block)])
     return np.concatenate(answers)
+
+
+def joined(values: Sequence[Array]) -> Array:
+    """Scores (rows, classes) and whatever else each row gives, side by side; alone they stay as they are.
+
+    >>> joined([np.zeros((2, 3)), np.ones((2, 2, 2))]).shape
+    (2, 7)
+    """
+    if len(values) == 1:
+        return np.asarray(values[0])
+    return np.concatenate([np.asarray(each).reshape(len(each), -1) for each in values], axis=1)
+
+
+def parted(values: Array, width: int) -> tuple[Array, Array]:
+    """The scores, and the features that stand behind them as float32."""
+    return values[:, :-width], np.ascontiguousarray(values[:, -width:], np.float32)

@@ -3,22 +3,22 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, FloatArray
 from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
-from pfungst.models.blocks import in_blocks
+from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.names import class_names, settled
 from pfungst.models.preprocess import Layout, Preprocess, Wanted
 from pfungst.models.preprocess_files import preprocessing
-from pfungst.models.protobuf import last_operation
+from pfungst.models.protobuf import Linear, last_linear, last_operation, with_output
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.outputs import Outputs
 from pfungst.task import Task
@@ -52,6 +52,7 @@ class OnnxModel:
     portable: bool = True
     notes: tuple[str, ...] = ()
     offers: frozenset[str] = frozenset({"new inputs"})
+    linear: Linear | None = None
 
     @property
     def frame(self) -> Frame | None:
@@ -80,7 +81,14 @@ class OnnxModel:
             InputError: if the inputs do not fit the graph or its answers are no scores.
         """
         answers = in_blocks(self._run, self._prepared(inputs), _static(self.input.shape, 0))
-        return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
+        if self.linear is None:
+            return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
+        scores, features = parted(answers, self.linear.width)
+        return replace(outputs_of(scores, self.means, len(inputs), self.source, len(self.classes)), features=features)
+
+    def last_layer(self) -> tuple[FloatArray, FloatArray] | None:
+        """Weight (classes, width) and bias (classes,) of the linear layer that makes the scores, if it is known."""
+        return None if self.linear is None else self.linear.read(Path(self.source).read_bytes())
 
     def _prepared(self, inputs: Array) -> Array:
         wanted = _TYPES[self.input.type]
@@ -104,12 +112,16 @@ class OnnxModel:
             )
 
     def _run(self, block: Array) -> Array:
+        names = [self.output.name, *([self.linear.features] if self.linear else [])]
         try:
-            return np.asarray(self.session.run([self.output.name], {self.input.name: block})[0])
+            found = self.session.run(names, {self.input.name: block})
         except Exception as error:  # onnxruntime raises its own kinds, not one ancestor
             raise InputError(
                 f"{self.source} could not be run on {block.shape} {block.dtype}: {first_line(error)}"
             ) from error
+        if self.linear is not None and np.size(found[1]) != len(block) * self.linear.width:
+            self.linear, self.offers = None, self.offers - {"features"}
+        return joined(found[: 1 if self.linear is None else 2])
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, input and output, preprocessing."""
@@ -144,15 +156,29 @@ def load_onnx(
         session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
     except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
         raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {first_line(error)}") from None
+    given = output or task.output or session.get_outputs()[0].name
+    linear = last_linear(data, given)
+    if linear is not None:
+        session, linear = _opened_wider(session, data, linear, options, device)
     digest = hashlib.blake2b(data, digest_size=16)
     # Weights beyond two gigabytes lie beside the graph: model.onnx.data or model.onnx_data.
     for beside in sorted(path.parent.iterdir()):
         if beside.name.startswith((f"{path.name}.", f"{path.name}_")) and beside.is_file():
             digest.update(beside.read_bytes())
-    return onnx_model(
+    model = onnx_model(
         session, str(path), data, task, input=input, output=output, outputs=outputs, folder=path.parent,
         identity=digest.hexdigest(),
     )  # fmt: skip
+    return replace(model, linear=linear, offers=model.offers | ({"features"} if linear else frozenset()))
+
+
+def _opened_wider(session: Any, data: bytes, linear: Linear, options: Any, device: str) -> tuple[Any, Linear | None]:
+    """A session that also gives the last layer's input, or the one there is where this cannot be had."""
+    try:
+        wider = onnxruntime.InferenceSession(with_output(data, linear.features), options, providers=_providers(device))
+    except Exception:  # noqa: BLE001 - weights beside the file, or a value the runtime does not hand out
+        return session, None
+    return wider, linear
 
 
 def onnx_model(

@@ -3,17 +3,17 @@
 import hashlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, FloatArray
 from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
-from pfungst.models.blocks import in_blocks
+from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
@@ -43,6 +43,7 @@ class TorchModel:
     portable: bool = False
     notes: tuple[str, ...] = ()
     offers: frozenset[str] = frozenset({"new inputs"})
+    linear: Any = None
 
     @property
     def frame(self) -> Frame | None:
@@ -67,7 +68,22 @@ class TorchModel:
         """
         values = self._prepared(inputs)
         answers = in_blocks(self._run, values, self.batch)
-        return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
+        if self.linear is None:
+            return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
+        scores, features = parted(answers, self.linear.in_features)
+        return replace(outputs_of(scores, self.means, len(inputs), self.source, len(self.classes)), features=features)
+
+    def last_layer(self) -> tuple[FloatArray, FloatArray] | None:
+        """Weight (classes, width) and bias (classes,) of the linear layer that makes the scores, if it is known."""
+        if self.linear is None:
+            return None
+        weight = self.linear.weight.detach().cpu().float().numpy()
+        bias = (
+            np.zeros(len(weight), np.float32)
+            if self.linear.bias is None
+            else self.linear.bias.detach().cpu().float().numpy()
+        )
+        return weight, bias
 
     def _prepared(self, inputs: Array) -> Array:
         values = self.preprocess(inputs) if inputs.ndim == 4 else as_numbers(inputs, self.source)
@@ -84,6 +100,12 @@ class TorchModel:
     def _run(self, values: Array) -> Array:
         torch = import_torch(self.source)
         kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+        seen: list[Any] = []
+        hook = (
+            None
+            if self.linear is None
+            else self.linear.register_forward_pre_hook(lambda _, taken: seen.append(taken[0]))
+        )
         try:
             with torch.inference_mode():
                 answer = self.module(torch.from_numpy(np.ascontiguousarray(values)).to(self.device, kind))
@@ -91,7 +113,14 @@ class TorchModel:
             raise InputError(
                 f"{self.source} could not be run on an input of shape {values.shape}: {first_line(error)}"
             ) from error
-        return np.asarray(_scores(answer, self.source).detach().to("cpu", torch.float32).numpy())
+        finally:
+            if hook is not None:
+                hook.remove()
+        if seen and seen[-1].ndim != 2:
+            # A layer that is asked for every token makes no scores of rows.
+            self.linear, self.offers = None, self.offers - {"features"}
+        found = [_scores(answer, self.source), *(seen[-1:] if self.linear is not None else [])]
+        return joined([each.detach().to("cpu", torch.float32).numpy() for each in found])
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, size and preprocessing."""
@@ -144,9 +173,12 @@ def torch_model(
         *(known.notes if width is None else ()),
         *(("outputs are read as logits",) if means == "logits" and not outputs else ()),
     )
+    linear = _last_linear(torch, module, len(classes))
+    offers = frozenset({"new inputs", *(("features",) if linear is not None else ())})
     return TorchModel(
-        origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes
-    )
+        origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes,
+        offers, linear,
+    )  # fmt: skip
 
 
 def import_torch(asked: str) -> Any:
@@ -190,6 +222,12 @@ def _last_layer(torch: Any, module: Any) -> Meaning | None:
     if isinstance(layer, torch.nn.Softmax):
         return "probabilities"
     return "log-probabilities" if isinstance(layer, torch.nn.LogSoftmax) else None
+
+
+def _last_linear(torch: Any, module: Any, classes: int) -> Any:
+    """The linear layer that makes the scores: the only one with as many outputs as there are classes, or None."""
+    fits = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear) and layer.out_features == classes]
+    return fits[0] if len(fits) == 1 else None
 
 
 def _own_preprocessing(module: Any, wanted: Wanted) -> Preprocess | None:
