@@ -65,10 +65,11 @@ class Jpeg:
         return self.push(inputs, self.measure(donors) - self.measure(inputs))
 
     def _kinds(self, own: Array) -> list[Array]:
-        calm = deblocked(unit(own))
+        pictures, calm = unit(own), deblocked(unit(own))
         grain = np.stack([one.standard_normal(own.shape[1:], np.float32) for one in grains(own)]) / 255
         traced = [np.stack([compressed(picture, quality) for picture in own]) for quality in self.qualities]
-        return [*traced, *(like(calm + np.float32(share) * grain, own) for share in (0.5, 1.5))]
+        smooth = [pictures + np.float32(share) * (calm - pictures) for share in (0.5, 1)]
+        return [*traced, *(like(each + np.float32(sigma) * grain, own) for each in smooth for sigma in (0.5, 1.5))]
 
 
 def zeros(pictures: FloatArray, under: float = 0.75) -> FloatArray:

@@ -24,6 +24,9 @@ Things of a kind, such as strokes of letters, are alike by degrees: on pictures 
 0.2; marks have 0.4 to 0.8.
 """
 
+HINT = 0.12
+"""Least such difference for a patch of a few pixels to be looked at further."""
+
 SURE = 0.9
 """Least likeness of nine tenths of the rows that bear a mark."""
 
@@ -226,6 +229,8 @@ def _grown(pictures: FloatArray, place: Place, size: int, rounds: int = 3) -> Si
     if patch.shape[:2] != (size, size):
         return None
     found = _sighted(pictures, patch)
+    if found.gap < HINT:
+        return None
     for _ in range(rounds):
         template = _whole(pictures, found, 2 * size)
         if template is None:
