@@ -31,6 +31,18 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("data", metavar="DATA", nargs="?", help="a folder, .csv, .parquet, .jsonl, .npz ...")
     _audit_options(audit)
     _model_options(audit)
+    remedy = commands.add_parser(
+        "remedy", help="fit a remedy, export the model, audit before and after", epilog=_EPILOG
+    )
+    remedy.add_argument("method", metavar="METHOD", help="last-layer")
+    remedy.add_argument("model", metavar="MODEL")
+    remedy.add_argument("data", metavar="DATA")
+    remedy.add_argument(
+        "--cue", metavar="NAME", help="the cue to be made worthless (default: the gravest that is found)"
+    )
+    remedy.add_argument("--column", metavar="NAME", help="a column to be made independent of the label instead")
+    _audit_options(remedy, out="the mended model's file; both audits are written beside it")
+    _model_options(remedy)
     demo = commands.add_parser("demo", help="the main job on an embedded example, without download")
     demo.add_argument("--clean", action="store_true", help="audit the twin that was trained without the trick")
     _audit_options(demo)
@@ -47,10 +59,10 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _audit_options(audit: argparse.ArgumentParser) -> None:
+def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results (default: pfungst-run)") -> None:
     add = audit.add_argument
     add("--task", metavar="FILE", help="the task you meant, a TOML file")
-    add("--out", metavar="RUN", help="folder of results (default: pfungst-run)")
+    add("--out", metavar="RUN", help=out)
     add("--only", metavar="PROBES", help="ask these probes only, separated by commas")
     add("--skip", metavar="PROBES", help="leave these probes out")
     add("--ood", metavar="NAME=DATA", action="append", default=[], help="strangers: rows of none of the classes")

@@ -18,11 +18,12 @@ from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
+from pfungst.remedying import remedy as run_remedy
 from pfungst.report.files import written
 from pfungst.report.json import schema as audit_schema
 from pfungst.report.junit import junit
 from pfungst.report.markdown import markdown
-from pfungst.report.terminal import summary
+from pfungst.report.terminal import remedied, summary
 from pfungst.request import DEFAULT_OUT
 from pfungst.statistics.estimate import Severity
 from pfungst.task import Task, load_task
@@ -46,7 +47,39 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     task = load_task(asked.task)
     formats = _listed(asked.format) or task.format
     _known(formats)
-    options = {
+    options = {**_options(asked), **more}
+    if asked.dry_run:
+        Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
+        return 0
+    out = Path(asked.out or DEFAULT_OUT)
+    with heard(quiet=asked.quiet) as listen:
+        result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
+    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
+    for name in formats:
+        file, write = FORMATS[name]
+        written(out / file, write(result.report, gate, task.gate.accept).encode())
+    return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
+
+
+def remedy(asked: Namespace) -> int:
+    """Fit a remedy, export the mended model, audit before and after."""
+    if not asked.out:
+        raise InputError("a remedy writes a model; say where with --out FILE")
+    task = load_task(asked.task)
+    with heard(quiet=asked.quiet) as listen:
+        done = run_remedy(
+            asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column, task=task,
+            listen=listen, **_options(asked), **_model_options(asked),
+        )  # fmt: skip
+    console = Console()
+    console.print(remedied(done.lines, done.sentence))
+    console.print(f"{done.model}", markup=False, highlight=False, soft_wrap=True)
+    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
+    return 1 if done.after.fails(gate, task.gate.accept) else 0
+
+
+def _options(asked: Namespace) -> dict[str, Any]:
+    return {
         "only": _listed(asked.only),
         "skip": _listed(asked.skip),
         "ood": dict(_pair(item) for item in asked.ood),
@@ -59,19 +92,7 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
         "cache": not asked.no_cache,
         "images": not asked.no_images,
         "redact_paths": asked.redact_paths,
-        **more,
     }
-    if asked.dry_run:
-        Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
-        return 0
-    out = Path(asked.out or DEFAULT_OUT)
-    with heard(quiet=asked.quiet) as listen:
-        result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
-    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
-    for name in formats:
-        file, write = FORMATS[name]
-        written(out / file, write(result.report, gate, task.gate.accept).encode())
-    return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
 
 
 def _ended(result: Audit, out: Path, gate: Severity, task: Task, *, strict: bool, quiet: bool) -> int:

@@ -194,6 +194,14 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: Estimate
 
 
+class BeforeAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """One number before and after a remedy; None where it was not measured."""
+
+    name: str
+    before: Estimate | None
+    after: Estimate | None
+
+
 class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the model over rows: what was asked, how many rows, whether answers stood in the cache.
 

@@ -90,6 +90,11 @@ class OnnxModel:
         """Weight (classes, width) and bias (classes,) of the linear layer that makes the scores, if it is known."""
         return None if self.linear is None else self.linear.read(Path(self.source).read_bytes())
 
+    def with_last_layer(self, weight: FloatArray, bias: FloatArray) -> bytes:
+        """The file with another last layer in place of its own."""
+        assert self.linear is not None, "only models that offer features have a last layer to replace"
+        return self.linear.replaced(Path(self.source).read_bytes(), weight, bias)
+
     def _prepared(self, inputs: Array) -> Array:
         wanted = _TYPES[self.input.type]
         if wanted is object:

@@ -85,6 +85,27 @@ class TorchModel:
         )
         return weight, bias
 
+    def with_last_layer(self, weight: FloatArray, bias: FloatArray) -> bytes:
+        """All weights as a safetensors file, with another last layer.
+
+        Raises:
+            InputError: if safetensors is not installed.
+        """
+        try:
+            from safetensors.numpy import save  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise InputError("weights are written with safetensors; run `pip install pfungst[torch]`") from None
+        own = {id(self.linear.weight): weight, id(self.linear.bias): bias}
+        state = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+        return bytes(
+            save(
+                {
+                    name: np.ascontiguousarray(own.get(id(tensor), tensor.detach().cpu().numpy()))
+                    for name, tensor in state.items()
+                }
+            )
+        )
+
     def _prepared(self, inputs: Array) -> Array:
         values = self.preprocess(inputs) if inputs.ndim == 4 else as_numbers(inputs, self.source)
         if not self.flattens:

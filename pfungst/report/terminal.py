@@ -1,7 +1,7 @@
 """The last screen: the answer in the terminal, readable in 80 columns and without colour."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -9,11 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pfungst.findings import Condition, Finding, Report, Skipped
+from pfungst.findings import BeforeAfter, Condition, Finding, Report, Skipped
 from pfungst.report.axes import honest
 from pfungst.report.facts import chance
 from pfungst.report.markup import clean
 from pfungst.report.numbers import bounds, count, places, rough, rows, value
+from pfungst.statistics.estimate import Estimate
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "none": "", "undecided": ""}
 ANSWERS = {"yes": ("YES", "bold green"), "no": ("NO", "bold red"), "undecided": ("UNDECIDED", "bold yellow")}
@@ -159,3 +160,17 @@ class _Writer:
         yield self.inset(table)
         if len(entries) > SKIPPED:
             yield self.inset(self.words(f"+ {len(entries) - SKIPPED:,} more in the report"))
+
+
+def remedied(lines: Sequence[BeforeAfter], sentence: str) -> RenderableType:
+    """The numbers before and after a remedy, and what it bought."""
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("", "left"), ("before", "right"), ("after", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for line in lines:
+        table.add_row(clean(line.name, 120), *(_bracketed(one) for one in (line.before, line.after)))
+    return Group(Text(sentence, style="bold"), Text(), table)
+
+
+def _bracketed(one: Estimate | None) -> str:
+    return "-" if one is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
