@@ -11,7 +11,7 @@ from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.methods.cues import grey, settled
 from pfungst.methods.regions import shrunk
 
-SEEDS, TARGETS = 24, 60
+SEEDS, TARGETS = 16, 40
 """Rows from which patches are taken, and rows in which they are looked for first; in equal parts of each class."""
 
 CONTRAST = 0.05
@@ -99,11 +99,11 @@ class Sighting:
         """The rows that bear it."""
         return np.asarray(self.scores >= self.threshold)
 
-    def covers(self, place: Place) -> bool:
-        """Whether a place lies in it."""
+    def meets(self, place: Place, size: int) -> bool:
+        """Whether a square of this size, whose corner is at the place, lies over it in a row that bears it."""
         row, down, across = place
         (top, left), (height, width) = self.places[row], self.template.shape[:2]
-        return bool(self.bears[row] and 0 <= down - top < height and 0 <= across - left < width)
+        return bool(self.bears[row] and -size < down - top < height and -size < across - left < width)
 
     def same(self, other: "Sighting") -> bool:
         """Whether both are of one mark: they are borne by the same rows."""
@@ -125,7 +125,7 @@ def recurring(pictures: FloatArray, labels: IntArray, most: int = 4, tries: int 
     Patches of a few rows that are found again in rows of their class are grown to where bearers stop being alike, and
     kept if all rows either clearly bear the whole or clearly do not. ``tries`` failures at a size end the search there.
     """
-    rows = max(60, min(len(pictures), 400, 1_600_000 // max(1, int(np.prod(pictures.shape[1:3])))))
+    rows = max(60, min(len(pictures), 250, 1_600_000 // max(1, int(np.prod(pictures.shape[1:3])))))
     pictures, labels = pictures[:rows], labels[:rows]
     found: list[Sighting] = []
     if len(np.unique(labels)) < 2 or len(labels) < 3 * FEWEST or min(pictures.shape[1:3]) < 8:
@@ -138,7 +138,7 @@ def recurring(pictures: FloatArray, labels: IntArray, most: int = 4, tries: int 
             place = row, round(down * scale), round(across * scale)
             if len(found) == most or failures == tries:
                 break
-            if any(one.covers(place) for one in found):
+            if any(one.meets(place, round(size * scale)) for one in found):
                 continue
             grown = _grown(pictures, place, round(size * scale))
             if grown is None or not grown.holds(labels):
