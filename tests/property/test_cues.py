@@ -10,7 +10,7 @@ from pfungst.methods.opportunity import discriminant, folds_of
 from pfungst.methods.photometric import ColourCast
 from pfungst.methods.places import Border, Region, grid
 from pfungst.methods.properties import cues, properties
-from pfungst.methods.regions import Scan, places, tie
+from pfungst.methods.regions import Scan, place_tie, places
 from pfungst.methods.swaps import Swap, Transport, arms, ways
 from pfungst.passes import is_perturbation
 
@@ -174,7 +174,7 @@ def test_a_mark_is_found_to_the_pixel_and_is_free_while_a_stroke_is_tied():
     assert any(np.allclose(box, mark) for box in boxes)
 
     def how_tied(cue):
-        return tie(images, cue, discriminant(cue.measure(images), labels, 4, folds_of(600)))
+        return place_tie(images, cue, discriminant(cue.measure(images), labels, 4, folds_of(600)))
 
     assert abs(how_tied(Region(mark)).value) < 0.03
     assert how_tied(Region((8 / 24, 8 / 24, 12 / 24, 12 / 24))).value > 0.5
