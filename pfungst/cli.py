@@ -31,18 +31,9 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("data", metavar="DATA", nargs="?", help="a folder, .csv, .parquet, .jsonl, .npz ...")
     _audit_options(audit)
     _model_options(audit)
-    remedy = commands.add_parser(
-        "remedy", help="fit a remedy, export the model, audit before and after", epilog=_EPILOG
+    _remedy(
+        commands.add_parser("remedy", help="fit a remedy, export the model, audit before and after", epilog=_EPILOG)
     )
-    remedy.add_argument("method", metavar="METHOD", help="last-layer")
-    remedy.add_argument("model", metavar="MODEL")
-    remedy.add_argument("data", metavar="DATA")
-    remedy.add_argument(
-        "--cue", metavar="NAME", help="the cue to be made worthless (default: the gravest that is found)"
-    )
-    remedy.add_argument("--column", metavar="NAME", help="a column to be made independent of the label instead")
-    _audit_options(remedy, out="the mended model's file; both audits are written beside it")
-    _model_options(remedy)
     demo = commands.add_parser("demo", help="the main job on an embedded example, without download")
     demo.add_argument("--clean", action="store_true", help="audit the twin that was trained without the trick")
     _audit_options(demo)
@@ -57,6 +48,18 @@ def parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="JSON Schema of audit.json")
     schema.add_argument("--task", action="store_true", help="JSON Schema of the task file instead")
     return top
+
+
+def _remedy(remedy: argparse.ArgumentParser) -> None:
+    remedy.add_argument("method", metavar="METHOD", help="last-layer")
+    remedy.add_argument("model", metavar="MODEL")
+    remedy.add_argument("data", metavar="DATA")
+    remedy.add_argument(
+        "--cue", metavar="NAME", help="the cue to be made worthless (default: the gravest that is found)"
+    )
+    remedy.add_argument("--column", metavar="NAME", help="a column to be made independent of the label instead")
+    _audit_options(remedy, out="the mended model's file; both audits are written beside it")
+    _model_options(remedy)
 
 
 def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results (default: pfungst-run)") -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
+
+T = TypeVar("T")
 
 
 class Donors:
@@ -17,7 +19,7 @@ class Donors:
 
     def __init__(self, load: Callable[[Any], Any], half: str, classes: int) -> None:
         self._load, self._half, self.classes = load, half, classes
-        self._known: dict[Any, FloatArray] = {}
+        self._known: dict[Any, Any] = {}
 
     @cached_property
     def _bank(self) -> Any:
@@ -72,11 +74,12 @@ class Donors:
             at = (at + 1) % len(pool)
         return int(pool[at])
 
-    def known(self, key: Any, compute: Callable[[], FloatArray]) -> FloatArray:
-        """Numbers about the donors, computed once for each key."""
+    def known(self, key: Any, compute: Callable[[], T]) -> T:
+        """What is computed about the donors once for each key, which stands for one computation only."""
         if key not in self._known:
             self._known[key] = compute()
-        return self._known[key]
+        found: T = self._known[key]
+        return found
 
     def class_means(self, values: FloatArray) -> FloatArray:
         """Mean of a number of each donor within each class, (classes, ...); without donors it is the overall mean."""

@@ -9,11 +9,15 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.methods.columns import Column, columns
 from pfungst.methods.cues import Cue, measured
 from pfungst.methods.opportunity import discriminant, folds_of
+from pfungst.methods.overlays import find_overlays
 from pfungst.methods.properties import properties
 from pfungst.methods.segmentation import Background, Position
 from pfungst.methods.standing import border, chance, family, proposed_places, units_of
 from pfungst.methods.tokens import Token, proposed_tokens
 from pfungst.methods.writing import text_cues
+
+OVERLAY_SIDE = 96
+"""Longest side of pictures in which recurring marks are looked for."""
 
 MOST_COLUMNS = 12
 """Columns of a table that are tried: those that say most about the label by themselves."""
@@ -38,7 +42,7 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
         looks = properties(data.donors("discovery").inputs.shape[-1])
         always += tuple(cue for cue in looks if family(cue.name) not in ASKED or cue.name in stated)
         always += (border(data), *_objects(data, stated))
-        return Candidates(always, proposed_places(data))
+        return Candidates(always, (*proposed_places(data), *_overlays(data)))
     if data.modality == "text":
         always += (*text_cues.values(), *(Token(name[6:]) for name in stated if name.startswith("token:")))
         return Candidates(always, tuple(cue for cue in _tokens(data) if cue not in always))
@@ -48,18 +52,29 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
 
 
 def _objects(data: Dataset, stated: tuple[str, ...]) -> tuple[Cue, ...]:
-    """Background and place of the object where masks say which is which; a guess only where the user asks for it."""
+    """Background and place of the object, as masks say or as they can be guessed."""
     if data.masks is not None:
         return Background(), Position()
-    guessed = {"background": Background, "position": Position}
-    return tuple(kind(guess=True) for name, kind in guessed.items() if name in stated)
+    return (Background(guess=True), *((Position(guess=True),) if "position" in stated else ()))
+
+
+def _overlays(data: Dataset, most: int = 400) -> tuple[Cue, ...]:
+    """Marks that recur anywhere, looked for in pictures small enough to hold them pixel by pixel."""
+    donors = data.donors("discovery")
+    if max(donors.inputs.shape[1:3]) > OVERLAY_SIDE:
+        return ()
+    return donors.known(("overlays", most), lambda: find_overlays(donors.inputs[:most], donors.labels[:most]))
 
 
 def _tokens(data: Dataset, most: int = 2000) -> tuple[Token, ...]:
     donors, units = data.donors("discovery"), units_of(data, "discovery")
-    inputs = donors.inputs[:most]
-    folds = folds_of(len(inputs), None if units is None else units[:most])
-    return tuple(proposed_tokens(inputs, donors.labels[:most], len(data.classes), folds))
+
+    def compute() -> tuple[Token, ...]:
+        inputs = donors.inputs[:most]
+        folds = folds_of(len(inputs), None if units is None else units[:most])
+        return proposed_tokens(inputs, donors.labels[:most], len(data.classes), folds)
+
+    return donors.known(("tokens", most), compute)
 
 
 def _columns(data: Dataset) -> tuple[Column, ...]:

@@ -54,6 +54,9 @@ offer no more than ``HINTED``: nobody asks about the world what only the recordi
 
 HINTED = 0.1
 
+GUESSED = 0.4
+"""Opportunity of a background that is only guessed: what lies around most things tells something of them."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -70,7 +73,7 @@ class Standing:
     def own(self) -> bool:
         """Whether the cue is one of its own, and no part or look of the things shown; or ``stated`` to be one."""
         chances, shares = LEAST.get(family(self.cue.name), (-np.inf, 0.0))
-        chances = HINTED if self.hinted else chances
+        chances = HINTED if self.hinted else GUESSED if getattr(self.cue, "guess", False) else chances
         tells = self.opportunity >= chances or self.share >= shares
         everywhere = self.spread is None or self.spread >= EVERYWHERE
         return self.stated or bool(tells and everywhere and (self.tie is None or self.tie.value <= FREE))

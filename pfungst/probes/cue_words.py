@@ -15,6 +15,8 @@ def noun(cue: Cue) -> str:
     'top-left region'
     """
     kind, _, name = cue.name.partition(":")
+    if getattr(cue, "guess", False):
+        return f"guessed {kind}"
     if kind == "region":
         return f"{name} region"
     return f"{kind} '{name}'" if kind in {"column", "token"} else re.sub("[-:]", " ", cue.name)

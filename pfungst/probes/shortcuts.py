@@ -204,12 +204,8 @@ class Shortcuts(Probe):
         status, found_to_be = self._status(data, done, trial), self._standing(data, trial.cue, trial.held)
         latent = found_to_be.latent and not isinstance(trial.cue, Region)
         if effect.against(tolerance) != "absent" and not found_to_be.own:
-            yield Skipped(
-                probe=self.topic,
-                kind="cue",
-                subject=trial.cue.name,
-                reason=part_of_the_thing(effect, found_to_be),
-            )
+            reason = part_of_the_thing(effect, found_to_be)
+            yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
             if latent:
                 yield self._latent(data, trial.cue, f"this model's answer moves by {effect.value:.3f} with it")
             return

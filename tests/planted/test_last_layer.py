@@ -37,7 +37,7 @@ def test_same_seed_same_layer():
 def test_a_class_without_rows_is_named():
     features, labels, cue = planted(rows=300)
     examples = Examples(features, labels, np.ones(len(labels)), labels * 3 + cue)
-    with pytest.raises(InputError, match="class 3 have no rows|classes 3"):
+    with pytest.raises(InputError, match="class 3 have no rows"):
         retrained(examples, 4)
 
 
@@ -76,5 +76,5 @@ def test_a_model_without_a_last_layer_is_refused(tmp_path):
     answers = tmp_path / "answers.npz"
     np.savez(answers, probs=np.full((60, 2), 0.5), labels=np.arange(60) % 2)
     files = demo_files()
-    with pytest.raises(InputError, match="does not show the input of its last layer|rows"):
+    with pytest.raises(InputError, match=r"last layer|holds"):
         pfungst.remedy("last-layer", str(answers), str(files.data), out=tmp_path / "m.npz")
