@@ -10,12 +10,45 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray
 
 ADMINISTRATIVE = frozenset(
-    ["annotator", "batch", "camera", "center", "centre", "clinic", "device", "file", "folder", "hospital", "id", "index", "institution", "instrument", "lab", "machine", "operator", "photographer", "plate", "reader", "record", "run", "scanner", "session", "site", "source", "station", "uploader", "ward"]
+    [
+        "annotator",
+        "batch",
+        "camera",
+        "center",
+        "centre",
+        "clinic",
+        "device",
+        "file",
+        "folder",
+        "hospital",
+        "id",
+        "index",
+        "institution",
+        "instrument",
+        "lab",
+        "machine",
+        "operator",
+        "photographer",
+        "plate",
+        "reader",
+        "record",
+        "run",
+        "scanner",
+        "session",
+        "site",
+        "source",
+        "station",
+        "uploader",
+        "ward",
+    ]
 )
 """Words in names of columns that say how a row came to be recorded, not what it is about."""
 
 BUCKETS = 16
 """Hash buckets that stand for the values of a column that are no numbers."""
+
+LARGEST = 1e30
+"""Numbers are cut off here, so that their squares are finite."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +83,16 @@ class Column:
         """
         values = inputs[:, self.at]
         coded = np.zeros((len(values), 2 + BUCKETS))
-        if values.dtype != object:
+        if values.dtype.kind in "fiub":
             known = np.isfinite(values.astype(np.float64))
-            coded[:, 0], coded[:, 1] = np.where(known, values, 0.0), ~known
+            coded[:, 0], coded[:, 1] = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0), ~known
             return coded
         for row, value in enumerate(values):
             number = _number(value)
             if number is None:
                 coded[row, 2 + zlib.crc32(str(value).encode("utf-8", "surrogatepass")) % BUCKETS] = 1.0
             elif np.isfinite(number):
-                coded[row, 0] = number
+                coded[row, 0] = min(max(number, -LARGEST), LARGEST)
             else:
                 coded[row, 1] = 1.0
         return coded
@@ -103,5 +136,7 @@ def _number(value: object) -> float | None:
         return float("nan")
     try:
         return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return LARGEST if value > 0 else -LARGEST  # type: ignore[operator]
     except (TypeError, ValueError):
         return None

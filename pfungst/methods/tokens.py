@@ -1,28 +1,40 @@
 """Tokens: cues of texts that are a word or a few words in a row."""
 
 import re
+import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.methods.opportunity import discriminant
 
-WORD = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
-"""A word, or a sign that is no part of one."""
+WORD = re.compile(
+    r"(?:https?://|www\.)[\w.-]*\w"  # the host of an address; its path is words again
+    r"|\[[^\[\]\s]{1,40}\]|<[^<>\s]{1,40}>"  # a tag
+    r"|[#@]\w+"
+    r"|\w+(?:['’-]\w+)*"
+    "|[^\\w\\s](?:[\ufe0f\u20e3\U0001f3fb-\U0001f3ff]|\u200d[^\\w\\s])*"  # a sign, or an emoji with its modifiers
+)
+"""A word, an address, a tag, an emoji, or a sign that is no part of one."""
 
 LONGEST = 3
-"""Words of the longest token that is proposed."""
+"""Words of the longest token that is counted; one that always stands in company grows with it."""
 
 SURE = 0.95
 """Share of a token's places at which a neighbour must stand to be a part of it."""
 
 WIDTH = 128
 """Hash buckets that stand for the other words of a text."""
+
+ENDS = 500
+"""Words at either end of a text among which tokens are looked for: marks stand in heads and feet."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class Token:
     """
 
     word: str
+    revision: ClassVar[int] = 2
 
     @property
     def name(self) -> str:
@@ -51,19 +64,34 @@ class Token:
         for row, (text, donor) in enumerate(zip(inputs, donors, strict=True)):
             own, theirs = _places(self.word, str(text)), _places(self.word, str(donor))
             if own and not theirs:
-                given[row] = without(str(text), own)
+                given[row] = self.taken_from(str(text))
             elif theirs and not own:
                 given[row] = _inserted(str(text), str(donor), theirs[0])
         return given
 
+    def taken_from(self, text: str) -> str:
+        """A text without it, and without the gaps it leaves.
 
-def without(text: str, places: Sequence[tuple[int, int]]) -> str:
-    """A text without some of its parts, and without the gaps they leave."""
-    kept, at = [], 0
-    for start, stop in places:
-        kept.append(text[at:start])
-        at = stop
-    return " ".join("".join([*kept, text[at:]]).split(" ")).replace("  ", " ").strip(" ")
+        >>> Token("[site-b]").taken_from("[SITE-B] all well")
+        'all well'
+        """
+        while places := _places(self.word, text):
+            # What is left may stand together anew: "a b" taken out of "a a b b" leaves "a b".
+            text = _without(text, places)
+        return text
+
+
+def _without(text: str, places: Sequence[tuple[int, int]]) -> str:
+    for start, stop in reversed(places):
+        before, behind = text[:start], text[stop:]
+        if behind[:1].isspace() and (not before or before[-1].isspace()):
+            behind = behind[1:]
+        elif not behind and before[-1:].isspace():
+            before = before[:-1]
+        elif before[-1:].isalnum() and behind[:1].isalnum():
+            before += " "
+        text = before + behind
+    return text
 
 
 def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArray, most: int = 8) -> tuple[Token, ...]:
@@ -72,7 +100,7 @@ def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArr
     A token must stand in 2 % of the texts and in 8 of them; its strength is the cross-fitted balanced accuracy. Words
     that always stand beside each other are one token, and of tokens that stand in the same texts one is kept.
     """
-    texts = [[word for word in WORD.findall(str(text).lower()) if _is_word(word)] for text in inputs]
+    texts = [_words(str(text)) for text in inputs]
     documents = [set(_grams(words)) for words in texts]
     counts = Counter(gram for document in documents for gram in document)
     least = max(8, round(0.02 * len(documents)))
@@ -86,14 +114,41 @@ def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArr
     chance = 1 / max(2, len(np.unique(labels)))
     chosen: list[str] = []
     for gram in sorted(ranked, key=lambda gram: (-round(strength[gram], 3), -len(gram), gram)):
-        alike = [at for at, other in enumerate(chosen) if (held[gram] == held[other]).mean() > 0.98]
+        alike = [at for at, other in enumerate(chosen) if _alike(held[gram], held[other])]
         for at in alike:
             # Of two that stand in the same texts the longer one is the mark, the shorter one a word of it.
             if chosen[at] in gram and strength[gram] > strength[chosen[at]] - 0.05:
                 chosen[at] = gram
         if strength[gram] > chance and not alike and len(chosen) < most:
             chosen.append(gram)
-    return tuple(dict.fromkeys(Token(_whole(gram, texts)) for gram in chosen))
+    grown = (_whole(gram, [texts[row] for row in np.flatnonzero(held[gram])]) for gram in chosen)
+    return tuple(dict.fromkeys(Token(word) for word in grown))
+
+
+def _words(text: str) -> list[str]:
+    words = [word for word in WORD.findall(text.lower()) if _is_word(word)]
+    return words if len(words) <= 2 * ENDS else [*words[:ENDS], *words[-ENDS:]]
+
+
+def _is_word(word: str) -> bool:
+    return len(word) > 1 or word.isalnum() or unicodedata.category(word) == "So"
+
+
+def _grams(words: Sequence[str]) -> list[str]:
+    return [" ".join(words[at : at + size]) for size in range(1, LONGEST + 1) for at in range(len(words) - size + 1)]
+
+
+def _apart(held: BoolArray, labels: IntArray) -> float:
+    """How far the share of texts with a token differs between classes, in standard errors."""
+    share = float(held.mean())
+    shares = np.array([held[labels == k].mean() for k in np.unique(labels)])
+    return float(np.ptp(shares) / max((share * (1 - share)) ** 0.5, 1e-9))
+
+
+def _alike(one: BoolArray, other: BoolArray) -> bool:
+    """Whether two tokens stand in the same texts, but for a twentieth of those that the rarer case has."""
+    rarer = min(min(held.sum(), (~held).sum()) for held in (one, other))
+    return bool((one != other).sum() <= 0.05 * rarer)
 
 
 def _whole(gram: str, texts: Sequence[Sequence[str]], longest: int = 24) -> str:
@@ -121,9 +176,9 @@ def _commonest(counts: Counter[str]) -> tuple[str, int]:
     return counts.most_common(1)[0] if counts else ("", 0)
 
 
-def _runs(words: Sequence[str], text: Sequence[str]) -> list[int]:
+def _runs(words: Sequence[str], text: Sequence[str]) -> Iterator[int]:
     first, size = words[0], len(words)
-    return [at for at, word in enumerate(text) if word == first and list(text[at : at + size]) == list(words)]
+    return (at for at, word in enumerate(text) if word == first and list(text[at : at + size]) == list(words))
 
 
 def rest(inputs: Array, cues: Sequence[Token], width: int = WIDTH) -> FloatArray:
@@ -132,41 +187,29 @@ def rest(inputs: Array, cues: Sequence[Token], width: int = WIDTH) -> FloatArray
     for row, text in enumerate(inputs):
         left = str(text)
         for cue in cues:
-            left = without(left, _places(cue.word, left))
+            left = cue.taken_from(left)
         for word in WORD.findall(left.lower()):
             coded[row, zlib.crc32(word.encode("utf-8", "surrogatepass")) % width] += 1
     return np.log1p(coded)
 
 
-def _apart(held: Array, labels: IntArray) -> float:
-    """How far the share of texts with a token differs between classes, in standard errors."""
-    share = float(held.mean())
-    shares = np.array([held[labels == k].mean() for k in np.unique(labels)])
-    return float(np.ptp(shares) / max((share * (1 - share)) ** 0.5, 1e-9))
-
-
-def _grams(words: Sequence[str]) -> list[str]:
-    return [" ".join(words[at : at + size]) for size in range(1, LONGEST + 1) for at in range(len(words) - size + 1)]
-
-
-def _is_word(word: str) -> bool:
-    return word[0].isalnum() or word[0] == "_"
-
-
 @lru_cache(maxsize=256)
 def _pattern(word: str) -> re.Pattern[str]:
-    parts = [re.escape(part) for part in WORD.findall(word.lower())]
-    between = r"[^\w]+?" if len(parts) > 1 else ""
-    inner = between.join(parts)
-    front, back = (
-        (r"(?<!\w)" if parts and parts[0][0].isalnum() else ""),
-        (r"(?!\w)" if parts and parts[-1][-1].isalnum() else ""),
-    )
-    return re.compile(f"{front}{inner}{back}", re.IGNORECASE)
+    parts = WORD.findall(word.lower())
+    inner = "".join(re.escape(part) + _gap(part, following) for part, following in pairwise(parts))
+    first, last = (parts[0][0], parts[-1][-1]) if parts else ("", "")
+    front = r"(?<!\w)(?<!\w['’-])" if re.match(r"\w", first) else ""
+    back = r"(?!\w|['’-]\w)" if re.match(r"\w", last) else ""
+    return re.compile(f"{front}{inner}{re.escape(parts[-1]) if parts else ''}{back}", re.IGNORECASE)
+
+
+def _gap(part: str, following: str) -> str:
+    """What may stand between two words: no word, and something where they would else be one."""
+    return r"[^\w]+?" if re.match(r"\w\w", part[-1] + following[0]) else r"[^\w]*?"
 
 
 def _places(word: str, text: str) -> list[tuple[int, int]]:
-    return [found.span() for found in _pattern(word).finditer(text)] if word else []
+    return [found.span() for found in _pattern(word).finditer(text)] if word.strip() else []
 
 
 def _inserted(text: str, donor: str, place: tuple[int, int]) -> str:

@@ -1,7 +1,9 @@
 """Writing: cues of whole texts: how long they are, how they are capitalised and punctuated."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +15,8 @@ text_cues: Registry[Cue] = Registry("text-cues")
 """Properties of every text that must not decide."""
 
 MARKS = ".,!?:;-"
-_MARK = re.compile(f"[{re.escape(MARKS)}]+")
+_MARK = re.compile(r"[.,!?:;-]{2,}|(?<!\w)[.,!?:;-]|[.,!?;-](?!\w)|:(?![\w/])")
+"""A run of marks; a single one between letters or digits (3.50, well-known, http://) is a part of the word."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Length:
     """
 
     name: str = "length"
+    revision: ClassVar[int] = 2
 
     def measure(self, inputs: Array) -> FloatArray:
         """log(1 + words) and log(1 + characters), (rows, 2)."""
@@ -36,9 +40,12 @@ class Length:
         """Give the donors' number of words; an empty text stays empty."""
         given = inputs.copy()
         for row, (text, donor) in enumerate(zip(inputs, donors, strict=True)):
-            words, wanted = str(text).split(), len(str(donor).split())
-            if words and len(words) != wanted:
-                given[row] = " ".join(words[at % len(words)] for at in range(wanted))
+            ends = [found.end() for found in re.finditer(r"\S+", str(text))]
+            wanted = len(str(donor).split())
+            if ends and len(ends) != wanted:
+                whole, left = divmod(wanted, len(ends))
+                part = [str(text)[: ends[left - 1]]] if left else []
+                given[row] = " ".join([*[str(text)[: ends[-1]]] * whole, *part])
         return given
 
 
@@ -51,6 +58,7 @@ class Casing:
     """
 
     name: str = "casing"
+    revision: ClassVar[int] = 2
 
     def measure(self, inputs: Array) -> FloatArray:
         """Shares of letters and of words in capitals, and of words with a capital first letter, (rows, 3)."""
@@ -78,13 +86,12 @@ class Punctuation:
     """
 
     name: str = "punctuation"
+    revision: ClassVar[int] = 2
 
     def measure(self, inputs: Array) -> FloatArray:
         """Marks of each kind a word, (rows, kinds)."""
-        texts = [str(text) for text in inputs]
-        return np.array([[text.count(mark) / (1 + len(text.split())) for mark in MARKS] for text in texts]).reshape(
-            -1, len(MARKS)
-        )
+        counted = ((Counter("".join(_MARK.findall(str(text)))), 1 + len(str(text).split())) for text in inputs)
+        return np.array([[count[mark] / words for mark in MARKS] for count, words in counted]).reshape(-1, len(MARKS))
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Take the row's marks out and put the donors' at the same relative places, each behind a word."""
@@ -128,7 +135,12 @@ def _sentence(text: str) -> str:
     return re.sub(r"(^|[.!?]\s+)(\w)", lambda found: found.group(1) + found.group(2).upper(), text.lower())
 
 
-_STYLES = {"upper": str.upper, "lower": str.lower, "title": str.title, "sentence": _sentence}
+def _title(text: str) -> str:
+    # Not str.title, which makes Don'T of don't.
+    return re.sub(r"\S+", lambda found: found.group()[0].upper() + found.group()[1:].lower(), text)
+
+
+_STYLES = {"upper": str.upper, "lower": str.lower, "title": _title, "sentence": _sentence}
 
 
 def _marks(text: str) -> list[tuple[str, float]]:
