@@ -11,8 +11,9 @@ from pfungst.methods.cues import Cue, measured
 from pfungst.methods.opportunity import discriminant, folds_of
 from pfungst.methods.overlays import find_overlays
 from pfungst.methods.properties import properties
+from pfungst.methods.regions import shrunk
 from pfungst.methods.segmentation import Background, Position
-from pfungst.methods.standing import border, chance, family, proposed_places, units_of
+from pfungst.methods.standing import GUESSED, border, chance, family, proposed_places, units_of
 from pfungst.methods.tokens import Token, proposed_tokens
 from pfungst.methods.writing import text_cues
 
@@ -42,7 +43,8 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
         looks = properties(data.donors("discovery").inputs.shape[-1])
         always += tuple(cue for cue in looks if family(cue.name) not in ASKED or cue.name in stated)
         always += (border(data), *_objects(data, stated))
-        return Candidates(always, (*proposed_places(data), *_overlays(data)))
+        proposed = (cue for cue in (*proposed_places(data), *_overlays(data), *_guessed(data)) if cue not in always)
+        return Candidates(always, tuple(proposed))
     if data.modality == "text":
         always += (*text_cues.values(), *(Token(name[6:]) for name in stated if name.startswith("token:")))
         return Candidates(always, tuple(cue for cue in _tokens(data) if cue not in always))
@@ -52,10 +54,25 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
 
 
 def _objects(data: Dataset, stated: tuple[str, ...]) -> tuple[Cue, ...]:
-    """Background and place of the object, as masks say or as they can be guessed."""
+    """Background and place of the object where masks say which is which, or where the user asks for a guess."""
     if data.masks is not None:
         return Background(), Position()
-    return (Background(guess=True), *((Position(guess=True),) if "position" in stated else ()))
+    guessed = {"background": Background, "position": Position}
+    return tuple(kind(guess=True) for name, kind in guessed.items() if name in stated)
+
+
+def _guessed(data: Dataset, most: int = 400) -> tuple[Cue, ...]:
+    """A guess at the background, where nobody said which it is and the guess tells much about the label."""
+    if data.masks is not None:
+        return ()
+    donors, cue = data.donors("discovery"), Background(guess=True)
+
+    def compute() -> float:
+        inputs, labels = shrunk(donors.inputs[:most]), donors.labels[:most]
+        told = discriminant(cue.measure(inputs), labels, len(data.classes), folds_of(len(inputs))).opportunity().value
+        return (told - chance(data)) / (1 - chance(data))
+
+    return (cue,) if donors.known(("guessed background", most), compute) >= GUESSED else ()
 
 
 def _overlays(data: Dataset, most: int = 400) -> tuple[Cue, ...]:
