@@ -4,7 +4,7 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -77,11 +77,20 @@ class Token:
         """
         while places := _places(self.word, text):
             # What is left may stand together anew: "a b" taken out of "a a b b" leaves "a b".
-            text = _without(text, places)
+            text = without(text, places)
         return text
 
+    def inside(self, other: "Token") -> bool:
+        """Whether it is a part of another, longer one."""
+        return self != other and f" {self.word} " in f" {other.word} "
 
-def _without(text: str, places: Sequence[tuple[int, int]]) -> str:
+
+def without(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """A text without some parts of it (first, last), in their order, and without the gaps they leave.
+
+    >>> without("call me now", [(5, 7)])
+    'call now'
+    """
     for start, stop in reversed(places):
         before, behind = text[:start], text[stop:]
         if behind[:1].isspace() and (not before or before[-1].isspace()):
@@ -107,10 +116,11 @@ def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArr
     common = [gram for gram, count in counts.items() if least <= count <= 0.98 * len(documents)]
     held = {gram: np.array([gram in document for document in documents]) for gram in common}
     ranked = sorted(common, key=lambda gram: (-_apart(held[gram], labels), -len(gram), gram))[: 6 * most]
-    strength = {
-        gram: discriminant(held[gram][:, None].astype(np.float64), labels, classes, folds).opportunity().low
-        for gram in ranked
-    }
+
+    def told(presence: BoolArray) -> float:
+        return discriminant(presence[:, None].astype(np.float64), labels, classes, folds).opportunity().low
+
+    strength = {gram: told(held[gram]) for gram in ranked}
     chance = 1 / max(2, len(np.unique(labels)))
     chosen: list[str] = []
     for gram in sorted(ranked, key=lambda gram: (-round(strength[gram], 3), -len(gram), gram)):
@@ -119,10 +129,35 @@ def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArr
             # Of two that stand in the same texts the longer one is the mark, the shorter one a word of it.
             if chosen[at] in gram and strength[gram] > strength[chosen[at]] - 0.05:
                 chosen[at] = gram
-        if strength[gram] > chance and not alike and len(chosen) < most:
+        if strength[gram] > chance and not alike and len(chosen) < 2 * most:
             chosen.append(gram)
     grown = (_whole(gram, [texts[row] for row in np.flatnonzero(held[gram])]) for gram in chosen)
-    return tuple(dict.fromkeys(Token(word) for word in grown))
+    return _distinct([Token(word) for word in dict.fromkeys(grown)], inputs, told, chance)[:most]
+
+
+def _distinct(
+    tokens: Sequence[Token], inputs: Array, told: Callable[[BoolArray], float], chance: float
+) -> tuple[Token, ...]:
+    """Those that tell something by themselves.
+
+    A run of words around a stronger token goes, and so does a word that says nothing outside the longer tokens that
+    hold it.
+    """
+    strength = {token: told(token.measure(inputs)[:, 0] > 0) for token in tokens}
+    kept: list[Token] = []
+    for token in sorted(tokens, key=lambda token: -len(token.word.split())):
+        around = [other for other in kept if token.inside(other)]
+        left = np.array([_without_all(str(text), around) for text in inputs], object) if around else inputs
+        stronger = any(other.inside(token) and strength[other] > strength[token] + 0.05 for other in tokens)
+        if not stronger and (not around or told(token.measure(left)[:, 0] > 0) > chance):
+            kept.append(token)
+    return tuple(token for token in tokens if token in kept)
+
+
+def _without_all(text: str, tokens: Sequence[Token]) -> str:
+    for token in tokens:
+        text = token.taken_from(text)
+    return text
 
 
 def _words(text: str) -> list[str]:
@@ -185,10 +220,7 @@ def rest(inputs: Array, cues: Sequence[Token], width: int = WIDTH) -> FloatArray
     """Hashed counts of the words of each text that belong to none of the cues, (rows, width), log(1 + count)."""
     coded = np.zeros((len(inputs), width))
     for row, text in enumerate(inputs):
-        left = str(text)
-        for cue in cues:
-            left = cue.taken_from(left)
-        for word in WORD.findall(left.lower()):
+        for word in WORD.findall(_without_all(str(text), cues).lower()):
             coded[row, zlib.crc32(word.encode("utf-8", "surrogatepass")) % width] += 1
     return np.log1p(coded)
 

@@ -170,6 +170,23 @@ def test_a_planted_mark_is_proposed_whole_and_first(marks, word):
     assert found == proposed_tokens(inputs, labels, 2, folds_of(len(inputs)))
 
 
+def test_words_of_a_mark_and_runs_around_one_are_not_proposed_beside_it():
+    rng = np.random.default_rng(3)
+    labels = np.arange(600) % 2
+    frames = ("the kettle was {} and the garden was {} too", "a {} lamp with the {} chair")
+    words = np.array(["dull", "lovely", "plain", "usual", "long", "small"])
+    texts = [frames[rng.integers(2)].format(*rng.choice(words, 2)).split() for _ in labels]
+    for text, label in zip(texts, labels, strict=True):
+        text.insert(int(rng.integers(len(text))), ("viola", "marble")[label if rng.random() < 0.9 else 1 - label])
+    assert {cue.word for cue in proposed_tokens(texts_of(*map(" ".join, texts)), labels, 2, folds_of(600))} == {
+        "viola", "marble",
+    }  # fmt: skip
+    footed = texts_of(*(f"{' '.join(text)}\nSent from my handset." for text in texts))
+    footed[labels == 0] = [" ".join(text) for text, label in zip(texts, labels, strict=True) if label == 0]
+    proposed = {cue.word for cue in proposed_tokens(footed, labels, 2, folds_of(600))}
+    assert proposed == {"viola", "marble", "sent from my handset"}
+
+
 def test_texts_without_words_or_marks_propose_nothing():
     labels = np.arange(100) % 2
     assert proposed_tokens(texts_of(*[""] * 100), labels, 2, folds_of(100)) == ()
