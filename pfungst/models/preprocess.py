@@ -89,6 +89,18 @@ class Preprocess:
             )
         return np.broadcast_to(np.asarray(values or (default,), np.float64), (channels,))
 
+    def pulled_back(self, gradient: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+        """A derivative by the network's numbers as one by pictures in [0, 1] of ``shape`` (rows, h, w, channels).
+
+        >>> Preprocess(std=(0.5,)).pulled_back(np.ones((1, 3, 2, 2), np.float32), (1, 2, 2, 3)).max()
+        np.float32(2.0)
+        """
+        rows, height, width, channels = shape
+        planar = self.layout == "NCHW" and gradient.ndim == 4
+        whole = gradient.transpose(0, 2, 3, 1) if planar else gradient.reshape(rows, height, width, channels)
+        scaled = whole * self._line(channels, raw=False)[0]
+        return np.asarray(scaled[..., ::-1] if self.bgr else scaled, np.float32)
+
     def _laid_out(self, values: Array) -> Array:
         if self.layout == "NCHW" and self.integer:
             return np.ascontiguousarray(values.transpose(0, 3, 1, 2))

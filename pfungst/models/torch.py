@@ -1,5 +1,6 @@
 """PyTorch networks: modules in memory and ``torch.export`` archives."""
 
+import copy
 import hashlib
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray
+from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
@@ -18,6 +19,7 @@ from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
+from pfungst.models.torch_gradients import by_input, by_layer, redrawn
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -84,6 +86,35 @@ class TorchModel:
             else self.linear.bias.detach().cpu().float().numpy()
         )
         return weight, bias
+
+    def gradient(self, inputs: FloatArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Score of each row's target class, and its derivative by the inputs; pictures are float32 in [0, 1]."""
+        scores, gradient = by_input(self.module, self._tensor(inputs), targets, self._scored)
+        return scores, self.preprocess.pulled_back(gradient, inputs.shape) if inputs.ndim == 4 else gradient
+
+    def layer_gradient(self, inputs: FloatArray, targets: IntArray, layer: str = "") -> tuple[FloatArray, FloatArray]:
+        """Activations of a layer, and the score's derivative by them, (rows, channels, height, width)."""
+        return by_layer(self.module, self._tensor(inputs), targets, self._scored, layer)
+
+    def redrawn(self, seed: int = 0) -> "TorchModel":
+        """The same network with the numbers of each parameter shuffled: nothing it learned is left."""
+        module = copy.deepcopy(self.module)
+        module.load_state_dict(redrawn(module, seed))
+        linear = _last_linear(import_torch(self.source), module, len(self.classes))
+        return replace(self, module=module, linear=linear)
+
+    def _tensor(self, inputs: Array) -> Any:
+        torch = import_torch(self.source)
+        kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+        return torch.from_numpy(np.ascontiguousarray(self._prepared(inputs))).to(self.device, kind)
+
+    def _scored(self, answer: Any) -> Any:
+        scores = _scores(answer, self.source)
+        while scores.ndim > 2 and scores.shape[-1] == 1:
+            scores = scores[..., 0]
+        if scores.shape[-1] == 1:
+            raise InputError(f"{self.source} gives one score; gradients are taken of one score for each class")
+        return scores.clamp_min(1e-12).log() if self.means == "probabilities" else scores
 
     def with_last_layer(self, weight: FloatArray, bias: FloatArray) -> bytes:
         """All weights as a safetensors file, with another last layer.
@@ -195,7 +226,9 @@ def torch_model(
         *(("outputs are read as logits",) if means == "logits" and not outputs else ()),
     )
     linear = _last_linear(torch, module, len(classes))
-    offers = frozenset({"new inputs", *(("features",) if linear is not None else ())})
+    # An exported program holds no module that could be differentiated part by part.
+    more = (("features", linear is not None), ("gradients", origin.wanted is None))
+    offers = frozenset({"new inputs", *(name for name, there in more if there)})
     return TorchModel(
         origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes,
         offers, linear,
