@@ -17,7 +17,8 @@ SPELLED_OUT = 6
 
 LACKING = {
     "new inputs": "needs a model that answers new inputs; these are recorded answers: give the model itself",
-    "gradients": "needs gradients, which this model does not offer; a PyTorch module does",
+    "gradients": "some methods need gradients, which this model does not offer (a PyTorch module does); those "
+    "that only ask were run",
 }
 
 

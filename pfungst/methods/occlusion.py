@@ -53,7 +53,7 @@ class Occlusion:
 
 @dataclass(frozen=True)
 class SlidingOcclusion:
-    """Score lost where a window of ``side`` pixels, moved by ``step``, is black; pixels have the mean of their windows."""
+    """Score lost where a black window of ``side`` pixels, moved by ``step``, lies; pixels have their windows' mean."""
 
     side: int = 8
     step: int = 4

@@ -7,13 +7,15 @@ Each can be had alone, with settings of its own, for ``pfungst.audit(model, data
 0.02
 """
 
+from pfungst.probes.attribution import Attribution
 from pfungst.probes.calibration import Calibration
 from pfungst.probes.mistakes import Mistakes
 from pfungst.probes.shift import Shift
 from pfungst.probes.shortcuts import Shortcuts
 from pfungst.probes.unknowns import Unknowns
 
-__all__ = ["calibration", "mistakes", "shift", "shortcuts", "unknowns"]
+__all__ = ["attribution", "calibration", "mistakes", "shift", "shortcuts", "unknowns"]
 
 # The names of the files become the probes themselves: `pfungst.probes.shift()` reads as the chapter does.
-calibration, mistakes, shift, shortcuts, unknowns = Calibration, Mistakes, Shift, Shortcuts, Unknowns
+attribution, calibration, mistakes = Attribution, Calibration, Mistakes
+shift, shortcuts, unknowns = Shift, Shortcuts, Unknowns
