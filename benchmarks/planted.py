@@ -136,7 +136,8 @@ def audited(model: Answering, data: Dataset, probe: Shortcuts) -> list[Finding]:
     """The findings of the probe, with its passes run in one simple loop."""
     done = Passes()
     while True:
-        new = [one for one in dict.fromkeys(probe.needs(data, done)) if one not in done]
+        asked = dict.fromkeys(probe.needs(data, done))
+        new = [one for one in asked if one not in done and one.wants <= model.offers]
         if not new:
             return [said for said in probe.judge(data, done) if isinstance(said, Finding)]
         done = done.with_({one: answered(model, data, one) for one in new})

@@ -1,13 +1,13 @@
 """Evidence about a proven cue: the four pictures, who follows it, what hiding it does, where in the picture it lies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from pfungst.arrays import BoolArray, FloatArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import AnyEvidence, Estimates, Examples, OpportunityReliance, RegionMap
+from pfungst.findings import AnyEvidence, Estimates, Examples, OpportunityReliance, RegionMap, Table
 from pfungst.findings import Cue as Point
 from pfungst.methods.cues import Cue, Property
 from pfungst.methods.hiding import Alone, Hidden, Neutral, elsewhere, hides
@@ -35,6 +35,20 @@ class Looked:
     trials: tuple[Trial, ...]
     tolerance: Callable[[Cue], float]
     overview: OpportunityReliance
+    suspicions: Table
+
+
+def table(looked: Iterable[tuple[Trial, tuple[str, ...], Estimate]]) -> Table:
+    """Which cues were looked at, why, and what the model took of each."""
+    rows = tuple(
+        (
+            trial.cue.name,
+            "; ".join(sources) or "every row has it",
+            f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]",
+        )
+        for trial, sources, effect in looked
+    )
+    return Table(title="What was suspected, and why", columns=("cue", "why it was looked at", "reliance"), rows=rows)
 
 
 def overview(data: Dataset, done: Passes, trials: tuple[Trial, ...]) -> OpportunityReliance:
@@ -67,6 +81,7 @@ def shown(data: Dataset, trial: Trial) -> Iterator[Predict]:
 def evidence(data: Dataset, done: Passes, trial: Trial, looked: Looked) -> Iterator[AnyEvidence]:
     """What a person may look at to judge the claim."""
     yield looked.overview
+    yield looked.suspicions
     cells = _cells(data, trial)
     if isinstance(trial.cue, Region | Border) and all(cell.ran(done) for cell in cells):
         effects = [round(cell.reliance(data, done).value, 4) for cell in cells]

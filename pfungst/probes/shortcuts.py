@@ -9,21 +9,27 @@ from scipy.special import ndtr
 
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Skipped
+from pfungst.methods.attributions import GradientTimesInput
 from pfungst.methods.candidates import Candidates, candidates
 from pfungst.methods.cues import Cue
+from pfungst.methods.gatherings import gatherings
+from pfungst.methods.hypotheses import Seen, hypothesis
 from pfungst.methods.places import Region
 from pfungst.methods.regions import likeness
 from pfungst.methods.standing import HALVES, Standing, chance, scores, standing, tells, units_of
 from pfungst.methods.swaps import Way, ways
-from pfungst.passes import Pass, Passes, Predict
-from pfungst.probe import Probe, probes
-from pfungst.probes.cue_evidence import Looked, evidence, overview, shown
+from pfungst.passes import Attribute, Pass, Passes, Predict
+from pfungst.probe import Probe, labelled, probes
+from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
 from pfungst.probes.cue_words import claim, latent_claim, noun, numbers, part_of_the_thing, remedy
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import Held, Trial
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import proportion_of
 from pfungst.task import MUST_NOT_MATTER, Task
+
+MAPS = Attribute(GradientTimesInput(), rows=200, half="discovery")
+"""Maps in which places are looked for where attributions gather."""
 
 
 @probes
@@ -59,7 +65,9 @@ class Shortcuts(Probe):
         if self.unfit(data):
             return
         yield Predict()
-        first = [one for cue in self._tried(data) for trial in self._trials(data, cue) for one in trial.passes]
+        if data.modality == "image":
+            yield MAPS
+        first = [one for cue in self._tried(data, done) for trial in self._trials(data, cue) for one in trial.passes]
         yield from first
         if all(one in done for one in first):
             trials = [trial for trial in self._looked(data, done).values() if isinstance(trial, Trial)]
@@ -75,12 +83,23 @@ class Shortcuts(Probe):
         reason = self.unfit(data)
         if reason:
             yield Skipped(probe=self.topic, reason=reason)
-        if reason or not all(trial.ran(done) for cue in self._tried(data) for trial in self._trials(data, cue)):
+        if reason or not all(trial.ran(done) for cue in self._tried(data, done) for trial in self._trials(data, cue)):
             return
         trials = self._looked(data, done)
         if not all(trial.ran(done) and trial.plain().ran(done) for trial in trials.values()):
             return
-        looked = Looked(tuple(trials.values()), self.tolerance, overview(data, done, tuple(trials.values())))
+        seen = self._seen(data, done)
+        suspicions = table(
+            (
+                trial,
+                hypothesis(data, trial.cue, seen, stated=self._named(trial.cue)).sources,
+                trial.reliance(data, done),
+            )
+            for trial in trials.values()
+        )
+        looked = Looked(
+            tuple(trials.values()), self.tolerance, overview(data, done, tuple(trials.values())), suspicions
+        )
         named: set[str] = set()
         for trial in trials.values():
             if trial.cue.name not in named:
@@ -89,7 +108,7 @@ class Shortcuts(Probe):
                 yield from said
         if data.modality == "image" and not any(name.startswith("region") for name in named):
             yield from self._no_region(data, done)
-        for cue in self._candidates(data).proposed:
+        for cue in self._candidates(data, done).proposed:
             if cue not in trials and not isinstance(cue, Region) and self._standing(data, cue).latent:
                 yield self._latent(data, cue, _unused(self._best(data, done, cue).reliance(data, done)))
         yield from metadata_cues(data, done)
@@ -113,15 +132,35 @@ class Shortcuts(Probe):
         known = dict(self.tolerances)
         return known.get(_spelled(cue.name), known.get(_spelled(cue.name.split(":")[0]), 0.05))
 
-    def _candidates(self, data: Dataset) -> Candidates:
-        return candidates(data, self.stated, self.own)
+    def _candidates(self, data: Dataset, done: Passes) -> Candidates:
+        """What the rows have and the data propose, and the places where the model's attributions gather."""
+        known = candidates(data, self.stated, self.own)
+        places = [cue for cue in known.proposed if isinstance(cue, Region)]
+        more = (one for one in self._gathered(data, done) if all(likeness(one.box, cue.box) < 0.5 for cue in places))
+        return replace(known, proposed=(*known.proposed, *more))
+
+    def _gathered(self, data: Dataset, done: Passes) -> tuple[Region, ...]:
+        """Places where the attributions of the discovery rows gather, where the model offers gradients."""
+        if MAPS not in done:
+            return ()
+        maps = done[MAPS]
+        boxes = data.donors("discovery").known("gathered", lambda: gatherings(maps.values, maps.targets))
+        return tuple(Region(box) for box in boxes)
+
+    def _seen(self, data: Dataset, done: Passes) -> Seen:
+        """What the model did on the discovery rows."""
+        clean = labelled(data, done[Predict()])
+        assert clean is not None, "unfit data are not judged"
+        inside = np.isin(np.asarray(clean.outputs.rows), data.halves["discovery"])
+        rows, maps = np.asarray(clean.outputs.rows)[inside], {one: done[one] for one in (MAPS,) if one in done}
+        return Seen(rows, ~clean.correct[inside], maps.get(MAPS), self._gathered(data, done))
 
     def _few(self, data: Dataset) -> int:
         return int(np.clip(len(data.sample(self.rows, "discovery")) // 2, 75, 400))
 
-    def _tried(self, data: Dataset) -> tuple[Cue, ...]:
+    def _tried(self, data: Dataset, done: Passes) -> tuple[Cue, ...]:
         """Cues reversed on the discovery rows: those that say something about the label."""
-        known = self._candidates(data)
+        known = self._candidates(data, done)
         return (*known.proposed, *(cue for cue in known.always if tells(data, cue)))
 
     def _trials(self, data: Dataset, cue: Cue) -> tuple[Trial, ...]:
@@ -134,17 +173,17 @@ class Shortcuts(Probe):
 
     def _way(self, data: Dataset, done: Passes, cue: Cue) -> Way:
         """How a cue is reversed on the confirmation rows: without class means that differ a push does nothing."""
-        return self._best(data, done, cue).way if cue in self._tried(data) else ways(cue)[-1]
+        return self._best(data, done, cue).way if cue in self._tried(data, done) else ways(cue)[-1]
 
     def _looked(self, data: Dataset, done: Passes) -> Mapping[Cue, Trial]:
         """The trials on the confirmation rows: of suspects, strongest first, and of what every row has."""
         suspects = self._suspects(data, done)
-        quiet = [cue for cue in self._candidates(data).always if cue not in suspects]
+        quiet = [cue for cue in self._candidates(data, done).always if cue not in suspects]
         looked = {
             cue: Trial(cue, self._way(data, done, cue), self.rows, "confirmation", suspects.get(cue, ()))
             for cue in (*suspects, *quiet)
         }
-        tried = self._tried(data)
+        tried = self._tried(data, done)
         return {
             cue: replace(trial, rows=self._few(data)) if trial.way == "transport" and cue not in tried else trial
             for cue, trial in looked.items()
@@ -166,13 +205,13 @@ class Shortcuts(Probe):
 
     def _apart(self, data: Dataset, done: Passes) -> list[Cue]:
         """The cues that were tried, of the places only those that are cues of their own and do not overlap."""
-        tried = self._tried(data)
+        tried = self._tried(data, done)
         places = self._places(data, done)
         return [cue for cue in tried if not isinstance(cue, Region) or cue in places or cue in self.own]
 
     def _places(self, data: Dataset, done: Passes) -> list[Region]:
         """Places that are cues of their own, one for all that overlap: the box that carries most and is least tied."""
-        proposed = (cue for cue in self._candidates(data).proposed if isinstance(cue, Region))
+        proposed = (cue for cue in self._candidates(data, done).proposed if isinstance(cue, Region))
         known = {cue: self._standing(data, cue) for cue in proposed}
         left = [cue for cue, found in known.items() if found.own]
         weight = {
@@ -188,9 +227,11 @@ class Shortcuts(Probe):
 
     def _standing(self, data: Dataset, cue: Cue, held: Held = ()) -> Standing:
         """What the data say of a cue; what the user names is judged in any case."""
-        stated = cue in self.own or _spelled(cue.name) in {_spelled(name) for name in self.stated}
-        besides = tuple(other for other in self._candidates(data).proposed if data.modality == "text")
-        return replace(standing(data, cue, held, besides), stated=stated)
+        besides = candidates(data, self.stated, self.own).proposed if data.modality == "text" else ()
+        return replace(standing(data, cue, held, besides), stated=self._named(cue))
+
+    def _named(self, cue: Cue) -> bool:
+        return cue in self.own or _spelled(cue.name) in {_spelled(name) for name in self.stated}
 
     def _status(self, data: Dataset, done: Passes, trial: Trial) -> Status:
         status = trial.reliance(data, done).against(self.tolerance(trial.cue))

@@ -97,7 +97,9 @@ def scene(rows=800, agrees=0.9, columns=None, roles=None, seed=0):
 
 def audited(model, data, probe):
     done = Passes()
-    while new := [one for one in dict.fromkeys(probe.needs(data, done)) if one not in done]:
+    while new := [
+        one for one in dict.fromkeys(probe.needs(data, done)) if one not in done and one.wants <= model.offers
+    ]:
         done = done.with_({one: planted.answered(model, data, one) for one in new})
     return list(probe.judge(data, done)), done
 
@@ -108,7 +110,8 @@ def test_a_model_that_reads_only_the_mark_is_found_out_and_the_evidence_shows_it
     (found,) = (one for one in said if isinstance(one, Finding) and one.status == "found" and one.kind == "cue")
     assert (found.subject, found.severity) == ("region:bottom-left", "critical")
     assert found.effect.low > 0.5
-    overview, region, by_class, otherwise, hiding, examples = found.evidence
+    overview, suspicions, region, by_class, otherwise, hiding, examples = found.evidence
+    assert "predicts the label" in dict(row[:2] for row in suspicions.rows)["region:bottom-left"]
     assert isinstance(overview, OpportunityReliance)
     assert isinstance(region, RegionMap)
     assert np.allclose(region.box, (20 / 24, 1 / 24, 24 / 24, 5 / 24))
@@ -144,7 +147,7 @@ def test_verdicts_come_from_rows_that_proposed_nothing():
     data = scene()
     discovery, confirmation = (set(data.sample(None, half).tolist()) for half in ("discovery", "confirmation"))
     assert not discovery & confirmation
-    for one, outputs in ((one, outputs) for one, outputs in done.items() if one.under is not None):
+    for one, outputs in ((one, outputs) for one, outputs in done.items() if one != Predict()):
         assert one.half in {"discovery", "confirmation"}
         assert set(outputs.rows.tolist()) <= (discovery if one.half == "discovery" else confirmation)
 
