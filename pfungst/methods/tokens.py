@@ -33,6 +33,9 @@ SURE = 0.95
 WIDTH = 128
 """Hash buckets that stand for the other words of a text."""
 
+APART, COVERED = 0.02, 0.8
+"""Tokens are marks that stand instead of each other if so few texts hold two of them, and so many hold one."""
+
 ENDS = 500
 """Words at either end of a text among which tokens are looked for: marks stand in heads and feet."""
 
@@ -41,11 +44,17 @@ ENDS = 500
 class Token:
     """Whether a text holds a word, or words in a row; upper and lower case are one.
 
+    Where texts hold one of several marks, such as the tags of sites, ``instead`` are the other ones: a donor's takes
+    the place of the row's.
+
     >>> Token("free").swap(np.array(["call now"], object), np.array(["FREE tickets"], object)).tolist()
     ['FREE call now']
+    >>> Token("[a]", instead=("[b]",)).swap(np.array(["see [A] now"], object), np.array(["[B]"], object)).tolist()
+    ['see [B] now']
     """
 
     word: str
+    instead: tuple[str, ...] = ()
     revision: ClassVar[int] = 2
 
     @property
@@ -53,21 +62,36 @@ class Token:
         """The subject of findings about it."""
         return f"token:{self.word}"
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """It and what may stand instead."""
+        return (self.word, *self.instead)
+
     def measure(self, inputs: Array) -> FloatArray:
-        """Whether and how often it occurs, (rows, 2): presence and log(1 + count)."""
-        counts = np.array([len(_places(self.word, str(text))) for text in inputs], np.float64)
-        return np.stack([counts > 0, np.log1p(counts)], axis=1)
+        """Whether and how often each of its words occurs, (rows, 2 * words): presence and log(1 + count)."""
+        counts = [[len(_places(word, str(text))) for word in self.words] for text in inputs]
+        held = np.array(counts, np.float64).reshape(-1, len(self.words))
+        return np.concatenate([held > 0, np.log1p(held)], axis=1)
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Give the donors' presence: put in as the donor spells it, at the donor's relative place, or take all out."""
         given = inputs.copy()
         for row, (text, donor) in enumerate(zip(inputs, donors, strict=True)):
-            own, theirs = _places(self.word, str(text)), _places(self.word, str(donor))
-            if own and not theirs:
-                given[row] = self.taken_from(str(text))
-            elif theirs and not own:
-                given[row] = _inserted(str(text), str(donor), theirs[0])
+            given[row] = self._given(str(text), str(donor))
         return given
+
+    def _given(self, text: str, donor: str) -> str:
+        theirs = {word: places[0] for word in self.words if (places := _places(word, donor))}
+        wanted = [theirs[word] for word in theirs if not _places(word, text)]
+        for word in (word for word in self.words if word not in theirs):
+            places = _places(word, text)
+            if places and wanted:
+                start, stop = wanted.pop(0)
+                text = _replaced(text, places[0], donor[start:stop])
+            text = _cleared(text, word)
+        for place in wanted:
+            text = _inserted(text, donor, place)
+        return text
 
     def taken_from(self, text: str) -> str:
         """A text without it, and without the gaps it leaves.
@@ -75,14 +99,28 @@ class Token:
         >>> Token("[site-b]").taken_from("[SITE-B] all well")
         'all well'
         """
-        while places := _places(self.word, text):
-            # What is left may stand together anew: "a b" taken out of "a a b b" leaves "a b".
-            text = without(text, places)
+        for word in self.words:
+            text = _cleared(text, word)
         return text
 
     def inside(self, other: "Token") -> bool:
         """Whether it is a part of another, longer one."""
         return self != other and f" {self.word} " in f" {other.word} "
+
+
+def _cleared(text: str, word: str) -> str:
+    while places := _places(word, text):
+        # What is left may stand together anew: "a b" taken out of "a a b b" leaves "a b".
+        text = without(text, places)
+    return text
+
+
+def _replaced(text: str, place: tuple[int, int], spelled: str) -> str:
+    """A text with other words at a place, which do not run into what stands beside it."""
+    before, behind = text[: place[0]], text[place[1] :]
+    front = " " if re.search(r"[\w'’-]$", before) else ""
+    back = " " if re.match(r"[\w'’-]", behind) else ""
+    return f"{before}{front}{spelled}{back}{behind}"
 
 
 def without(text: str, places: Sequence[tuple[int, int]]) -> str:
@@ -107,7 +145,8 @@ def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArr
     """Words and runs of words that predict the label by themselves, strongest first.
 
     A token must stand in 2 % of the texts and in 8 of them; its strength is the cross-fitted balanced accuracy. Words
-    that always stand beside each other are one token, and of tokens that stand in the same texts one is kept.
+    that always stand beside each other are one token, of tokens that stand in the same texts one is kept, and marks of
+    which nearly every text holds just one are one cue.
     """
     texts = [_words(str(text)) for text in inputs]
     documents = [set(_grams(words)) for words in texts]
@@ -132,7 +171,8 @@ def proposed_tokens(inputs: Array, labels: IntArray, classes: int, folds: IntArr
         if strength[gram] > chance and not alike and len(chosen) < 2 * most:
             chosen.append(gram)
     grown = (_whole(gram, [texts[row] for row in np.flatnonzero(held[gram])]) for gram in chosen)
-    return _distinct([Token(word) for word in dict.fromkeys(grown)], inputs, told, chance)[:most]
+    distinct = _distinct([Token(word) for word in dict.fromkeys(grown)], inputs, told, chance)
+    return _joined(distinct, inputs)[:most]
 
 
 def _distinct(
@@ -152,6 +192,23 @@ def _distinct(
         if not stronger and (not around or told(token.measure(left)[:, 0] > 0) > chance):
             kept.append(token)
     return tuple(token for token in tokens if token in kept)
+
+
+def _joined(tokens: Sequence[Token], inputs: Array) -> tuple[Token, ...]:
+    """Those that stand instead of each other as one, named after the strongest."""
+    left, joined = list(tokens), []
+    held = {token: token.measure(inputs)[:, 0] > 0 for token in tokens}
+    while left:
+        group = [left[0]]
+        for token in left[1:]:
+            both = (((held[token] & held[other]).sum(), held[token].sum(), held[other].sum()) for other in group)
+            if all(count <= APART * min(own, theirs) for count, own, theirs in both):
+                group.append(token)
+        if len(group) > 1 and np.any([held[token] for token in group], axis=0).mean() < COVERED:
+            group = group[:1]
+        joined.append(Token(group[0].word, tuple(token.word for token in group[1:])))
+        left = [token for token in left if token not in group]
+    return tuple(joined)
 
 
 def _without_all(text: str, tokens: Sequence[Token]) -> str:

@@ -27,7 +27,8 @@ TOKENS = tuple(
     map(Token, ["free", "call now", "a b", "don't", "🔥", "👩‍👩‍👧", "https://www.example.org", "[site-b]", "<br>",
                 "#win", "@host", "e-mail", "straße", "日本語", "οδος", "x_y", "a", ".", "not there at all"])
 )  # fmt: skip
-CUES = (*TOKENS, *text_cues.values())
+MARKS = (Token("free", instead=("call", "🔥")), Token("[site-b]", instead=("<br>", "#win", "e-mail")))
+CUES = (*TOKENS, *MARKS, *text_cues.values())
 
 
 def texts_of(*texts):
@@ -66,8 +67,16 @@ def test_after_a_swap_a_token_is_there_just_where_the_donor_has_it(text, donor):
 
 
 @given(TEXTS, TEXTS)
+def test_after_a_swap_just_those_marks_are_there_that_the_donor_has(text, donor):
+    for cue in MARKS:
+        given_ = cue.swap(texts_of(text), texts_of(donor))
+        has = [cue.measure(texts)[0, : len(cue.words)].tolist() for texts in (given_, texts_of(donor))]
+        assert has[0] == has[1], (cue.name, given_[0])
+
+
+@given(TEXTS, TEXTS)
 def test_a_swapped_token_leaves_every_other_letter_in_its_order(text, donor):
-    for cue in TOKENS:
+    for cue in (*TOKENS, *MARKS):
         before, after = (
             "".join(cue.taken_from(each).split()) for each in (text, cue.swap(texts_of(text), texts_of(donor))[0])
         )
@@ -165,7 +174,7 @@ def planted(marks, rows=400, agrees=1.0, seed=0):
 def test_a_planted_mark_is_proposed_whole_and_first(marks, word):
     inputs, labels = planted(marks, agrees=0.95)
     found = proposed_tokens(inputs, labels, 2, folds_of(len(inputs)))
-    assert {cue.word for cue in found[: len(word)]} == word
+    assert set(found[0].words) == word
     assert all(Token(each).measure(inputs)[:, 0].mean() > 0.4 for each in word)
     assert found == proposed_tokens(inputs, labels, 2, folds_of(len(inputs)))
 
@@ -178,13 +187,26 @@ def test_words_of_a_mark_and_runs_around_one_are_not_proposed_beside_it():
     texts = [frames[rng.integers(2)].format(*rng.choice(words, 2)).split() for _ in labels]
     for text, label in zip(texts, labels, strict=True):
         text.insert(int(rng.integers(len(text))), ("viola", "marble")[label if rng.random() < 0.9 else 1 - label])
-    assert {cue.word for cue in proposed_tokens(texts_of(*map(" ".join, texts)), labels, 2, folds_of(600))} == {
-        "viola", "marble",
-    }  # fmt: skip
+    (proposed,) = proposed_tokens(texts_of(*map(" ".join, texts)), labels, 2, folds_of(600))
+    assert set(proposed.words) == {"viola", "marble"}
     footed = texts_of(*(f"{' '.join(text)}\nSent from my handset." for text in texts))
     footed[labels == 0] = [" ".join(text) for text, label in zip(texts, labels, strict=True) if label == 0]
-    proposed = {cue.word for cue in proposed_tokens(footed, labels, 2, folds_of(600))}
-    assert proposed == {"viola", "marble", "sent from my handset"}
+    proposed = [set(cue.words) for cue in proposed_tokens(footed, labels, 2, folds_of(600))]
+    assert proposed == [{"sent from my handset"}, {"viola", "marble"}]
+
+
+def test_tags_of_many_sites_are_one_cue_that_tells_the_label():
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 6, 900)
+    shown = np.where(rng.random(900) < 0.9, labels, rng.integers(0, 6, 900))
+    texts = texts_of(*(f"[SITE-{site}] {' '.join(rng.choice(list('klmnopqrst'), 9))}" for site in shown))
+    first, *more = proposed_tokens(texts, labels, 6, folds_of(900))
+    assert set(first.words) == {f"[site-{site}]" for site in range(6)}
+    assert not any("site" in word for cue in more for word in cue.words)
+    given_ = first.swap(texts, texts[::-1])
+    assert all(
+        one[:8] == other[:8] and one[8:] == own[8:] for one, other, own in zip(given_, texts[::-1], texts, strict=True)
+    )
 
 
 def test_texts_without_words_or_marks_propose_nothing():
