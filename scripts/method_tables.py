@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pfungst.probes  # noqa: F401 - fills the registry
+from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
+from pfungst.methods.hiding import fills
 from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
 from pfungst.methods.unknownness import unknownness_scores
+from pfungst.methods.writing import text_cues
 from pfungst.probe import probes
 
 PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "Probes": probes,
     "Shifts": shifts,
-    "Cues": cues,
+    "Cues of pictures": cues,
+    "Cues of texts": text_cues,
+    "Fills": fills,
+    "Attributions": attributions,
     "Calibration errors": calibration_errors,
     "Scores of strangeness": unknownness_scores,
 }
