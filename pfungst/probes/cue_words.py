@@ -11,6 +11,7 @@ from pfungst.statistics.estimate import Estimate
 def noun(cue: Cue) -> str:
     """The cue in a sentence.
 
+    >>> from pfungst.methods.places import Region
     >>> noun(Region((0.0, 0.0, 0.2, 0.2)))
     'top-left region'
     """

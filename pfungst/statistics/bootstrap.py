@@ -94,8 +94,11 @@ def _acceleration(values: Array, statistic: Callable[[Array], float], members: S
         left_out[i] = statistic(values[keep])
     influence = left_out[np.isfinite(left_out)]
     influence = influence.mean() - influence
-    square = float((influence**2).sum())
-    return float((influence**3).sum()) / (6 * square**1.5) if square > 0 else 0.0
+    largest = np.abs(influence).max(initial=0.0)
+    if largest < np.finfo(np.float64).tiny:
+        return 0.0
+    scaled = influence / largest  # the ratio knows no scale, its cubes do
+    return float((scaled**3).sum() / (6 * (scaled**2).sum() ** 1.5))
 
 
 def multinomial_bootstrap(
