@@ -47,6 +47,9 @@ ADMINISTRATIVE = frozenset(
 BUCKETS = 16
 """Hash buckets that stand for the values of a column that are no numbers, twice: two values seldom share both."""
 
+FLAGS = 3
+"""Where the buckets begin in a measure."""
+
 LARGEST = 1e30
 """Numbers are cut off here, so that their squares are finite."""
 
@@ -77,25 +80,27 @@ class Column:
         return bool(ADMINISTRATIVE & set(re.findall(r"[a-z]+", self.column.lower())))
 
     def measure(self, inputs: Array) -> FloatArray:
-        """The number, whether it is missing, and hash buckets of what is no number, (rows, 2 + 2 * buckets) float64.
+        """The number, its asinh, whether it is missing, hash buckets of what is no number, (rows, 3 + 2 * buckets).
 
-        Each row is coded by itself, so that a row's measure is the same in any company; a missing number is 0.
+        A few huge values leave nothing to be seen of the others but by their logarithms, which asinh nears. Each row is
+        coded by itself, so that a row's measure is the same in any company; a missing number is 0.
         """
         values = inputs[:, self.at]
-        coded = np.zeros((len(values), 2 + 2 * BUCKETS))
+        coded = np.zeros((len(values), FLAGS + 2 * BUCKETS))
         if values.dtype.kind in "fiub":
             known = np.isfinite(values.astype(np.float64))
-            coded[:, 0], coded[:, 1] = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0), ~known
-            return coded
-        for row, value in enumerate(values):
-            number = _number(value)
-            if number is None:
-                hashed = zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
-                coded[row, [2 + hashed % BUCKETS, 2 + BUCKETS + hashed // BUCKETS % BUCKETS]] = 1.0
-            elif np.isfinite(number):
-                coded[row, 0] = min(max(number, -LARGEST), LARGEST)
-            else:
-                coded[row, 1] = 1.0
+            coded[:, 0], coded[:, 2] = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0), ~known
+        else:
+            for row, value in enumerate(values):
+                number = _number(value)
+                if number is None:
+                    hashed = zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
+                    coded[row, [FLAGS + hashed % BUCKETS, FLAGS + BUCKETS + hashed // BUCKETS % BUCKETS]] = 1.0
+                elif np.isfinite(number):
+                    coded[row, 0] = min(max(number, -LARGEST), LARGEST)
+                else:
+                    coded[row, 2] = 1.0
+        coded[:, 1] = np.arcsinh(coded[:, 0])
         return coded
 
     def swap(self, inputs: Array, donors: Array) -> Array:
@@ -119,7 +124,7 @@ def others(inputs: Array, cue: Column, most: int = 64) -> FloatArray:
     coded: list[FloatArray] = []
     for at in range(inputs.shape[1]):
         if at != cue.at:
-            part = Column(at, "").measure(inputs)
+            part = np.delete(Column(at, "").measure(inputs), 1, axis=1)
             part = part[:, part.std(axis=0) > 0]
             coded.append(part)
     whole = np.concatenate(coded, axis=1) if coded else np.zeros((len(inputs), 0))

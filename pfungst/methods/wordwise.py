@@ -90,9 +90,9 @@ def _coded(inputs: Array, bank: Array) -> FloatArray:
     coded = []
     for at in range(inputs.shape[1]):
         points, known = (Column(at, "").measure(each) for each in (inputs, bank))
-        middle, spread = known[:, 0].mean(), known[:, 0].std()
-        points[:, 0] = np.clip((points[:, 0] - middle) / (spread or 1.0), -3, 3)
-        coded.append(points)
+        middle, spread = known[:, 1].mean(), known[:, 1].std()
+        points[:, 1] = np.clip((points[:, 1] - middle) / (spread or 1.0), -3, 3)
+        coded.append(points[:, 1:])
     return np.stack(coded)
 
 

@@ -144,7 +144,7 @@ def test_natural_columns_of_a_cancer_table_all_belong_to_their_rows():
     inputs, labels, names = table(load_breast_cancer)
     for cue in columns(names)[:-1]:
         opportunity, tie = told(cue, inputs, labels, others(inputs, cue))
-        assert opportunity < 0.1 or tie.value > 0.5, cue.name
+        assert opportunity < 0.2 or tie.value > 0.5, cue.name
 
 
 @pytest.mark.parametrize(
