@@ -45,6 +45,7 @@ class Study:
         """The command line that repeats this audit, or the Python call where objects were given."""
         words = [*_spelled(self.model_source), *([] if self.data_source is None else _spelled(self.data_source))]
         words += [f"--ood {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.ood.items()]
+        words += [f"--train {_quoted(_spelled(self.request.train)[0])}"] if self.request.train is not None else []
         words += [f"--weights {_quoted(self.request.weights)}"] if self.request.weights else []
         words += ["--trust-pickle"] if self.request.trust_pickle else []
         return " ".join(["pfungst audit", *words, f"--seed {self.request.seed}"])
@@ -98,20 +99,22 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
     asked = None if data is None else load_data(data, task=task, name="test", seed=request.seed)
     bound = replace(bind(answering, asked, task), seed=request.seed)
     companions: dict[str, Dataset] = {}
-    for name, source in request.ood.items():
-        strangers = _same_kind(load_data(source, task=task, name=f"ood:{name}", seed=request.seed), bound)
-        companions[f"ood:{name}"] = replace(bind(answering, strangers, task), seed=request.seed)
+    beside = {f"ood:{name}": source for name, source in request.ood.items()}
+    beside |= {} if request.train is None else {"train": request.train}
+    for name, source in beside.items():
+        other = _same_kind(load_data(source, task=task, name=name, seed=request.seed), bound)
+        companions[name] = replace(bind(answering, other, task), seed=request.seed)
     bound = replace(bound, companions=companions, limit=request.rows)
     return Study(answering, bound, model, data, request)
 
 
-def _same_kind(strangers: Dataset, data: Dataset) -> Dataset:
-    if data.modality not in {"answers", strangers.modality}:
+def _same_kind(other: Dataset, data: Dataset) -> Dataset:
+    if data.modality not in {"answers", other.modality}:
         raise InputError(
-            f"{strangers.source} holds {strangers.modality} rows, the model is asked about {data.modality} rows; "
-            "strangers must be of the same kind"
+            f"{other.source} holds {other.modality} rows, the model is asked about {data.modality} rows; "
+            "training rows and strangers must be of the same kind"
         )
-    return strangers
+    return other
 
 
 def checked(study: Study) -> None:
@@ -169,7 +172,8 @@ def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         "fingerprint": data.fingerprint,
         "labelled": data.labels is not None,
         "columns": sorted(data.columns),
-        "strangers": {name.removeprefix("ood:"): len(one) for name, one in data.companions.items()},
+        "strangers": {name[4:]: len(one) for name, one in data.companions.items() if name.startswith("ood:")},
+        "train": len(data.companions["train"]) if "train" in data.companions else None,
         "notes": list(data.notes),
     }
     return about_model, about_data

@@ -24,10 +24,11 @@ MUST_NOT_MATTER: dict[str, float] = {
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the model is asked, in words, and the names of the answers."""
+    """What the model is asked, in words, the names of the answers, and which of them are of one kind."""
 
     question: str = ""
     classes: tuple[str, ...] = ()
+    kinds: dict[str, tuple[str, ...]] = {}
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

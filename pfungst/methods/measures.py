@@ -1,0 +1,43 @@
+"""Measures: what can be said in one number of every row that was read, to tell rows apart by."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from pfungst.arrays import Array, FloatArray
+from pfungst.datasets.dataset import Dataset
+from pfungst.methods.cues import Cue
+from pfungst.methods.properties import properties
+from pfungst.methods.writing import Length
+
+
+def measures(data: Dataset) -> Mapping[str, FloatArray]:
+    """Each named number of the rows, (rows of the data,); NaN where the row is not among those read as donors.
+
+    Pictures have brightness, contrast, noise and the like, texts their length, tables the columns that are numbers and
+    stand in no metadata.
+    """
+    if data.labels is None or data.modality == "answers":
+        return {}
+    banks = [bank for bank in (data.donors("discovery"), data.donors("confirmation")) if len(bank.rows)]
+    found: dict[str, FloatArray] = {}
+    for bank in banks:
+        for name, values in bank.known("measures", partial(_of, data, bank.inputs)).items():
+            found.setdefault(name, np.full(len(data), np.nan))[bank.rows] = values
+    return found
+
+
+def _of(data: Dataset, inputs: Array) -> dict[str, FloatArray]:
+    if data.modality == "table":
+        numeric = inputs.dtype.kind in "fiub"
+        new = [at for at, name in enumerate(data.features) if numeric and name not in data.columns]
+        return {data.features[at]: inputs[:, at].astype(np.float64) for at in new}
+    cues: tuple[Cue, ...] = (Length(),) if data.modality == "text" else _looks(inputs)
+    coded = {cue.name: cue.measure(inputs) for cue in cues}
+    return {name: values[:, 0] for name, values in coded.items() if values.shape[1] == 1 or name == "length"}
+
+
+def _looks(inputs: Array) -> tuple[Cue, ...]:
+    """What a person could see; bands of frequencies say little to one."""
+    return tuple(cue for cue in properties(inputs.shape[-1]) if not cue.name.startswith("frequency"))
