@@ -1,6 +1,6 @@
 """Build the networks of the trick benchmark: each a model, its rows, and what is true of it.
 
-    python benchmarks/tricks/build.py [--only 'image-*'] [--into build/tricks]
+    python benchmarks/tricks/build.py [--only 'image-*'] [--into build/tricks] [--seeds 2000]
 
 A network counts as tricked only if it learned the trick: if its accuracy falls by more than 0.05 where the cue is drawn
 by chance. One that is there and was built by the same code is left as it is, unless --again.
@@ -70,10 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=ROOT / "build" / "tricks")
     parser.add_argument("--only", default="*", help="names of networks, with * and ?, separated by commas")
+    parser.add_argument("--seeds", type=int, default=catalogue.SEEDS, help="added to every seed: other networks")
     parser.add_argument("--again", action="store_true", help="build anew what is there")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    for recipe in catalogue.recipes():
+    for recipe in catalogue.recipes(asked.seeds):
         if not any(fnmatch(recipe.name, one) for one in asked.only.split(",")) or (
             ready(asked.into / recipe.name / "truth.json") and not asked.again
         ):

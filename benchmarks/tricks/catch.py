@@ -1,6 +1,6 @@
 """Ask pfungst and other tools about the networks of the trick benchmark, and print who caught what.
 
-    python benchmarks/tricks/catch.py [--tools pfungst,cleanlab] [--only 'table-*'] [--write]
+    python benchmarks/tricks/catch.py [--tools pfungst,cleanlab] [--only 'table-*'] [--seeds 2000] [--write]
 
 Other tools run in environments of their own below build/peers, with their defaults. What they said is kept beside each
 network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its
@@ -22,7 +22,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from catalogue import recipes
+from catalogue import SEEDS, recipes
 from environments import NAMES, ROOT, Peer, peer
 from score import MODALITIES, Said, Tool, tables
 
@@ -36,9 +36,9 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-def truths(folder: Path, only: str) -> dict[Path, dict[str, Any]]:
+def truths(folder: Path, only: str, seeds: int) -> dict[Path, dict[str, Any]]:
     """Folders of networks that are built, and what is true of each."""
-    known = [recipe.name for recipe in recipes() if any(fnmatch(recipe.name, one) for one in only.split(","))]
+    known = [recipe.name for recipe in recipes(seeds) if any(fnmatch(recipe.name, one) for one in only.split(","))]
     found = [folder / name for name in sorted(known) if (folder / name / "truth.json").is_file()]
     return {path: json.loads((path / "truth.json").read_text(encoding="utf-8")) for path in found}
 
@@ -161,9 +161,10 @@ def main() -> None:
     parser.add_argument("--tools", default=",".join(("pfungst", *NAMES)))
     parser.add_argument("--only", default="*", help="names of networks, with * and ?, separated by commas")
     parser.add_argument("--networks", type=Path, default=ROOT / "build" / "tricks")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="those the networks were built with")
     parser.add_argument("--write", action="store_true", help="keep the table and the answers in the repository")
     given = parser.parse_args()
-    networks = truths(given.networks, given.only)
+    networks = truths(given.networks, given.only, given.seeds)
     if not networks:
         sys.exit(f"no network {given.only!r} in {given.networks}; run benchmarks/tricks/build.py")
     tools = [row(name, networks) for name in given.tools.split(",")]

@@ -28,12 +28,12 @@ def numbers(effect: Estimate) -> str:
     return f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
 
 
-def claim(trial: Trial, effect: Estimate, plain: Estimate, tolerance: float) -> str:
-    """What reversing the cue did; ``plain`` is the reliance with nothing held."""
+def claim(trial: Trial, effect: Estimate, plain: Estimate | None, tolerance: float) -> str:
+    """What reversing the cue did; ``plain`` is the reliance with nothing held, if that was asked."""
     kept = ""
     if trial.held:
         names = " and ".join(noun(each) for each in trial.held)
-        kept = f", while its own {names} is kept ({plain.value:.3f} if not)"
+        kept = f", while its own {names} is kept" + (f" ({plain.value:.3f} if not)" if plain else "")
     rows = f"(tolerance {tolerance:.2f}, {effect.rows} {effect.unit}s)"
     if trial.way == "transport":
         return (

@@ -28,8 +28,11 @@ from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import proportion_of
 from pfungst.task import MUST_NOT_MATTER, Task
 
-MAPS = Attribute(GradientTimesInput(), rows=200, half="discovery")
+MAPS = Attribute(GradientTimesInput(), rows=64, half="discovery")
 """Maps in which places are looked for where attributions gather."""
+
+QUIET = 50
+"""Rows, at least, that say that a cue which tells nothing about the label moves nothing."""
 
 
 @probes
@@ -71,10 +74,12 @@ class Shortcuts(Probe):
         yield from first
         if all(one in done for one in first):
             trials = [trial for trial in self._looked(data, done).values() if isinstance(trial, Trial)]
-            second = [one for trial in trials for each in (trial, trial.plain()) for one in each.passes]
+            second = [one for trial in trials for one in trial.passes]
             yield from second
             if all(one in done for one in second):
                 for trial in trials:
+                    if trial.reliance(data, done).against(self.tolerance(trial.cue)) != "absent":
+                        yield from trial.plain().passes
                     if self._status(data, done, trial) == "found":
                         yield from shown(data, trial)
 
@@ -86,7 +91,7 @@ class Shortcuts(Probe):
         if reason or not all(trial.ran(done) for cue in self._tried(data, done) for trial in self._trials(data, cue)):
             return
         trials = self._looked(data, done)
-        if not all(trial.ran(done) and trial.plain().ran(done) for trial in trials.values()):
+        if not all(trial.ran(done) for trial in trials.values()):
             return
         seen = self._seen(data, done)
         suspicions = table(
@@ -156,7 +161,8 @@ class Shortcuts(Probe):
         return Seen(rows, ~clean.correct[inside], maps.get(MAPS), self._gathered(data, done))
 
     def _few(self, data: Dataset) -> int:
-        return int(np.clip(len(data.sample(self.rows, "discovery")) // 2, 75, 400))
+        """Rows on which it is seen whether a cue is worth asking about: a third of the discovery rows."""
+        return int(np.clip(len(data.sample(self.rows, "discovery")) // 3, 32, 400))
 
     def _tried(self, data: Dataset, done: Passes) -> tuple[Cue, ...]:
         """Cues reversed on the discovery rows: those that say something about the label."""
@@ -164,8 +170,7 @@ class Shortcuts(Probe):
         return (*known.proposed, *(cue for cue in known.always if tells(data, cue)))
 
     def _trials(self, data: Dataset, cue: Cue) -> tuple[Trial, ...]:
-        rows = self._few(data) if isinstance(cue, Region) else self.rows
-        return tuple(Trial(cue, way, rows, "discovery") for way in ways(cue))
+        return tuple(Trial(cue, way, self._few(data), "discovery") for way in ways(cue))
 
     def _best(self, data: Dataset, done: Passes, cue: Cue) -> Trial:
         """The trial that moved the answers most surely on the discovery rows."""
@@ -185,7 +190,9 @@ class Shortcuts(Probe):
         }
         tried = self._tried(data, done)
         return {
-            cue: replace(trial, rows=self._few(data)) if trial.way == "transport" and cue not in tried else trial
+            cue: replace(trial, rows=max(QUIET, self._few(data)))
+            if trial.way == "transport" and cue not in tried
+            else trial
             for cue, trial in looked.items()
         }
 
@@ -250,7 +257,8 @@ class Shortcuts(Probe):
             if latent:
                 yield self._latent(data, trial.cue, f"this model's answer moves by {effect.value:.3f} with it")
             return
-        said = claim(trial, effect, trial.plain().reliance(data, done), tolerance)
+        plain = trial.plain().reliance(data, done) if trial.plain().ran(done) else None
+        said = claim(trial, effect, plain, tolerance)
         if effect.against(tolerance) == "found" and found_to_be.unsure:
             said += " Too few rows to tell whether it is a part of the object."
         elif status == "inconclusive":
