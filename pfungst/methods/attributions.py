@@ -63,10 +63,9 @@ class GradientTimesInput:
     wants: frozenset[str] = GRADIENTS
 
     def __call__(self, model: Any, batch: Batch) -> Maps:
-        """One forward and one backward pass a row, and one to learn the answer."""
-        targets, pictures = answers(model, batch), unit(batch.inputs)
-        _, gradient = model.gradient(pictures, targets)
-        return mapped((gradient * pictures).sum(axis=3), targets, 4)
+        """One forward and one backward pass a row."""
+        found = model.gradient(unit(batch.inputs))
+        return mapped((found.gradient * found.by).sum(axis=3), found.targets, 3)
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class IntegratedGradients:
 
     def _one(self, model: Any, picture: FloatArray, target: IntArray) -> tuple[FloatArray, float, float]:
         gained = float(
-            np.diff(model.gradient(np.concatenate([np.zeros_like(picture), picture]), target.repeat(2))[0])[0]
+            np.diff(model.gradient(np.concatenate([np.zeros_like(picture), picture]), target.repeat(2)).scores)[0]
         )
         points, spent = self.points, 7.0
         while True:
@@ -102,7 +101,7 @@ class IntegratedGradients:
             steps = (np.arange(points) + 0.5) / points
             for at in range(0, points, self.chunk):
                 some = steps[at : at + self.chunk].astype(np.float32)[:, None, None, None]
-                total += model.gradient(some * picture, target.repeat(len(some)))[1].sum(axis=0)
+                total += model.gradient(some * picture, target.repeat(len(some))).gradient.sum(axis=0)
             found = (total / points * picture[0]).sum(axis=2)
             spent += 3 * points
             missed = abs(float(found.sum(dtype=np.float64)) - gained) / max(abs(gained), 1e-9)
@@ -131,7 +130,7 @@ class SmoothGrad:
         found = []
         for copy in range(self.copies):
             noisy = np.clip(pictures + noise[:, copy], 0, 1)
-            found.append((model.gradient(noisy, targets)[1] * noisy).sum(axis=3))
+            found.append((model.gradient(noisy, targets).gradient * noisy).sum(axis=3))
         whole = np.stack(found)
         error = np.abs(whole.std(axis=0)).mean(axis=(1, 2)) / self.copies**0.5
         return mapped(whole.mean(axis=0), targets, 3 * self.copies + 1, error.astype(np.float64))
@@ -150,11 +149,10 @@ class GradCam:
     wants: frozenset[str] = GRADIENTS
 
     def __call__(self, model: Any, batch: Batch) -> Maps:
-        """One forward and one backward pass, and one to learn the answer; the map is as coarse as the layer."""
-        targets = answers(model, batch)
-        activations, gradient = model.layer_gradient(unit(batch.inputs), targets, self.layer)
-        weights = gradient.mean(axis=(2, 3), keepdims=True)
-        return mapped(np.maximum((weights * activations).sum(axis=1), 0), targets, 4)
+        """Little more than one forward pass, as the way back ends at the layer; the map is as coarse as it."""
+        found = model.layer_gradient(unit(batch.inputs), layer=self.layer)
+        weights = found.gradient.mean(axis=(2, 3), keepdims=True)
+        return mapped(np.maximum((weights * found.by).sum(axis=1), 0), found.targets, 1.2)
 
 
 @dataclass(frozen=True)

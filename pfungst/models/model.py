@@ -1,11 +1,20 @@
 """Model: what every adapter offers, whatever stands behind it."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.frame import Frame
 from pfungst.outputs import Outputs
+
+
+class Derivatives(NamedTuple):
+    """Whose score it is (rows,), the score (rows,), what it is derived by, and the derivative, shaped like that."""
+
+    targets: IntArray
+    scores: FloatArray
+    by: FloatArray
+    gradient: FloatArray
 
 
 class Model(Protocol):
@@ -47,16 +56,16 @@ class Model(Protocol):
 class Differentiable(Model, Protocol):
     """A model that offers ``gradients``."""
 
-    def gradient(self, inputs: FloatArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Score of each row's target class (rows,), and its derivative by the inputs, shaped like them.
+    def gradient(self, inputs: FloatArray, targets: IntArray | None = None) -> Derivatives:
+        """Derivative of each row's score by the inputs; without targets of the score of the answer.
 
         ``inputs`` are as a person sees them, pictures as float32 in [0, 1]; scores are logits where the model gives
         logits, else log-probabilities.
         """
         ...
 
-    def layer_gradient(self, inputs: FloatArray, targets: IntArray, layer: str = "") -> tuple[FloatArray, FloatArray]:
-        """Activations of a layer and the score's derivative by them, each (rows, channels, height, width).
+    def layer_gradient(self, inputs: FloatArray, targets: IntArray | None = None, layer: str = "") -> Derivatives:
+        """Derivative of each row's score by the activations of a layer, (rows, channels, height, width).
 
         Without a name the last layer is taken whose output is a lattice; tokens are laid out as the square they are.
         """

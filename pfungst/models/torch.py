@@ -15,11 +15,12 @@ from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
+from pfungst.models.model import Derivatives
 from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
-from pfungst.models.torch_gradients import by_input, by_layer, redrawn
+from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, redrawn
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -46,6 +47,7 @@ class TorchModel:
     notes: tuple[str, ...] = ()
     offers: frozenset[str] = frozenset({"new inputs"})
     linear: Any = None
+    lattice: str = ""
 
     @property
     def frame(self) -> Frame | None:
@@ -87,14 +89,18 @@ class TorchModel:
         )
         return weight, bias
 
-    def gradient(self, inputs: FloatArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Score of each row's target class, and its derivative by the inputs; pictures are float32 in [0, 1]."""
-        scores, gradient = by_input(self.module, self._tensor(inputs), targets, self._scored)
-        return scores, self.preprocess.pulled_back(gradient, inputs.shape) if inputs.ndim == 4 else gradient
+    def gradient(self, inputs: FloatArray, targets: IntArray | None = None) -> Derivatives:
+        """Derivative of each row's score by the inputs; pictures are float32 in [0, 1]."""
+        found = by_input(self.module, self._tensor(inputs), targets, self._scored)
+        gradient = self.preprocess.pulled_back(found.gradient, inputs.shape) if inputs.ndim == 4 else found.gradient
+        return found._replace(by=inputs, gradient=gradient)
 
-    def layer_gradient(self, inputs: FloatArray, targets: IntArray, layer: str = "") -> tuple[FloatArray, FloatArray]:
-        """Activations of a layer, and the score's derivative by them, (rows, channels, height, width)."""
-        return by_layer(self.module, self._tensor(inputs), targets, self._scored, layer)
+    def layer_gradient(self, inputs: FloatArray, targets: IntArray | None = None, layer: str = "") -> Derivatives:
+        """Derivative of each row's score by the activations of a layer, (rows, channels, height, width)."""
+        values = self._tensor(inputs)
+        if not layer:
+            self.lattice = self.lattice or last_lattice(self.module, values[:1])
+        return by_layer(self.module, values, targets, self._scored, layer or self.lattice)
 
     def redrawn(self, seed: int = 0) -> "TorchModel":
         """The same network with the numbers of each parameter shuffled: nothing it learned is left."""

@@ -8,62 +8,79 @@ import numpy as np
 
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.errors import InputError
+from pfungst.models.model import Derivatives
 
 
-def by_input(module: Any, values: Any, targets: IntArray, scored: Any) -> tuple[FloatArray, FloatArray]:
-    """Score of each row's target class (rows,), and its derivative by ``values``, a tensor the module is given.
+def by_input(module: Any, values: Any, targets: IntArray | None, scored: Any) -> Derivatives:
+    """Derivative by ``values``, a tensor the module is given, of the score of each row's target class, or its answer's.
 
     ``scored`` turns the module's answer into a tensor (rows, classes) of logits or log-probabilities.
     """
     torch = _torch(module)
     with _frozen(module), torch.enable_grad():
         taken = values.detach().clone().requires_grad_(True)
-        chosen = _chosen(torch, scored(module(taken)), targets)
+        chosen, named = _chosen(torch, scored(module(taken)), targets)
         (gradient,) = torch.autograd.grad(chosen.sum(), taken)
-    return _numbers(chosen), _numbers(gradient)
+    return Derivatives(named, _numbers(chosen), _numbers(taken), _numbers(gradient))
 
 
-def by_layer(
-    module: Any, values: Any, targets: IntArray, scored: Any, layer: str = ""
-) -> tuple[FloatArray, FloatArray]:
-    """Activations of a layer (rows, channels, height, width), and the score's derivative by them.
+def by_layer(module: Any, values: Any, targets: IntArray | None, scored: Any, layer: str) -> Derivatives:
+    """Derivative by the activations of a layer (rows, channels, height, width); tokens are laid out as their square.
 
-    Without a name the last layer is taken whose output is a lattice with a side above one; tokens are laid out as the
-    square they are, without those that stand before it.
+    Before the layer nothing is kept for the way back, so this costs little more than a forward pass.
 
     Raises:
         InputError: if there is no such layer, or the score does not depend on it.
     """
     torch = _torch(module)
-    seen: dict[str, Any] = {}
     modules = dict(module.named_modules())
-    if layer and layer not in modules:
+    if layer not in modules:
         raise InputError(f"the network has no layer {layer!r}; it has {', '.join(list(modules)[1:8])} ...")
-    watched = {layer: modules[layer]} if layer else {name: one for name, one in modules.items() if name}
+    seen: list[Any] = []
 
-    def keep(name: str) -> Any:
+    def keep(_: Any, __: Any, out: Any) -> Any:
+        seen.append(out.detach().requires_grad_(True))
+        return seen[-1].clone()  # what follows may write into it
+
+    hook = modules[layer].register_forward_hook(keep)
+    gradient = None
+    try:
+        with _frozen(module), torch.enable_grad():
+            chosen, named = _chosen(torch, scored(module(values)), targets)
+            if seen and chosen.requires_grad:
+                (gradient,) = torch.autograd.grad(chosen.sum(), seen[-1], allow_unused=True)
+    finally:
+        hook.remove()
+    if gradient is None or not bool((gradient != 0).any()):
+        raise InputError(f"the score does not depend on layer {layer!r}; name another")
+    return Derivatives(named, _numbers(chosen), _square(_numbers(seen[-1])), _square(_numbers(gradient)))
+
+
+def last_lattice(module: Any, values: Any) -> str:
+    """The layer that comes last of those whose output is a lattice with a side above one; the module is run once.
+
+    Raises:
+        InputError: if there is none.
+    """
+    seen: list[str] = []
+
+    def note(name: str) -> Any:
         def hook(_: Any, __: Any, out: Any) -> None:
-            if hasattr(out, "ndim") and out.ndim in {3, 4} and out.requires_grad:
-                seen.pop(name, None)
-                seen[name] = out
+            if hasattr(out, "ndim") and out.ndim in {3, 4} and _lattice(out):
+                seen.append(name)
 
         return hook
 
-    hooks = [one.register_forward_hook(keep(name)) for name, one in watched.items()]
+    hooks = [one.register_forward_hook(note(name)) for name, one in module.named_modules() if name]
     try:
-        with _frozen(module), torch.enable_grad():
-            taken = values.detach().clone().requires_grad_(True)
-            chosen = _chosen(torch, scored(module(taken)), targets)
-            found = [(name, out) for name, out in seen.items() if _lattice(out)]
-            if not found:
-                raise InputError("the network has no layer whose output is a lattice, so there is none to look at")
-            (gradient,) = torch.autograd.grad(chosen.sum(), found[-1][1], allow_unused=True)
+        with _torch(module).inference_mode():
+            module(values)
     finally:
         for hook in hooks:
             hook.remove()
-    if gradient is None or not bool((gradient != 0).any()):
-        raise InputError(f"the score does not depend on layer {found[-1][0]!r}; name another")
-    return _square(_numbers(found[-1][1])), _square(_numbers(gradient))
+    if not seen:
+        raise InputError("the network has no layer whose output is a lattice, so there is none to look at")
+    return seen[-1]
 
 
 def redrawn(module: Any, seed: int) -> dict[str, Any]:
@@ -78,8 +95,10 @@ def redrawn(module: Any, seed: int) -> dict[str, Any]:
     return state
 
 
-def _chosen(torch: Any, scores: Any, targets: IntArray) -> Any:
-    return scores.gather(1, torch.as_tensor(targets, device=scores.device).reshape(-1, 1))[:, 0]
+def _chosen(torch: Any, scores: Any, targets: IntArray | None) -> tuple[Any, IntArray]:
+    """Each row's score of its target, and the targets: without any the answers."""
+    named = scores.detach().argmax(dim=1) if targets is None else torch.as_tensor(targets, device=scores.device)
+    return scores.gather(1, named.reshape(-1, 1))[:, 0], np.asarray(named.cpu().numpy())
 
 
 def _lattice(out: Any) -> bool:

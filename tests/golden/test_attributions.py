@@ -106,7 +106,7 @@ def test_captum_method_runs_through_the_adapter(both, captum):
         return captum.Saliency(net).attribute(seen, target=torch.from_numpy(targets)).numpy().transpose(0, 2, 3, 1)
 
     maps = External(saliency, "saliency")(model, batch)
-    gradient = model.gradient(batch.inputs.astype(np.float32) / 255, maps.targets)[1]
+    gradient = model.gradient(batch.inputs.astype(np.float32) / 255, maps.targets).gradient
     close(maps.values, np.abs(gradient).sum(axis=3))
 
 
@@ -134,13 +134,13 @@ def test_gradient_is_by_what_a_person_sees(preprocess):
     model = model_of(network(smooth=True).double(), **preprocess)
     inputs = pictures(rows=2).astype(np.float32) / 255
     targets = np.array([1, 3])
-    scores, gradient = model.gradient(inputs, targets)
+    _, scores, _, gradient = model.gradient(inputs, targets)
     np.testing.assert_allclose(scores, model.predict(inputs).logits[[0, 1], targets], rtol=1e-4)
     for row, down, across, channel in ((0, 4, 20, 0), (1, 17, 0, 2)):
         near = [inputs.copy(), inputs.copy()]
         for step, moved in zip((-0.01, 0.01), near, strict=True):
             moved[row, down, across, channel] += step
-        low, high = (model.gradient(each, targets)[0][row] for each in near)
+        low, high = (model.gradient(each, targets).scores[row] for each in near)
         assert gradient[row, down, across, channel] == pytest.approx((high - low) / 0.02, rel=0.05, abs=2e-4)
 
 
