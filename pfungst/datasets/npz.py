@@ -69,7 +69,7 @@ def from_arrays(arrays: Mapping[str, Any], task: Task, *, source: str, identity:
     labels, votes = labels_of(held, task, source)
     columns = columns_of(held, len(inputs), task.columns.label)
     roles, said = roles_of(columns, task.columns, source)
-    masks = held.get("masks")
+    masks, about = _masks(held.get("masks"), inputs, source)
     ids = held.get("ids", held.get("id"))
     return Dataset(
         name="test",
@@ -83,9 +83,9 @@ def from_arrays(arrays: Mapping[str, Any], task: Task, *, source: str, identity:
         label_counts=votes,
         columns=columns,
         roles=roles,
-        masks=None if masks is None else Rows(masks.astype(bool)),
+        masks=masks,
         fingerprint=fingerprint(identity or _content(inputs, held), task.columns.label or ""),
-        notes=(*notes, *labels.notes, *said),
+        notes=(*notes, *about, *labels.notes, *said),
         shape=inputs.shape[1:],
         features=tuple(str(f) for f in held.get("features", ())),
     )
@@ -110,6 +110,23 @@ def checked_inputs(inputs: Array, source: str) -> tuple[Array, Modality, tuple[s
         )
     images, notes = _channels_last(inputs, source)
     return _pixels(images, source), "image", notes
+
+
+def _masks(masks: Array | None, inputs: Array, source: str) -> tuple[Rows | None, tuple[str, ...]]:
+    """Where objects lie; masks that say the same of every pixel tell no object from its background."""
+    if masks is None or inputs.ndim != 4:
+        return None, ()
+    height, width = inputs.shape[1:3]
+    if masks.shape[1:] != (height, width):
+        raise InputError(
+            f"`masks` of {source} has shape {masks.shape} and its pictures are {height} x {width}; give masks of "
+            f"(rows, {height}, {width})"
+        )
+    where = masks.astype(bool)
+    if where.any() and not where.all():
+        return Rows(where), ()
+    marked = "every pixel" if where.any() else "no pixel"
+    return None, (f"`masks` of {source} mark {marked} of any picture, which tells no background: they are left out",)
 
 
 def _channels_last(inputs: Array, source: str) -> tuple[Array, tuple[str, ...]]:

@@ -179,10 +179,12 @@ def rest(pictures: FloatArray, inside: BoolArray, cells: int = 12) -> FloatArray
 def place_tie(inputs: Array, cue: Region | Border, scored: Discriminant) -> Tie:
     """How far all that surrounds a cue predicts it within classes: what lies next to it, all the rest, or both."""
     pictures, (height, width) = unit(inputs), inputs.shape[1:3]
+    inside = cue.inside(height, width)
+    if inside.all():
+        # In pictures of a few pixels the ring or the box is all that the rows show, and no cue beside it.
+        return Tie(1.0, 0.0, len(inputs))
+    far = rest(pictures, inside)
     if isinstance(cue, Border):
-        return scored.tie(rest(pictures, cue.inside(height, width)))
-    down, across = cue.slices(height, width)
-    inside = np.zeros((height, width), bool)
-    inside[down, across] = True
-    near, far = band(pictures, down, across), rest(pictures, inside)
+        return scored.tie(far)
+    near = band(pictures, *cue.slices(height, width))
     return max(scored.tie(near), scored.tie(far), scored.tie(np.concatenate([near, far], axis=1)))
