@@ -125,11 +125,15 @@ class Shortcuts(Probe):
         if data.labels is None:
             return "the rows carry no labels"
         halves = [data.labels[data.sample(self.rows, half)] for half in HALVES]
-        least = min(int((labels >= 0).sum()) for labels in halves)
+        counts = [np.bincount(labels[labels >= 0], minlength=len(data.classes)) for labels in halves]
+        least = min(int(each.sum()) for each in counts)
         if least < self.fewest:
             return f"{least} labelled rows in a half; {self.fewest} are the least that say anything"
-        if any(len(np.unique(labels[labels >= 0])) < 2 for labels in halves):
+        if np.count_nonzero(sum(counts)) < 2:
             return "all labelled rows are of one class, so no row has a donor of another"
+        others, fewest = min(int(each.sum() - each.max()) for each in counts), self.fewest // 2
+        if others < fewest:
+            return f"{others} rows in a half are not of its commonest class; {fewest} are the least to take cues from"
         return ""
 
     def tolerance(self, cue: Cue) -> float:
@@ -282,7 +286,7 @@ class Shortcuts(Probe):
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{trial.cue.name} swapped", accuracy=accuracy)
         elif latent:
-            yield self._latent(data, trial.cue, _unused(effect))
+            yield self._latent(data, trial.cue, _unused(effect, status))
 
     def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         tried = [(self._best(data, done, cue).reliance(data, done), cue) for cue in self._places(data, done)]
@@ -326,7 +330,9 @@ class Shortcuts(Probe):
         )
 
 
-def _unused(effect: Estimate) -> str:
+def _unused(effect: Estimate, status: Status = "absent") -> str:
+    if status != "absent":
+        return f"whether this model rests on it is open ({numbers(effect)})"
     return f"this model does not rest on it ({effect.value:.3f})"
 
 
