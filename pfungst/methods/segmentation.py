@@ -139,7 +139,7 @@ def _guess(name: str, inputs: Array, *, allowed: bool) -> BoolArray:
 def _guessed(picture: FloatArray) -> BoolArray:
     height, width = picture.shape[:2]
     if min(height, width) < 4:
-        return np.zeros((height, width), bool)
+        return np.ones((height, width), bool)  # nothing can be told apart, so nothing is given away as background
     scale = min(1.0, SIDE / max(height, width))
     size = (max(4, round(width * scale)), max(4, round(height * scale)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
