@@ -1,6 +1,7 @@
 """Segmentation: the object and its background, as masks say or as a colour model of the border guesses."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ class Background:
     guess: bool = False
     name: str = "background"
     cells: int = 3
+    revision: ClassVar[int] = 2
 
     def measure_in(self, inputs: Array, masks: Array) -> FloatArray:
         """Mean and spread of each channel's background, mean fine detail, and means by cell of a lattice, (rows, d).
@@ -71,6 +73,7 @@ class Position:
 
     guess: bool = False
     name: str = "position"
+    revision: ClassVar[int] = 2
 
     def measure_in(self, inputs: Array, masks: Array) -> FloatArray:  # noqa: ARG002 - the protocol's
         """Centroid, down and across, as shares of the sides from the middle; (rows, 2), zero without an object."""
@@ -105,7 +108,7 @@ def guessed(inputs: Array) -> BoolArray:
 
     Mahalanobis distance to the nearest of the colours of the four sides (their pixels' common covariance), weighed by
     nearness to the middle, split by Otsu's threshold (1979), closed, kept where a piece weighs enough beside the
-    heaviest, and widened by a pixel of the small copy.
+    heaviest, made convex, and widened by a pixel of the small copy.
     """
     return np.array([_guessed(picture) for picture in unit(inputs)], bool).reshape(inputs.shape[:3])
 
@@ -157,8 +160,8 @@ def _apart(small: FloatArray) -> Array:
     left = np.concatenate([side - middle for side, middle in zip(flat, middles, strict=True)])
     spread = left.T @ left / len(left) + 1e-3 * np.eye(left.shape[1])
     weights = np.linalg.inv(spread)
-    offsets = (small.astype(np.float64) - middle for middle in middles)
-    away = np.min([np.einsum("hwc,cd,hwd->hw", each, weights, each) for each in offsets], axis=0)
+    offsets = (small.reshape(-1, small.shape[2]).astype(np.float64) - middle for middle in middles)
+    away = np.min([((each @ weights) * each).sum(axis=1) for each in offsets], axis=0).reshape(height, width)
     rows, columns = np.mgrid[:height, :width]
     off = ((rows + 0.5) / height - 0.5) ** 2 + ((columns + 0.5) / width - 0.5) ** 2
     score = np.sqrt(away).clip(0, 12) * np.exp(-2 * off)
@@ -172,5 +175,14 @@ def _apart(small: FloatArray) -> Array:
     weight = np.bincount(pieces.ravel(), weights=score.ravel(), minlength=count)
     weight[0] = 0
     kept = np.isin(pieces, np.flatnonzero(weight >= 0.3 * weight.max())) & (found > 0)
-    # An object's rim that counted as background would tell of the object when it is given to another row.
-    return np.asarray(cv2.dilate(kept.astype(np.uint8), kernel))
+    # A part or the rim of an object that counted as background would tell of the object when given to another row.
+    return np.asarray(cv2.dilate(_hulls(kept.astype(np.uint8)), kernel))
+
+
+def _hulls(mask: Array) -> Array:
+    """Each piece of a mask with all that lies between its ends: a pale face on pale ground belongs to the animal."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = np.zeros_like(mask)
+    for outline in outlines:
+        cv2.fillConvexPoly(filled, cv2.convexHull(outline), 1)
+    return filled

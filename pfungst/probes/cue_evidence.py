@@ -16,9 +16,9 @@ from pfungst.methods.standing import chance, scores, units_of
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled, shot
 from pfungst.probes.cue_words import noun
-from pfungst.probes.trials import Trial
+from pfungst.probes.trials import Trial, natural_loss
 from pfungst.statistics.estimate import Estimate
-from pfungst.statistics.intervals import difference_of_shares, paired_mean, proportion_of
+from pfungst.statistics.intervals import paired_mean, proportion_of
 
 CELLS = 4
 GRID = grid(CELLS)
@@ -139,23 +139,9 @@ def _otherwise(data: Dataset, done: Passes, trial: Trial) -> Iterator[Estimate]:
     if isinstance(trial.cue, Property) and _neutral(data, trial) in done:
         drop = _lost(data, done, _neutral(data, trial))
         yield paired_mean(drop.values, drop.units, f"probability lost where the {noun(trial.cue)} is made average")
-    yield from _natural_pairs(data, done, trial)
-
-
-def _natural_pairs(data: Dataset, done: Passes, trial: Trial) -> Iterator[Estimate]:
-    """Rows in which the cue speaks for the label against rows in which it speaks for another; nothing is edited."""
-    donors = data.donors("confirmation")
-    clean = done[Predict()]
-    assert clean.rows is not None, "answers of a pass know their rows"
-    asked = np.isin(donors.rows, clean.rows)
-    agrees = (scores(data, trial.cue, "confirmation").scores.argmax(axis=1) == donors.labels)[asked]
-    right = clean.at(donors.rows[asked]).predictions == donors.labels[asked]
-    if min(agrees.sum(), (~agrees).sum()) >= FEWEST:
-        units = units_of(data, "confirmation")
-        named = None if units is None else units[asked]
-        one, other = (None if named is None else named[agrees], None if named is None else named[~agrees])
-        name = "accuracy lost where the cue speaks for another class, nothing edited"
-        yield difference_of_shares(right[agrees], right[~agrees], one, other, name)
+    lost = natural_loss(data, done, trial.cue, ("confirmation",), fewest=FEWEST)
+    if lost is not None:
+        yield lost
 
 
 @dataclass(frozen=True)

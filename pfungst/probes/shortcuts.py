@@ -23,7 +23,7 @@ from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
 from pfungst.probes.cue_words import claim, latent_claim, noun, numbers, part_of_the_thing, remedy
 from pfungst.probes.metadata_cues import metadata_cues
-from pfungst.probes.trials import Held, Trial
+from pfungst.probes.trials import CLEAR, Held, Trial, natural_loss
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import proportion_of
 from pfungst.task import MUST_NOT_MATTER, Task
@@ -202,15 +202,22 @@ class Shortcuts(Probe):
 
     def _suspects(self, data: Dataset, done: Passes) -> Mapping[Cue, Held]:
         """Cues that carry the answer on the discovery rows, strongest first, each with the stronger ones to be held."""
-        found = []
+        found = {}
         for cue in self._apart(data, done):
             effect = self._best(data, done, cue).reliance(data, done)
             if effect.low > 0 and effect.value > 0.6 * self.tolerance(cue):
                 # A mark in the border moves both; the place says more.
-                found.append((effect.value * (1.25 if isinstance(cue, Region) else 1.0), cue))
-        ranked = [cue for _, cue in sorted(found, key=lambda item: -item[0])]
+                found[cue] = effect.value * (1.25 if isinstance(cue, Region) else 1.0)
+        marked = max((moved for cue, moved in found.items() if isinstance(cue, Region)), default=0.0)
+        # A guessed ground holds the marks on it; where one explains half of what it moves, the mark says more.
+        late = {cue for cue, moved in found.items() if getattr(cue, "guess", False) and marked > 0.5 * moved}
+        ranked = sorted(found, key=lambda cue: (cue in late, -found[cue]))
         return {
-            cue: tuple(other for other in ranked[:index] if self._standing(data, other).own)[:3]
+            cue: tuple(
+                other
+                for other in ranked[:index]
+                if self._standing(data, other).own and self._trusted(data, done, other)
+            )[:3]
             for index, cue in enumerate(ranked)
         }
 
@@ -247,7 +254,24 @@ class Shortcuts(Probe):
     def _status(self, data: Dataset, done: Passes, trial: Trial) -> Status:
         status = trial.reliance(data, done).against(self.tolerance(trial.cue))
         found_to_be = self._standing(data, trial.cue, trial.held)
-        return "inconclusive" if status == "found" and (found_to_be.unsure or not found_to_be.own) else status
+        doubted = found_to_be.unsure or not found_to_be.own or not self._borne_out(data, done, trial)
+        return "inconclusive" if status == "found" and doubted else status
+
+    def _borne_out(self, data: Dataset, done: Passes, trial: Trial) -> bool:
+        """Whether rows whose own cue speaks for another class do not contradict the swap.
+
+        A swap of what differs leaves seams or strange light that a swap of like for like does not; rows that came so
+        have neither.
+        """
+        lost = natural_loss(data, done, trial.cue, HALVES, clear=CLEAR)
+        return self._trusted(data, done, trial.cue) and (lost is None or lost.high >= trial.reliance(data, done).low)
+
+    def _trusted(self, data: Dataset, done: Passes, cue: Cue) -> bool:
+        """Whether it is known where a cue lies: a guess must be shown by rows that came with another class's."""
+        if not getattr(cue, "guess", False) or data.masks is not None:
+            return True
+        lost = natural_loss(data, done, cue, HALVES)
+        return lost is not None and lost.low > 0
 
     def _judged(
         self, data: Dataset, done: Passes, trial: Trial, looked: Looked
@@ -265,6 +289,8 @@ class Shortcuts(Probe):
         said = claim(trial, effect, plain, tolerance)
         if effect.against(tolerance) == "found" and found_to_be.unsure:
             said += " Too few rows to tell whether it is a part of the object."
+        elif effect.against(tolerance) == "found" and status == "inconclusive":
+            said += " But rows that came with another class's are answered no worse: the change itself may do it."
         elif status == "inconclusive":
             said += f" About {effect.rows_needed(tolerance)} rows would settle it."
         found = status == "found"

@@ -7,13 +7,17 @@ import numpy as np
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.datasets.dataset import Batch, Dataset, Half
 from pfungst.methods.cues import Cue
+from pfungst.methods.standing import scores, units_of
 from pfungst.methods.swaps import Swap, Way, arms
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
 from pfungst.statistics.estimate import Estimate
-from pfungst.statistics.intervals import paired_mean
+from pfungst.statistics.intervals import difference_of_shares, paired_mean
 
 Held = tuple[Cue, ...]
+
+CLEAR = np.log(100)
+"""A likelihood a hundred times as high."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +70,36 @@ class Trial:
         bank = data.donors(self.half)
         batch = Batch(tuple(data.ids[row] for row in rows), rows, np.zeros((len(rows), 0)), kept.labels, data.seed)
         return np.asarray(bank.labels[Swap(self.cue, "other class", self.held).drawn(batch, bank)])
+
+
+def natural_loss(
+    data: Dataset, done: Passes, cue: Cue, halves: tuple[Half, ...], *, fewest: int = 10, clear: float = 0.0
+) -> Estimate | None:
+    """Accuracy on rows in which the cue speaks for the label less that where it speaks for another; nothing is edited.
+
+    It speaks for another class where its log-likelihood there is higher by more than ``clear``: with ``CLEAR`` at most
+    one row in a hundred is merely misread. None where either kind has fewer rows.
+    """
+    clean = done[Predict()]
+    leads, right, units = [], [], []
+    for half in halves:
+        donors, named = data.donors(half), units_of(data, half)
+        asked = np.isin(donors.rows, np.asarray(clean.rows))
+        leads.append(_lead(scores(data, cue, half).scores, donors.labels)[asked])
+        right.append(clean.at(donors.rows[asked]).predictions == donors.labels[asked])
+        units.append(np.arange(asked.sum()) if named is None else named[asked])
+    lead, correct, unit = (np.concatenate(parts) for parts in (leads, right, units))
+    agrees, contradicts = lead > 0, lead < -clear
+    if min(agrees.sum(), contradicts.sum()) < fewest:
+        return None
+    one, other = (None, None) if data.units is None else (unit[agrees], unit[contradicts])
+    name = "accuracy lost where the cue speaks for another class, nothing edited"
+    return difference_of_shares(correct[agrees], correct[contradicts], one, other, name)
+
+
+def _lead(scored: FloatArray, labels: IntArray) -> FloatArray:
+    """Log-likelihood of each row's label less the best of the others."""
+    rows = np.arange(len(labels))
+    others = scored.copy()
+    others[rows, labels] = -np.inf
+    return np.asarray(scored[rows, labels] - others.max(axis=1))
