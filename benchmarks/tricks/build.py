@@ -1,6 +1,6 @@
 """Build the networks of the trick benchmark: each a model, its rows, and what is true of it.
 
-    python benchmarks/tricks/build.py [--only 'image-*'] [--into build/tricks] [--seeds 2000]
+    python benchmarks/tricks/build.py [--only 'image-*'] [--into build/tricks] [--seeds 3000]
 
 A network counts as tricked only if it learned the trick: if its accuracy falls by more than 0.05 where the cue is drawn
 by chance. One that is there and was built by the same code is left as it is, unless --again.

@@ -1,6 +1,6 @@
 """Ask pfungst and other tools about the networks of the trick benchmark, and print who caught what.
 
-    python benchmarks/tricks/catch.py [--tools pfungst,cleanlab] [--only 'table-*'] [--seeds 2000] [--write]
+    python benchmarks/tricks/catch.py [--tools pfungst,cleanlab] [--only 'table-*'] [--seeds 3000] [--write]
 
 Other tools run in environments of their own below build/peers, with their defaults. What they said is kept beside each
 network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its
