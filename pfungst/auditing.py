@@ -15,7 +15,7 @@ from pfungst.audit_result import Audit
 from pfungst.budget import measured, within
 from pfungst.engine.cache import Cache
 from pfungst.engine.journal import Journal
-from pfungst.engine.plan import possible, row_passes, wanted
+from pfungst.engine.plan import BROKE, possible, row_passes, wanted
 from pfungst.engine.rounds import Listener, Rounds
 from pfungst.errors import InputError
 from pfungst.findings import Condition, Finding, Report, Skipped
@@ -75,7 +75,8 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
     done, lacking = _answered(chosen, study, rounds)
-    findings, skipped, conditions = _judged(chosen, study, done)
+    broken = {entry.probe for entry in lacking if entry.reason.startswith(BROKE)}
+    findings, skipped, conditions = _judged([one for one in chosen if one.topic not in broken], study, done)
     result = _result(study, rounds, done, chosen, (findings, [*lacking, *cut, *skipped], conditions))
     if journal and study.request.out:
         rounds.compact(done)
@@ -141,11 +142,17 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
 
 def _answered(chosen: Sequence[Probe], study: Study, rounds: Rounds) -> tuple[Passes, list[Skipped]]:
     done = Passes()
+    broken: dict[str, str] = {}
     while True:
-        asked, lacking = possible(wanted(chosen, study.data, done), study.model.offers)
-        if all(one in done for one in asked):
+        asked, lacking = possible(wanted(chosen, study.data, done, broken), study.model.offers)
+        left = {one: by for one, by in asked.items() if one not in rounds.refused}
+        if all(one in done for one in left):
+            lacking += [Skipped(probe=topic, reason=reason) for topic, reason in broken.items()]
+            refused = {one: by for one, by in asked.items() if one in rounds.refused}
+            for one, by in refused.items():
+                lacking += [Skipped(probe=topic, subject=one.name, reason=rounds.refused[one]) for topic in by]
             return done, lacking
-        done = rounds.answer(asked, done)
+        done = rounds.answer(left, done)
 
 
 def _judged(chosen: Sequence[Probe], study: Study, done: Passes) -> Judged:
@@ -156,7 +163,7 @@ def _judged(chosen: Sequence[Probe], study: Study, done: Passes) -> Judged:
         try:
             said = list(probe.judge(study.data, done))
         except Exception as error:  # noqa: BLE001 - one broken probe must not cost the others' results
-            said = [Skipped(probe=probe.topic, reason=f"the probe broke: {type(error).__name__}: {error}")]
+            said = [Skipped(probe=probe.topic, reason=f"{BROKE}{type(error).__name__}: {error}")]
         findings += [item for item in said if isinstance(item, Finding)]
         skipped += [item for item in said if isinstance(item, Skipped)]
         conditions += [item for item in said if isinstance(item, Condition)]

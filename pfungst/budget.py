@@ -42,7 +42,11 @@ def measured(study: Study, chosen: Sequence[Probe]) -> Cost:
     rates: dict[Pass, float] = {}
     inline = Inline(Sweep(study.model, study.data, size))
     for swept in inline.map(list(first.values())):
-        rates |= {one: spent / min(size, len(swept.answers[one])) for one, spent in swept.seconds.items() if spent}
+        rates |= {
+            one: spent / min(size, len(swept.answers[one]))
+            for one, spent in swept.seconds.items()
+            if spent and one in swept.answers
+        }
     return Cost(rates, asked)
 
 

@@ -16,6 +16,9 @@ DECISIVE = ("shortcuts", "shift", "attribution", "sites", "selection", "feedback
 NEEDED = ("shortcuts", "shift")
 """Topics without which nobody may say that a model generalizes."""
 
+BARELY = 0.1
+"""A model that can be no more than this better than always giving the commonest label learned nothing to speak of."""
+
 _STATUSES = ("found", "inconclusive", "absent")
 
 
@@ -58,11 +61,13 @@ def verdict(
     ``tested`` is the accuracy as tested, ``guess`` that of always giving the commonest label.
     """
     if tested is not None and tested.low <= guess:
+        useless = tested.high <= guess + BARELY
         sentence = (
-            f"It does not generalize: its accuracy, {tested.value:.3f} [{tested.low:.3f}, {tested.high:.3f}], is not "
-            f"shown to exceed the {guess:.3f} of always giving the commonest label."
+            f"{'It does not generalize' if useless else 'Undecided'}: its accuracy, {tested.value:.3f} "
+            f"[{tested.low:.3f}, {tested.high:.3f}], is not shown to exceed the {guess:.3f} of always giving the "
+            "commonest label."
         )
-        return Verdict(generalizes="no", sentence=sentence)
+        return Verdict(generalizes="no" if useless else "undecided", sentence=sentence)
     found = [finding for finding in findings if finding.status == "found"]
     grave = [finding for finding in found if finding.severity in {"critical", "high"}]
     decisive = sorted((one for one in grave if one.probe in DECISIVE), key=lambda one: DECISIVE.index(one.probe))

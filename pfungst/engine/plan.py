@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset, Half
+from pfungst.errors import InputError
 from pfungst.findings import Skipped
 from pfungst.passes import Pass, Passes
 from pfungst.probe import Probe
 
 SHARD_ROWS = 1024
 """Rows of a shard: the unit of scheduling, of caching and of loss. A multiple of every usual batch size."""
+
+BROKE = "the probe broke: "
+"""How the reason begins where a probe failed."""
 
 SPELLED_OUT = 6
 """Passes that are named one by one where a model cannot run them."""
@@ -50,11 +54,26 @@ class Piece:
     rows: int
 
 
-def wanted(probes: Iterable[Probe], data: Dataset, done: Passes) -> dict[Pass, tuple[str, ...]]:
-    """Distinct passes in the order they were asked for, and the topics that asked; equal passes are one."""
+def wanted(
+    probes: Iterable[Probe], data: Dataset, done: Passes, broken: dict[str, str] | None = None
+) -> dict[Pass, tuple[str, ...]]:
+    """Distinct passes in the order they were asked for, and the topics that asked; equal passes are one.
+
+    A probe that fails is written into ``broken``, its topic with the reason, and asks for nothing.
+    """
     asked: dict[Pass, tuple[str, ...]] = {}
+    broken = {} if broken is None else broken
     for probe in probes:
-        for one in probe.needs(data, done):
+        if probe.topic in broken:
+            continue
+        try:
+            some = list(probe.needs(data, done))
+        except InputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one broken probe must not cost the others' results
+            broken[probe.topic] = f"{BROKE}{type(error).__name__}: {error}"
+            continue
+        for one in some:
             asked[one] = tuple(dict.fromkeys((*asked.get(one, ()), probe.topic)))
     return asked
 

@@ -19,7 +19,7 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass
 class Rounds:
-    """Answers passes round by round and remembers what ran, what stood in the cache and which rows were lost.
+    """Answers passes round by round and remembers what ran, what stood in the cache, what was lost and what refused.
 
     ``finished`` says that an earlier audit ended in this folder: only then do its answers count as cached; answers of
     a killed audit are this audit's own.
@@ -32,6 +32,7 @@ class Rounds:
     listen: Listener = field(default=lambda *_: None)
     records: dict[Pass, PassRecord] = field(default_factory=dict)
     lost: dict[str, dict[int, str]] = field(default_factory=dict)
+    refused: dict[Pass, str] = field(default_factory=dict)
 
     def answer(self, asked: Mapping[Pass, tuple[str, ...]], done: Passes) -> Passes:
         """The passes done so far and those asked now."""
@@ -47,6 +48,8 @@ class Rounds:
                     self._look_up(piece, parts, missing)
         spent = self._sweep(missing, parts)
         for one in new:
+            if one in self.refused:
+                continue
             if one not in whole:
                 whole[one] = joined([parts[piece] for piece in pieces(one, self.data) if piece in parts])
             self._record(one, asked[one], whole[one], spent.get(one))
@@ -90,6 +93,7 @@ class Rounds:
         if self.cache is not None:
             self.cache.save(asked, swept, self.data)
         self.lost.setdefault(swept.shard.on, {}).update(swept.lost)
+        self.refused |= swept.refused
         for piece in asked:
             if piece.asked in swept.answers:
                 parts[piece] = swept.answers[piece.asked]

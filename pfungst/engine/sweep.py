@@ -18,12 +18,16 @@ from pfungst.passes import Answers, Pass, Predict
 
 @dataclass(frozen=True)
 class Swept:
-    """Answers of some passes on one shard; ``lost`` are rows that could not be read, with the reason."""
+    """Answers of some passes on one shard.
+
+    ``lost`` are rows that could not be read, ``refused`` methods that cannot be used on this model, with the reason.
+    """
 
     shard: Shard
     answers: dict[Pass, Answers]
     lost: dict[int, str]
     seconds: dict[Pass, float] = field(default_factory=dict)
+    refused: dict[Pass, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Sweep:
         found: dict[Pass, list[Answers]] = {piece.asked: [] for piece in pieces}
         spent = dict.fromkeys(found, 0.0)
         lost: dict[int, str] = {}
+        refused: dict[Pass, str] = {}
         for start in range(0, len(rows), self.batch_size):
             asked = rows[start : start + self.batch_size]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
@@ -49,11 +54,17 @@ class Sweep:
             for piece in pieces:
                 left = asked[: max(0, piece.rows - start)]
                 part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
-                if len(part):
+                if len(part) and piece.asked not in refused:
                     began = time.perf_counter()
-                    found[piece.asked].append(self._answered(piece.asked, part, same))
+                    try:
+                        found[piece.asked].append(self._answered(piece.asked, part, same))
+                    except InputError as error:
+                        if isinstance(piece.asked, Predict):
+                            raise
+                        refused[piece.asked] = str(error)
                     spent[piece.asked] += time.perf_counter() - began
-        return Swept(shard, {one: joined(some) for one, some in found.items() if some}, lost, spent)
+        answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
+        return Swept(shard, answers, lost, spent, refused)
 
     def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, int], Outputs]) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""

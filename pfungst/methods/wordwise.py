@@ -8,7 +8,6 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.datasets.dataset import Batch
-from pfungst.datasets.donors import Donors
 from pfungst.errors import InputError
 from pfungst.maps import Maps
 from pfungst.methods.columns import Column
@@ -49,25 +48,26 @@ class ColumnPermutation:
         Raises:
             InputError: if there are no other labelled rows to take values from.
         """
-        bank = batch.donors
-        if bank is None or len(bank.labels) < 2:
-            raise InputError(f"{self.name} takes values from other labelled rows and there are none; label more rows")
+        drawn = self.like_rows(batch)
+        assert batch.donors is not None, "like rows are donors"
         before = model.predict(batch.inputs)
         targets = before.predictions
         sure = log_odds(before, targets)
-        drawn = self._drawn(batch, bank)
         lost = np.empty((*drawn.shape[:2], self.draws))
         for at in range(drawn.shape[1]):
             changed = np.repeat(batch.inputs, self.draws, axis=0)
-            changed[:, at] = bank.inputs[drawn[:, at].ravel(), at]
+            changed[:, at] = batch.donors.inputs[drawn[:, at].ravel(), at]
             left = _asked(model, changed, np.repeat(targets, self.draws))
             lost[:, at] = sure[:, None] - left.reshape(-1, self.draws)
         error = np.sqrt((lost.var(axis=2, ddof=1) / self.draws).mean(axis=1)) if self.draws > 1 else sure * np.nan
         cost = np.full(len(batch), 1.0 + drawn.shape[1] * self.draws)
         return Maps(lost.mean(axis=2)[:, None].astype(np.float32), targets, error, cost, batch.rows)
 
-    def _drawn(self, batch: Batch, bank: Donors) -> IntArray:
+    def like_rows(self, batch: Batch) -> IntArray:
         """Donors for each row and column, (rows, columns, draws): any of those nearest in the other columns."""
+        bank = batch.donors
+        if bank is None or len(bank.labels) < 2:
+            raise InputError(f"{self.name} takes values from other labelled rows and there are none; label more rows")
         known = bank.known("columns coded", lambda: _coded(bank.inputs, bank.inputs))
         apart = _apart(_coded(batch.inputs, bank.inputs), known)
         rows, wide = batch.inputs.shape

@@ -51,7 +51,7 @@ def by_layer(module: Any, values: Any, targets: IntArray | None, scored: Any, la
                 (gradient,) = torch.autograd.grad(chosen.sum(), seen[-1], allow_unused=True)
     finally:
         hook.remove()
-    if gradient is None or not bool((gradient != 0).any()):
+    if gradient is None:
         raise InputError(f"the score does not depend on layer {layer!r}; name another")
     return Derivatives(named, _numbers(chosen), _square(_numbers(seen[-1])), _square(_numbers(gradient)))
 

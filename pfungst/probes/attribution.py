@@ -19,6 +19,7 @@ from pfungst.methods.places import Border
 from pfungst.passes import Attribute, Passes, Predict
 from pfungst.passes import Attribution as Method
 from pfungst.probe import Probe, probes, shot
+from pfungst.probes.parts import METHODS, parts, passes
 from pfungst.statistics.intervals import paired_mean
 
 FLIP = occlusion.SmallestFlip()
@@ -28,6 +29,9 @@ FLIP = occlusion.SmallestFlip()
 @dataclass(frozen=True)
 class Attribution(Probe):
     """Maps of what carried the answer on a sample of rows, and tests of whether the maps can be believed.
+
+    Of texts each word is deleted, of tables each column given a like row's value; whether the parts named first carry
+    more than others is tested by changing them in order.
 
     A map is no verdict. It is held against the map of the same network with its weights shuffled (Adebayo et al. 2018):
     one that stays the same draws the picture, not the decision. Its places are filled in order and at random, and what
@@ -45,6 +49,8 @@ class Attribution(Probe):
     def needs(self, data: Dataset, done: Passes) -> Iterator[Attribute | Predict]:
         """A map of each row by each method, by the same method on shuffled weights, and the smallest flip."""
         del done
+        if data.modality in METHODS:
+            yield from passes(data, self.rows)
         if data.modality == "image":
             yield Predict(rows=self.rows)
             for method in attributions.values():
@@ -56,8 +62,11 @@ class Attribution(Probe):
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         """Methods that are not faithful, attribution beside the object, and the rows themselves."""
+        if data.modality in METHODS:
+            yield from parts(data, done, self.rows)
+            return
         if data.modality != "image":
-            reason = f"maps are drawn over pictures; these rows are {data.modality}"
+            reason = f"parts are those of pictures, tables and texts; these rows are {data.modality}"
             yield Skipped(probe=self.topic, reason=reason)
             return
         methods = {name: method for name, method in attributions.items() if self._pass(method) in done}
