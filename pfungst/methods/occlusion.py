@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from pfungst.arrays import BoolArray, FloatArray, IntArray
+from pfungst.arrays import FloatArray, IntArray
 from pfungst.datasets.dataset import Batch
 from pfungst.maps import Maps
-from pfungst.methods.attributions import ASKING, answers, attributions, mapped, plain_picture, score
+from pfungst.methods.attributions import ASKING, attributions, mapped, plain_picture, score
 from pfungst.methods.cues import like, unit
 
 Window = tuple[int, int, int, int]
@@ -76,86 +77,108 @@ class SlidingOcclusion:
 
 @dataclass(frozen=True)
 class SmallestFlip:
-    """The smallest part, of cells in the order of their occlusion, whose filling changes the answer; then pruned.
+    """The smallest rectangle whose filling changes the answer.
 
-    Filled with the average picture of the donors where there are any, else with the picture's mean colour. Values are 1
-    inside, 0 outside; ``error`` is the share of the picture, NaN (and a map of zeros) where nothing changes it.
+    Squares of growing side are tried where the cells under them lose most when filled one by one, three places a side;
+    the first that changes the answer is cut back side by side as long as it still does. Filled with the average picture
+    of the donors where there are any, else with the picture's mean colour. Values are 1 inside, 0 outside; ``error`` is
+    the share of the picture, NaN (and a map of zeros) where no square of half the side changes the answer.
     """
 
     cells: int = 10
+    places: int = 3
+    cuts: int = 5
     name: str = "smallest-flip"
     wants: frozenset[str] = ASKING
+    revision: ClassVar[int] = 2
 
     def __call__(self, model: Any, batch: Batch) -> Maps:
-        """A pass a cell to order them, about as many to grow, and as many as were taken to prune."""
+        """A pass a cell, three a side, and at most twenty to cut back."""
         height, width = batch.inputs.shape[1:3]
-        targets = answers(model, batch)
-        asked = Question(model, batch, targets, _ground(batch), windows(height, width, self.cells))
-        order = np.argsort(-asked.lost(), axis=1, kind="stable")
-        taken, grown = asked.grown(order)
-        inside, pruned = asked.pruned(taken)
-        shares = np.where(inside.any(axis=(1, 2)), inside.mean(axis=(1, 2)), np.nan)
-        maps = mapped(inside.astype(np.float32), targets, 0.0, shares)
+        own = model.predict(batch.inputs)
+        asked = _Question(model, batch, own.predictions, _ground(batch))
+        cells = windows(height, width, self.cells)
+        fallen = [_covered(model, batch, one, asked.filled, asked.targets) for one in cells]
+        lost = score(own, asked.targets)[:, None] - np.stack(fallen, axis=1)
+        shape = (min(self.cells, height), min(self.cells, width))
+        found, spent = self._first(asked, lost.reshape(len(batch), *shape), cells)
+        spent += self._cut(asked, found)
+        inside = np.zeros(batch.inputs.shape[:3], np.float32)
+        for row, one in enumerate(found):
+            if one is not None:
+                inside[row][_slices(one)] = 1
+        shares = np.where(inside.any(axis=(1, 2)), inside.mean(axis=(1, 2)), np.nan).astype(np.float64)
+        maps = mapped(inside, asked.targets, 0.0, shares)
         ratio = inside[0].size / maps.values[0].size
-        return replace(
-            maps,
-            values=(maps.values >= 0.5 * ratio).astype(np.float32),
-            forwards=2.0 + len(asked.windows) + grown + pruned,
-        )
+        values = (maps.values >= 0.5 * ratio).astype(np.float32)
+        return replace(maps, values=values, forwards=1.0 + len(cells) + spent)
+
+    def _first(
+        self, asked: "_Question", lost: FloatArray, cells: list[Window]
+    ) -> tuple[list[Window | None], FloatArray]:
+        """The first square of each row that changes its answer, and the passes spent."""
+        rows, down, across = lost.shape
+        found: list[Window | None] = [None] * rows
+        spent = np.zeros(rows)
+        for side in range(1, max(1, max(down, across) // 2) + 1):
+            high, wide = min(side, down), min(side, across)
+            sums = sliding_window_view(lost, (high, wide), axis=(1, 2)).sum(axis=(3, 4))
+            best = np.argsort(-sums.reshape(rows, -1), axis=1, kind="stable")[:, : self.places]
+            for rank in range(best.shape[1]):
+                tried: list[Window | None] = [None] * rows
+                for row in range(rows):
+                    if found[row] is None:
+                        top, left = divmod(int(best[row, rank]), across - wide + 1)
+                        first, last = cells[top * across + left], cells[(top + high - 1) * across + left + wide - 1]
+                        tried[row] = (first[0], last[1], first[2], last[3])
+                spent += [one is not None for one in tried]
+                found = [
+                    one if flips else old for one, flips, old in zip(tried, asked.flips(tried), found, strict=True)
+                ]
+        return found, spent
+
+    def _cut(self, asked: "_Question", found: list[Window | None]) -> FloatArray:
+        """Take strips off the sides, thick ones first, as long as the answer stays changed; passes spent."""
+        spent = np.zeros(len(found))
+        for cut in range(self.cuts):
+            for edge in range(4):
+                tried = [None if one is None else _cut_back(one, edge, cut + 2) for one in found]
+                spent += [one is not None for one in tried]
+                for row, flips in enumerate(asked.flips(tried)):
+                    found[row] = tried[row] if flips else found[row]
+        return spent
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What the model answers when windows of a batch are filled."""
+class _Question:
+    """What the model answers when a window of each row is filled."""
 
     model: Any
     batch: Batch
     targets: IntArray
     filled: FloatArray
-    windows: list[Window]
 
-    def lost(self) -> FloatArray:
-        """Score lost by each window alone, (rows, windows)."""
-        own = score(self.model.predict(self.batch.inputs), self.targets)
-        fallen = [_covered(self.model, self.batch, one, self.filled, self.targets) for one in self.windows]
-        return np.asarray(own[:, None] - np.stack(fallen, axis=1))
-
-    def grown(self, order: IntArray) -> tuple[list[list[int]], FloatArray]:
-        """Windows taken in order until the answer changes (none where it never does), and passes spent on each row."""
-        pictures, open_ = self.batch.inputs.copy(), np.ones(len(self.batch), bool)
-        taken: list[list[int]] = [[] for _ in range(len(self.batch))]
-        spent = np.zeros(len(self.batch))
-        for rank in range(max(1, len(self.windows) // 2)):
-            for row in np.flatnonzero(open_):
-                at = int(order[row, rank])
-                taken[row].append(at)
-                down, across = _slices(self.windows[at])
+    def flips(self, some: list[Window | None]) -> list[bool]:
+        """Whether each row's answer changes; False where there is no window."""
+        if all(one is None for one in some):
+            return [False] * len(some)
+        pictures = self.batch.inputs.copy()
+        for row, one in enumerate(some):
+            if one is not None:
+                down, across = _slices(one)
                 pictures[row, down, across] = like(self.filled[row, down, across], pictures)
-            spent += open_
-            open_ &= self.model.predict(pictures).predictions == self.targets
-            if not open_.any():
-                break
-        return [[] if open_[row] else cells for row, cells in enumerate(taken)], spent
+        answered = self.model.predict(pictures).predictions != self.targets
+        return [one is not None and bool(changed) for one, changed in zip(some, answered, strict=True)]
 
-    def pruned(self, taken: list[list[int]]) -> tuple[BoolArray, FloatArray]:
-        """Where the windows lie that are needed: each is given back in turn, for good if the answer stays changed."""
-        inputs, spent = self.batch.inputs, np.zeros(len(self.batch))
-        left = np.zeros(inputs.shape[:3], bool)
-        for row, cells in enumerate(taken):
-            for at in cells:
-                left[row][_slices(self.windows[at])] = True
-        for rank in range(max((len(cells) for cells in taken), default=0)):
-            tried = np.array([rank < len(cells) - 1 for cells in taken])
-            if not tried.any():
-                break
-            trial = left.copy()
-            for row in np.flatnonzero(tried).tolist():
-                trial[row][_slices(self.windows[taken[row][rank]])] = False
-            pictures = np.where(trial[..., None], like(self.filled, inputs), inputs)
-            still = tried & (self.model.predict(pictures).predictions != self.targets)
-            left[still] = trial[still]
-            spent += tried
-        return left, spent
+
+def _cut_back(one: Window, edge: int, part: int) -> Window | None:
+    """A window without a ``part``th of it at one edge, at least a pixel; None where nothing is left."""
+    top, bottom, left, right = one
+    down, across = max(1, (bottom - top) // part), max(1, (right - left) // part)
+    if (edge < 2 and bottom - top <= down) or (edge >= 2 and right - left <= across):
+        return None
+    return ((top + down, bottom, left, right), (top, bottom - down, left, right), (top, bottom, left + across, right),
+            (top, bottom, left, right - across))[edge]  # fmt: skip
 
 
 def windows(height: int, width: int, cells: int) -> list[Window]:
