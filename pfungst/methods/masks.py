@@ -14,7 +14,7 @@ from pfungst.canonical import canonical
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError
 from pfungst.maps import Maps
-from pfungst.methods.attributions import ASKING, mapped, plain_picture, score
+from pfungst.methods.attributions import ASKING, attributions, mapped, plain_picture, score
 from pfungst.methods.cues import like, unit
 from pfungst.methods.occlusion import windows
 
@@ -197,3 +197,7 @@ def _kept(scores: FloatArray, masks: FloatArray) -> FloatArray:
     """Mean score by how far a pixel is kept, less the mean score, (rows, height, width)."""
     centred = scores - scores.mean(axis=1, keepdims=True)
     return np.asarray(np.tensordot(centred, masks, axes=(1, 0)) / np.maximum(masks.sum(axis=0), 1e-9), np.float32)
+
+
+for _method in (Rise(), KernelShap()):
+    attributions(_method)

@@ -10,9 +10,10 @@ import numpy as np
 
 from pfungst.arrays import BoolArray, FloatArray
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import InputError
 from pfungst.findings import AnyEvidence, Estimates, Examples, Finding, Skipped, Table
 from pfungst.maps import Maps
-from pfungst.methods import occlusion
+from pfungst.methods import masks, occlusion  # noqa: F401 - masks fill the registry
 from pfungst.methods.attributions import attributions
 from pfungst.methods.faithfulness import Deletion, Redrawn, likeness_of_maps
 from pfungst.methods.places import Border
@@ -30,8 +31,9 @@ FLIP = occlusion.SmallestFlip()
 class Attribution(Probe):
     """Maps of what carried the answer on a sample of rows, and tests of whether the maps can be believed.
 
-    Of texts each word is deleted, of tables each column given a like row's value; whether the parts named first carry
-    more than others is tested by changing them in order.
+    ``methods`` are names of the registry; RISE and KernelSHAP, which cost some 270 forward passes a row, are not asked
+    unless named. Of texts each word is deleted, of tables each column given a like row's value; whether the parts named
+    first carry more than others is tested by changing them in order.
 
     A map is no verdict. It is held against the map of the same network with its weights shuffled (Adebayo et al. 2018):
     one that stays the same draws the picture, not the decision. Its places are filled in order and at random, and what
@@ -41,6 +43,9 @@ class Attribution(Probe):
 
     topic: ClassVar[str] = "attribution"
     question: ClassVar[str] = "Which part of an input carries the decision, and does changing it change the answer?"
+    methods: tuple[str, ...] = (
+        "gradient-x-input", "integrated-gradients", "smooth-grad", "grad-cam", "occlusion",
+    )  # fmt: skip
     rows: int = 40
     tolerance: float = 0.05
     alike: float = 0.5
@@ -53,7 +58,7 @@ class Attribution(Probe):
             yield from passes(data, self.rows)
         if data.modality == "image":
             yield Predict(rows=self.rows)
-            for method in attributions.values():
+            for method in self._named().values():
                 yield self._pass(method)
                 yield self._pass(Deletion(method))
                 if "gradients" in method.wants:
@@ -69,7 +74,7 @@ class Attribution(Probe):
             reason = f"parts are those of pictures, tables and texts; these rows are {data.modality}"
             yield Skipped(probe=self.topic, reason=reason)
             return
-        methods = {name: method for name, method in attributions.items() if self._pass(method) in done}
+        methods = {name: method for name, method in self._named().items() if self._pass(method) in done}
         if not methods:
             return
         best = next(name for name in ("occlusion", *methods) if name in methods)
@@ -80,6 +85,17 @@ class Attribution(Probe):
         evidence = tuple(self._evidence(data, done, methods))
         said[first] = msgspec.structs.replace(said[first], evidence=evidence)
         yield from said
+
+    def _named(self) -> dict[str, Method]:
+        """The methods by name.
+
+        Raises:
+            InputError: if there is no such method.
+        """
+        unknown = [name for name in self.methods if name not in attributions]
+        if unknown:
+            raise InputError(f"there is no method of attribution {unknown[0]!r}; there are {', '.join(attributions)}")
+        return {name: attributions[name] for name in self.methods}
 
     def _pass(self, method: Method) -> Attribute:
         return Attribute(method, rows=self.rows)

@@ -60,3 +60,22 @@ def test_two_right_rows_settle_nothing():
 
     rows = {"inputs": np.array([[-2.0, 0.0], [2.0, 0.0]], np.float32), "labels": np.array([0, 1])}
     assert pfungst.audit(model, rows, only=("mistakes",), outputs="logits").report.verdict.generalizes == "undecided"
+
+
+def middle(pictures):
+    score = pictures[:, 2:6, 2:6].mean(axis=(1, 2, 3)) / 64 - 2
+    return np.stack([-score, score], axis=1)
+
+
+def test_methods_of_random_masks_are_asked_where_they_are_named():
+    asked = pfungst.probes.attribution(methods=("rise", "kernel-shap"), rows=6)
+    report = pfungst.audit(middle, (PICTURES, LABELS), probes=[asked], outputs="logits").report
+    names = {record.name for record in report.passes}
+    assert {"attributed by rise", "attributed by kernel-shap"} <= names
+    assert "attributed by occlusion" not in names
+
+
+def test_a_method_that_does_not_exist_is_named():
+    asked = pfungst.probes.attribution(methods=("lime",))
+    with pytest.raises(pfungst.InputError, match="no method of attribution 'lime'; there are"):
+        pfungst.audit(middle, (PICTURES, LABELS), probes=[asked], outputs="logits")
