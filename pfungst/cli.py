@@ -51,13 +51,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _remedy(remedy: argparse.ArgumentParser) -> None:
-    remedy.add_argument("method", metavar="METHOD", help="last-layer")
+    remedy.add_argument("method", metavar="METHOD", help="last-layer, temperature")
     remedy.add_argument("model", metavar="MODEL")
     remedy.add_argument("data", metavar="DATA")
     remedy.add_argument(
         "--cue", metavar="NAME", help="the cue to be made worthless (default: the gravest that is found)"
     )
     remedy.add_argument("--column", metavar="NAME", help="a column to be made independent of the label instead")
+    remedy.add_argument("--votes", action="store_true", help="fit a temperature to labellers' votes, not to labels")
     _audit_options(remedy, out="the mended model's file; both audits are written beside it")
     _model_options(remedy)
 

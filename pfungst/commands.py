@@ -68,7 +68,8 @@ def remedy(asked: Namespace) -> int:
     task = load_task(asked.task)
     with heard(quiet=asked.quiet) as listen:
         done = run_remedy(
-            asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column, task=task,
+            asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column,
+            votes=asked.votes, task=task,
             listen=listen, **_options(asked), **_model_options(asked),
         )  # fmt: skip
     console = Console()

@@ -1,7 +1,7 @@
 """Remedy: audit, fit a remedy on the discovery rows, export the mended model, audit it again."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from pfungst.methods.standing import scores
 from pfungst.methods.swaps import Swap
 from pfungst.passes import Passes, Predict
 from pfungst.probe import labelled
+from pfungst.recalibrating import FIT, JUDGED, bought, fitted_temperature, judged_temperature
 from pfungst.remedies.last_layer import Examples, retrained
 from pfungst.request import resolve
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import proportion_of
 from pfungst.study import Study, checked, opened
 
-METHODS = ("last-layer",)
+METHODS = ("last-layer", "temperature")
 BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 FEWEST = 20
 """Rows of a group below which its accuracy is not shown."""
@@ -52,6 +53,7 @@ def remedy(
     out: str | Path,
     cue: str | None = None,
     column: str | None = None,
+    votes: bool = False,
     listen: Listener | None = None,
     **options: Any,
 ) -> Remedied:
@@ -59,16 +61,20 @@ def remedy(
 
     ``last-layer`` fits the layer that makes the scores anew, on rows whose cue was swapped so that it says nothing of
     the label; the cue is the gravest that the audit finds, or the one named. With ``column`` the rows are drawn so that
-    label and column are independent. ``options`` are those of ``pfungst.audit``.
+    label and column are independent. ``temperature`` divides the scores by the number with the least log-loss against
+    the labels, or with ``votes`` against the labellers' votes; it audits calibration unless ``only`` names more.
+    ``options`` are those of ``pfungst.audit``.
 
     Raises:
         InputError: if there is no such method or cue, or the model does not show its last layer.
     """
     if method not in METHODS:
-        raise InputError(f"there is no remedy {method!r}; there is {', '.join(METHODS)}")
+        raise InputError(f"there is no remedy {method!r}; there are {', '.join(METHODS)}")
     if not isinstance(model, str | Path):
         raise InputError("a remedy exports the model in its own format; give a file, or a factory with --weights")
     target = Path(out)
+    if method == "temperature":
+        options["only"] = options.get("only") or ("calibration",)
     request = resolve(options.pop("task", None), options)
     study = opened(model, data, request)
     if "features" not in study.model.offers:
@@ -79,15 +85,49 @@ def remedy(
     checked(study)
     folders = {name: target.with_name(f"{target.stem}-{name}") for name in ("before", "after")}
     before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
-    layer, groups = _last_layer(study, before, cue, column)
-    exported(study, layer.weight, layer.bias, target)
+    fitted = _cooled(study, votes=votes) if method == "temperature" else _refitted(study, before, cue, column)
+    exported(study, fitted.weight, fitted.bias, target)
     mended, more = (str(model), {"weights": str(target)}) if study.model.describe()["kind"] == "torch" else (target, {})
     after = audit(
         mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **{**options, **more}
     )
     again = opened(mended, data, resolve(request.task, {**options, **more}))
-    lines = (*_accuracies(study, again, groups), *_swapped(before, after), *_reliances(before, after))
-    return Remedied(target, before, after, lines, _judged(lines, groups.cue))
+    lines, sentence = fitted.told(again, before, after)
+    return Remedied(target, before, after, lines, sentence)
+
+
+Told = Callable[[Study, Audit, Audit], tuple[tuple[BeforeAfter, ...], str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The new last layer, and what is told of it once the mended model was audited."""
+
+    weight: FloatArray
+    bias: FloatArray
+    told: Told
+
+
+def _cooled(study: Study, *, votes: bool) -> Fitted:
+    found = fitted_temperature(study, _asked(study, (FIT,)), votes=votes)
+    weight, bias = study.model.last_layer()  # type: ignore[attr-defined]
+
+    def told(again: Study, _: Audit, __: Audit) -> tuple[tuple[BeforeAfter, ...], str]:
+        sides = [(one, _asked(one, (JUDGED,))) for one in (study, again)]
+        lines = bought(sides[0], sides[1])
+        return lines, judged_temperature(found, lines)
+
+    return Fitted(weight / found.value, bias / found.value, told)
+
+
+def _refitted(study: Study, before: Audit, cue: str | None, column: str | None) -> Fitted:
+    layer, groups = _last_layer(study, before, cue, column)
+
+    def told(again: Study, before: Audit, after: Audit) -> tuple[tuple[BeforeAfter, ...], str]:
+        lines = (*_accuracies(study, again, groups), *_swapped(before, after), *_reliances(before, after))
+        return lines, _judged(lines, groups.cue)
+
+    return Fitted(layer.weight, layer.bias, told)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,14 @@ import msgspec
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Estimates, Finding, ReliabilityCurve, Skipped
 from pfungst.methods.calibration_errors import ece_estimate, reliability, signed_gap
+from pfungst.methods.opportunity import folds_of
+from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
+from pfungst.probes.calibration_by_class import by_class
+from pfungst.probes.labellers import against_labellers
 from pfungst.statistics.estimate import Estimate, severity
-from pfungst.statistics.intervals import mean, proportion_of
+from pfungst.statistics.intervals import mean, paired_mean, proportion_of
 
 _CLEAN = Predict()
 
@@ -30,6 +34,7 @@ class Calibration(Probe):
     topic: ClassVar[str] = "calibration"
     question: ClassVar[str] = "When it states a probability, is that how often it is right?"
     tolerance: float = 0.01
+    class_tolerance: float = 0.05
     bins: int = 15
     fewest: int = 100
 
@@ -39,7 +44,7 @@ class Calibration(Probe):
         yield _CLEAN
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
-        """Over- and under-confidence, each against the tolerance."""
+        """Over- and under-confidence, by class, and against labellers where there are votes."""
         rows = labelled(data, done[_CLEAN])
         if rows is None or len(rows.labels) < self.fewest:
             have = 0 if rows is None else len(rows.labels)
@@ -51,6 +56,9 @@ class Calibration(Probe):
         yield self._finding("overconfident", gap, evidence, sentence)
         less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
+        yield from by_class(rows, data.classes, self.class_tolerance)
+        if data.label_counts is not None:
+            yield from against_labellers(data, rows, _CLEAN, self.tolerance)
 
     def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[ReliabilityCurve, Estimates], str]:
         confidence, correct = rows.outputs.confidence, rows.correct
@@ -66,7 +74,19 @@ class Calibration(Probe):
             f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model "
             f"would show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
         )
-        return (curve, numbers), sentence
+        return (curve, numbers), sentence + self._fixable(rows)
+
+    def _fixable(self, rows: Labelled) -> str:
+        """The share of the log-loss that a temperature would remove, each row judged by one fitted on other rows."""
+        if not rows.outputs.complete:
+            return ""
+        before = log_losses(rows.outputs, rows.labels)
+        after = log_losses(cross_fitted(rows.outputs, rows.labels, folds_of(len(before), rows.units)), rows.labels)
+        saved = paired_mean(before - after, units=rows.units, name="log-loss saved")
+        if saved.low <= 0:
+            return f" No part of its log-loss, {before.mean():.3f}, is shown to be removable by a temperature."
+        share = saved.value / before.mean()
+        return f" {share:.0%} of its log-loss, {before.mean():.3f}, a temperature would remove without retraining."
 
     def _finding(
         self, kind: str, effect: Estimate, evidence: tuple[ReliabilityCurve | Estimates, ...], sentence: str

@@ -1,0 +1,121 @@
+"""Labellers: does the stated probability meet how often people say so?"""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from pfungst.arrays import FloatArray
+from pfungst.datasets.dataset import Dataset
+from pfungst.findings import AnyEvidence, Estimates, Examples, Finding, Shot, Table
+from pfungst.methods.opportunity import folds_of
+from pfungst.methods.recalibration import cross_fitted, log_losses
+from pfungst.outputs import Outputs
+from pfungst.passes import Predict
+from pfungst.probe import Labelled, shot
+from pfungst.probes.calibration_by_class import outward, two_sided
+from pfungst.statistics.estimate import severity
+from pfungst.statistics.intervals import mean, paired_mean
+from pfungst.statistics.significance import p_at_most
+
+SPLIT, SURE, SHOWN = 0.7, 0.9, 12
+"""Labellers split where fewer say the same; the model is sure where it states more."""
+
+
+def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: float) -> Iterator[Finding]:
+    """The gap between stated confidence and the share of labellers who say the same."""
+    shares, votes = _shares(data, rows)
+    outputs = rows.outputs
+    said = shares[np.arange(len(shares)), outputs.predictions]
+    gap = mean(outputs.confidence - said, rows.units, "confidence less labellers' share", (-1.0, 1.0))
+    status = two_sided(gap, tolerance)
+    size = outward(gap)
+    more, less = (
+        ("Stated confidence", "the share of labellers who say the same")
+        if gap.value >= 0
+        else ("The share of labellers who say the same", "stated confidence")
+    )
+    settle = f" About {size.rows_needed(tolerance)} rows would settle it." if status == "inconclusive" else ""
+    yield Finding(
+        probe="calibration",
+        kind="humans",
+        subject="",
+        status=status,
+        severity=severity(gap, "calibration", tolerance) if status == "found" else "none",
+        claim=f"{more} exceeds {less} by {size.value:.3f} [{size.low:.3f}, {size.high:.3f}] "
+        f"(tolerance {tolerance:.2f}; {votes:.0f} votes a row).{settle}",
+        effect=gap,
+        tolerance=tolerance,
+        p_value=p_at_most(size, tolerance),
+        evidence=tuple(_evidence(data, rows, asked, shares)),
+        remedy="fit the temperature to the votes, not to the majority's label" if status == "found" else "",
+    )
+
+
+def _shares(data: Dataset, rows: Labelled) -> tuple[FloatArray, float]:
+    """Share of labellers for each class, (rows, classes), and the mean number of votes."""
+    assert data.label_counts is not None, "only data with votes are asked"
+    assert rows.outputs.rows is not None, "answers of a pass know their rows"
+    counts = data.label_counts[rows.outputs.rows].astype(np.float64)
+    total = counts.sum(axis=1)
+    return counts / total[:, None], float(total.mean())
+
+
+def _evidence(data: Dataset, rows: Labelled, asked: Predict, shares: FloatArray) -> Iterator[AnyEvidence]:
+    if rows.outputs.complete and len(rows.labels) >= 100:
+        yield from _paradox(rows, shares)
+    top = shares.max(axis=1)
+    stated = rows.outputs.confidence
+    split = np.flatnonzero((top < SPLIT) & (stated > SURE))
+    order = split[np.argsort(-(stated - top)[split], kind="stable")][:SHOWN]
+    if len(order):
+        items = tuple((_captioned(data, rows, asked, shares, int(at)),) for at in order)
+        title = (
+            f"Labellers split, the model is sure: {len(split)} of {int((top < SPLIT).sum())} rows on which they split"
+        )
+        yield Examples(title=title, items=items)
+
+
+def _captioned(data: Dataset, rows: Labelled, asked: Predict, shares: FloatArray, at: int) -> Shot:
+    best = np.argsort(-shares[at], kind="stable")[:2]
+    words = ", ".join(f"{data.classes[int(k)]} {shares[at, k]:.0%}" for k in best)
+    return msgspec.structs.replace(shot(data, asked, rows.outputs, at), caption=f"labellers: {words}")
+
+
+def _paradox(rows: Labelled, shares: FloatArray) -> Iterator[AnyEvidence]:
+    """What a temperature fitted to labels, or to votes, does to both."""
+    folds = folds_of(len(rows.labels), rows.units)
+    hard, soft = (cross_fitted(rows.outputs, targets, folds) for targets in (rows.labels, shares))
+    spread = -np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0).sum(axis=1)
+    lines = tuple(
+        (
+            name,
+            f"{log_losses(one, rows.labels).mean():.4f}",
+            f"{_gap(one, (one.predictions == rows.labels).astype(float)):+.4f}",
+            f"{log_losses(one, shares).mean():.4f}",
+            f"{_gap(one, shares[np.arange(len(shares)), one.predictions]):+.4f}",
+        )
+        for name, one in (
+            ("as it is", rows.outputs),
+            ("temperature fitted to labels", hard),
+            ("temperature fitted to votes", soft),
+        )
+    )
+    yield Table(
+        title="What a temperature does to labels and to labellers (fitted on other rows than judged)",
+        columns=(
+            "probabilities",
+            "log-loss on labels",
+            "gap to labels",
+            "cross-entropy to labellers",
+            "gap to labellers",
+        ),
+        rows=(*lines, ("labellers themselves", "", "", f"{spread.mean():.4f} at least", "")),
+    )
+    worse = paired_mean(log_losses(hard, shares) - log_losses(rows.outputs, shares), rows.units, "by fitting to labels")
+    better = paired_mean(log_losses(soft, shares) - log_losses(rows.outputs, shares), rows.units, "by fitting to votes")
+    yield Estimates(title="Cross-entropy to labellers gained (less is better)", items=(worse, better), reference=0.0)
+
+
+def _gap(outputs: Outputs, frequency: FloatArray) -> float:
+    return float((outputs.confidence - frequency).mean())
