@@ -4,7 +4,7 @@
 
 Other tools run in environments of their own below build/peers, with their defaults. What they said is kept beside each
 network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its
-code changes. --write puts the table into docs/tricks.md and all answers into benchmarks/results/tricks.json.
+code changes. --write puts the tables into docs/tricks.md and README.md, and the answers into benchmarks/results/tricks.json.
 """
 
 import argparse
@@ -24,12 +24,13 @@ from typing import Any
 
 from catalogue import SEEDS, recipes
 from environments import NAMES, ROOT, Peer, peer
-from score import MODALITIES, Said, Tool, tables
+from score import MODALITIES, Said, Tool, main_table, tables
 
 import pfungst
 
 HERE = Path(__file__).parent
-PAGE, RESULTS = ROOT / "docs" / "tricks.md", ROOT / "benchmarks" / "results" / "tricks.json"
+PAGE, FRONT = ROOT / "docs" / "tricks.md", ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results" / "tricks.json"
 ENVIRONMENT = {
     **os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "DO_NOT_TRACK": "1", "GSK_DISABLE_ANALYTICS": "true",
     "HF_HUB_OFFLINE": "1",
@@ -136,9 +137,10 @@ def row(name: str, networks: dict[Path, dict[str, Any]]) -> Tool:
 
 def written(tools: Sequence[Tool], text: str) -> None:
     """Put the table into the page and all answers into the results."""
-    page = PAGE.read_text(encoding="utf-8")
     marked = re.compile(r"(<!-- tricks: begin -->\n).*?(<!-- tricks: end -->)", re.DOTALL)
-    PAGE.write_text(marked.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page), encoding="utf-8")
+    for file, words in ((PAGE, text), (FRONT, main_table(tools))):
+        page = file.read_text(encoding="utf-8")
+        file.write_text(marked.sub(rf"\g<1>{_escaped(words)}\n\g<2>", page), encoding="utf-8")
     networks = {one.truth["name"]: one.truth for tool in tools for one in tool.said}
     record = {
         "python": platform.python_version(),
@@ -153,6 +155,10 @@ def written(tools: Sequence[Tool], text: str) -> None:
     }  # fmt: skip
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _escaped(words: str) -> str:
+    return words.replace("\\", "\\\\")
 
 
 def main() -> None:

@@ -62,6 +62,11 @@ def tables(tools: Sequence[Tool]) -> str:
     return "\n\n".join(f"**{title}**\n\n" + "\n".join(lines) for title, *lines in parts)
 
 
+def main_table(tools: Sequence[Tool]) -> str:
+    """Who caught what, as Markdown."""
+    return "\n".join(_main(tools))
+
+
 def _line(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
