@@ -100,7 +100,7 @@ class Calibration(Probe):
             f"(tolerance {self.tolerance:.2f})."
         )
         if status == "inconclusive":
-            claim += f" About {effect.rows_needed(self.tolerance)} rows would settle it."
+            claim += f" {effect.settled_by(self.tolerance).capitalize()}."
         return Finding(
             probe=self.topic,
             kind=kind,

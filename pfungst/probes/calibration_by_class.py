@@ -65,7 +65,7 @@ def _finding(name: str, gap: Estimate, tolerance: float) -> Finding:
         status="found",
         severity=severity(gap, "calibration", tolerance),
         claim=f"Where it answers {name}, {_words(gap)} (tolerance {tolerance:.2f}).",
-        effect=gap,
+        effect=msgspec.structs.replace(gap, name="confidence less accuracy"),
         tolerance=tolerance,
         remedy="a temperature cannot mend single classes: recalibrate by class, or do not rely on its probability",
     )
@@ -82,7 +82,7 @@ def _none(nearest: tuple[str, Estimate], every: list[Estimate], tolerance: float
         severity="none",
         claim=f"No class is shown to be off by more than {tolerance:.2f}; most is the one where it answers {name}: "
         f"{_words(gap)}.",
-        effect=gap,
+        effect=msgspec.structs.replace(gap, name="confidence less accuracy"),
         tolerance=tolerance,
     )
 

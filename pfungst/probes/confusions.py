@@ -126,7 +126,7 @@ def _none(cells: list[Confusion], rows: Labelled, tolerance: float) -> Finding:
     name = f"{worst.label} answered {worst.answer}" if worst else "any"
     interval = f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]"
     claim = f"The largest confusion, {name}, takes {interval} of its label's rows"
-    settle = f"; about {share.rows_needed(tolerance)} rows of the label would settle it"
+    settle = f"; {share.settled_by(tolerance, 'rows of the label')}"
     return Finding(
         probe="mistakes",
         kind="confusion",

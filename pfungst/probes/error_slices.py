@@ -157,7 +157,7 @@ def _none(tried: list[Tried], tolerance: float) -> Finding:
     nearest = max(tried, key=lambda one: one.effect.value)
     one, effect = nearest.rows, nearest.effect
     absent = all(each.effect.against(tolerance) == "absent" for each in tried)
-    settle = "" if absent else f"; about {effect.rows_needed(tolerance)} rows would settle it"
+    settle = "" if absent else f"; {effect.settled_by(tolerance)}"
     beyond = "what its margins lead one to expect" if _discovered(one) else "the error rate of the rest"
     return Finding(
         probe="mistakes",

@@ -35,7 +35,7 @@ def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: 
         if gap.value >= 0
         else ("The share of labellers who say the same", "stated confidence")
     )
-    settle = f" About {size.rows_needed(tolerance)} rows would settle it." if status == "inconclusive" else ""
+    settle = f" {size.settled_by(tolerance).capitalize()}." if status == "inconclusive" else ""
     yield Finding(
         probe="calibration",
         kind="humans",

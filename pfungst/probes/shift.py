@@ -155,4 +155,4 @@ def _step(level: int, parameter: str, rows: Labelled) -> Step:
 
 
 def _settle(effect: Estimate, status: Status, tolerance: float) -> str:
-    return f" About {effect.rows_needed(tolerance)} rows would settle it." if status == "inconclusive" else ""
+    return f" {effect.settled_by(tolerance).capitalize()}." if status == "inconclusive" else ""

@@ -292,7 +292,7 @@ class Shortcuts(Probe):
         elif effect.against(tolerance) == "found" and status == "inconclusive":
             said += " But rows that came with another class's are answered no worse: the change itself may do it."
         elif status == "inconclusive":
-            said += f" About {effect.rows_needed(tolerance)} rows would settle it."
+            said += f" {effect.settled_by(tolerance).capitalize()}."
         found = status == "found"
         yield Finding(
             probe=self.topic,

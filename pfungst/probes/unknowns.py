@@ -167,4 +167,4 @@ def _weight(through: Estimate) -> Severity:
 
 
 def _settle(effect: Estimate, status: Status, tolerance: float) -> str:
-    return f" About {effect.rows_needed(tolerance)} strangers would settle it." if status == "inconclusive" else ""
+    return f" {effect.settled_by(tolerance, 'strangers').capitalize()}." if status == "inconclusive" else ""

@@ -27,7 +27,7 @@ def wrong_labels(data: Dataset, rows: Labelled, errors: LabelErrors, one: Predic
         f"About {interval} of the labels of {data.name} look wrong: so many are contradicted however sure the answer"
     )
     caveat = "; it would look the same if the model followed something else than the labels mean"
-    settle = f"; about {share.rows_needed(tolerance)} rows would settle it" if status == "inconclusive" else ""
+    settle = f"; {share.settled_by(tolerance)}" if status == "inconclusive" else ""
     return Finding(
         probe="mistakes",
         kind="label-error",

@@ -31,6 +31,10 @@ class Pictures:
         return picture
 
 
+AS_IT_IS = "as it is"
+"""The caption of a row to which nothing was done."""
+
+
 def gallery(evidence: Examples, pictures: Pictures) -> Markup:
     """Up to 12 rows as pictures; what is left out is named."""
     shown = evidence.items[:SHOWN]
@@ -51,8 +55,10 @@ def _shots(shots: tuple[Shot, ...], pictures: Pictures) -> list[Markup]:
 
 
 def _shot(shot: Shot, pictures: Pictures, *, told: bool, alone: bool) -> Markup:
-    # A row shown once, as it is, is better told by its name.
-    said = f"row {shot.row[-28:]}" if alone and not shot.shown else shot.caption
+    # A row shown once, as it is, is better told by its name, and by what else there is to say of it.
+    plain = alone and not shot.shown
+    named = f"row {shot.row[-28:]}" + (f" · {shot.caption}" if shot.caption != AS_IT_IS else "")
+    said = named if plain else shot.caption
     caption = tag("small", tag("bdi", clean(said, 160)))
     answer = tag("b", tag("bdi", clean(shot.answer, 60)))
     return tag(

@@ -51,6 +51,17 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
             return 10_000_000
         return min(10_000_000, max(self.rows + 1, math.ceil(1.1 * self.rows * (half / distance) ** 2)))
 
+    def settled_by(self, tolerance: float, kind: str = "rows") -> str:
+        """In words how many rows would settle it.
+
+        >>> Estimate(name="loss", value=0.05, low=0.0, high=0.1, rows=100).settled_by(0.05)
+        'it lies at the tolerance, so that no number of rows would settle it soon'
+        """
+        needed = self.rows_needed(tolerance)
+        if needed >= 10_000_000:
+            return f"it lies at the tolerance, so that no number of {kind} would settle it soon"
+        return f"about {needed:,} {kind} would settle it"
+
 
 SCALES: dict[str, tuple[float, float, float]] = {
     "loss": (0.30, 0.15, 0.05),
