@@ -12,8 +12,8 @@ def canonical(value: Any) -> str:
     """Spell a value so that equal values, and only those, are spelled alike.
 
     Dataclasses are spelled by type name, the type's ``revision`` where it has one, and sorted fields; floats in
-    hexadecimal, arrays by content hash. A method whose numbers change gets a new revision, so that no kept answer
-    under the old one is taken for an answer under the new.
+    hexadecimal, arrays by content hash, sets as their sorted tuple. A method whose numbers change gets a new revision,
+    so that no kept answer under the old one is taken for an answer under the new.
 
     Raises:
         TypeError: for anything else; a guess (such as ``repr``) would make two passes one.

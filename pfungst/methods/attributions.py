@@ -1,7 +1,7 @@
 """Attributions: how much each part of a picture carried the model's own answer. They say where to look, no verdict."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -159,14 +159,15 @@ class GradCam:
 class External:
     """A callable of another library, given inputs (rows, height, width, channels) in [0, 1] and targets.
 
-    Captum's methods fit through a small function that moves arrays to tensors and back.
+    Captum's methods fit through a small function that moves arrays to tensors and back. Where answers are kept the name
+    stands for the function: another function needs another name.
 
     >>> red = External(lambda pictures, targets: pictures[..., 0], "red")
     >>> red.name
     'red'
     """
 
-    function: Callable[[FloatArray, IntArray], Array]
+    function: Callable[[FloatArray, IntArray], Array] = field(compare=False)
     name: str
     wants: frozenset[str] = ASKING
 

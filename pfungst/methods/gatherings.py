@@ -13,7 +13,7 @@ LATTICE = 8
 """Cells a side to which maps are pooled before they are compared."""
 
 FEWEST = 12
-"""Maps of a class below which no clusters are looked for, and rows of the smallest cluster shown."""
+"""Maps of a class below which no clusters are looked for; the smallest cluster has half as many."""
 
 DENSE = 3.0
 """How many times its share of the picture a place's share of the attribution must be."""

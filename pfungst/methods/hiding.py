@@ -9,6 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.datasets.dataset import Batch
 from pfungst.datasets.donors import Donors
+from pfungst.methods.attributions import plain_picture
 from pfungst.methods.cues import Cue, Property, like, swapped, unit
 from pfungst.methods.places import Border, Box, Region
 from pfungst.methods.regions import likeness
@@ -42,6 +43,8 @@ def blur(batch: Batch, inside: BoolArray) -> Array:
 @fills
 def diffusion(batch: Batch, inside: BoolArray) -> Array:
     """What the surroundings suggest: colours flow in from the edge of the hole (Telea 2004)."""
+    if inside.all() or min(inside.shape) < 2:  # nothing to flow in from; and OpenCV reads beyond a single row
+        return like(plain_picture(batch.inputs), batch.inputs)
     pictures = (unit(batch.inputs) * 255).round().astype(np.uint8)
     hole = inside.astype(np.uint8)
     filled = [

@@ -31,9 +31,9 @@ FLIP = occlusion.SmallestFlip()
 class Attribution(Probe):
     """Maps of what carried the answer on a sample of rows, and tests of whether the maps can be believed.
 
-    ``methods`` are names of the registry; RISE and KernelSHAP, which cost some 270 forward passes a row, are not asked
-    unless named. Of texts each word is deleted, of tables each column given a like row's value; whether the parts named
-    first carry more than others is tested by changing them in order.
+    ``methods`` are names of the registry, or methods; RISE and KernelSHAP, which cost some 270 forward passes a row, are
+    not asked unless named. Of texts each word is deleted, of tables each column given a like row's value; whether the
+    parts named first carry more than others is tested by changing them in order.
 
     A map is no verdict. It is held against the map of the same network with its weights shuffled (Adebayo et al. 2018):
     one that stays the same draws the picture, not the decision. Its places are filled in order and at random, and what
@@ -43,7 +43,7 @@ class Attribution(Probe):
 
     topic: ClassVar[str] = "attribution"
     question: ClassVar[str] = "Which part of an input carries the decision, and does changing it change the answer?"
-    methods: tuple[str, ...] = (
+    methods: tuple[str | Method, ...] = (
         "gradient-x-input", "integrated-gradients", "smooth-grad", "grad-cam", "occlusion",
     )  # fmt: skip
     rows: int = 40
@@ -92,10 +92,11 @@ class Attribution(Probe):
         Raises:
             InputError: if there is no such method.
         """
-        unknown = [name for name in self.methods if name not in attributions]
+        unknown = [one for one in self.methods if isinstance(one, str) and one not in attributions]
         if unknown:
             raise InputError(f"there is no method of attribution {unknown[0]!r}; there are {', '.join(attributions)}")
-        return {name: attributions[name] for name in self.methods}
+        asked = [attributions[one] if isinstance(one, str) else one for one in self.methods]
+        return {one.name: one for one in asked}
 
     def _pass(self, method: Method) -> Attribute:
         return Attribute(method, rows=self.rows)
