@@ -31,9 +31,9 @@ FLIP = occlusion.SmallestFlip()
 class Attribution(Probe):
     """Maps of what carried the answer on a sample of rows, and tests of whether the maps can be believed.
 
-    ``methods`` are names of the registry, or methods; RISE and KernelSHAP, which cost some 270 forward passes a row, are
-    not asked unless named. Of texts each word is deleted, of tables each column given a like row's value; whether the
-    parts named first carry more than others is tested by changing them in order.
+    ``methods`` are names of the registry, or methods; RISE and KernelSHAP, which cost some 270 forward passes a row,
+    are not asked unless named. Of texts each word is deleted, of tables each column given a like row's value; whether
+    the parts named first carry more than others is tested by changing them in order.
 
     A map is no verdict. It is held against the map of the same network with its weights shuffled (Adebayo et al. 2018):
     one that stays the same draws the picture, not the decision. Its places are filled in order and at random, and what
