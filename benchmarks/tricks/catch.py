@@ -4,7 +4,7 @@
 
 Other tools run in environments of their own below build/peers, with their defaults. What they said is kept beside each
 network and asked again only if the network, their versions or their rules change; so is what pfungst said, until its
-code changes. --write puts the tables into docs/tricks.md and README.md, the answers into benchmarks/results/tricks.json.
+code changes. --write puts the tables into docs/tricks.md and README.md, the answers into benchmarks/results/.
 """
 
 import argparse
