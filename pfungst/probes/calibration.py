@@ -7,10 +7,11 @@ from typing import ClassVar
 import msgspec
 
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import Estimates, Finding, ReliabilityCurve, Skipped
+from pfungst.findings import AnyEvidence, Estimates, Finding, ReliabilityCurve, Skipped, Table
 from pfungst.methods.calibration_errors import ece_estimate, reliability, signed_gap
 from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
+from pfungst.methods.selective import area_under_risk_coverage, excess_area, promise
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_class import by_class
@@ -19,6 +20,8 @@ from pfungst.statistics.estimate import Estimate, severity
 from pfungst.statistics.intervals import mean, paired_mean, proportion_of
 
 _CLEAN = Predict()
+RISKS = (0.01, 0.02, 0.05, 0.1)
+"""Error rates that may be promised, each with probability 0.95."""
 
 
 @probes
@@ -60,7 +63,7 @@ class Calibration(Probe):
         if data.label_counts is not None:
             yield from against_labellers(data, rows, _CLEAN, self.tolerance)
 
-    def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[ReliabilityCurve, Estimates], str]:
+    def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[AnyEvidence, ...], str]:
         confidence, correct = rows.outputs.confidence, rows.correct
         ece, null_mean, null_high, p = ece_estimate(confidence, correct, bins=self.bins, units=rows.units)
         accuracy = proportion_of(correct, units=rows.units, name="accuracy")
@@ -74,7 +77,29 @@ class Calibration(Probe):
             f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model "
             f"would show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
         )
-        return (curve, numbers), sentence + self._fixable(rows)
+        return (curve, numbers, self._declining(rows)), sentence + self._fixable(rows)
+
+    def _declining(self, rows: Labelled) -> Table:
+        """What may be answered at most, so that few of the answers are wrong."""
+        wrong = ~rows.correct
+        area, excess = (one(rows.outputs.confidence, wrong) for one in (area_under_risk_coverage, excess_area))
+        lines = []
+        for risk in RISKS:
+            given = promise(rows.outputs.confidence, wrong, risk)
+            some = given.rows > 0 and rows.units is None
+            never = "rows of one unit are not independent" if given.rows else f"not promised by {given.of} rows"
+            lines.append(
+                (
+                    f"{risk:.0%}",
+                    f"{given.threshold:.4f}" if some else never,
+                    f"{given.rows / given.of:.1%}" if some else "-",
+                    f"{given.errors} of {given.rows}, at most {given.bound:.1%}" if some else "-",
+                )
+            )
+        title = f"Answering only when sure (area under risk and coverage {area:.4f}, {excess:.4f} above the best order)"
+        return Table(
+            title=title, columns=("promised error", "answer from", "answers", "errors here"), rows=tuple(lines)
+        )
 
     def _fixable(self, rows: Labelled) -> str:
         """The share of the log-loss that a temperature would remove, each row judged by one fitted on other rows."""
@@ -88,9 +113,7 @@ class Calibration(Probe):
         share = saved.value / before.mean()
         return f" {share:.0%} of its log-loss, {before.mean():.3f}, a temperature would remove without retraining."
 
-    def _finding(
-        self, kind: str, effect: Estimate, evidence: tuple[ReliabilityCurve | Estimates, ...], sentence: str
-    ) -> Finding:
+    def _finding(self, kind: str, effect: Estimate, evidence: tuple[AnyEvidence, ...], sentence: str) -> Finding:
         status = effect.against(self.tolerance)
         more, less = (
             ("The stated confidence", "the accuracy") if kind == "overconfident" else ("The accuracy", "the confidence")
