@@ -44,13 +44,13 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
         always += tuple(cue for cue in looks if family(cue.name) not in ASKED or cue.name in stated)
         always += (border(data), *_objects(data, stated))
         proposed = (cue for cue in (*proposed_places(data), *_overlays(data), *_guessed(data)) if cue not in always)
-        return Candidates(always, tuple(proposed))
+        return Candidates(tuple(dict.fromkeys(always)), tuple(proposed))
     if data.modality == "text":
         always += (*text_cues.values(), *(Token(name[6:]) for name in stated if name.startswith("token:")))
-        return Candidates(always, tuple(cue for cue in _tokens(data) if cue not in always))
+        return Candidates(tuple(dict.fromkeys(always)), tuple(cue for cue in _tokens(data) if cue not in always))
     named = _columns(data)
     always += tuple(cue for cue in named if cue.name in stated or cue.column in data.roles.site)
-    return Candidates(always, tuple(cue for cue in _telling(data, named) if cue not in always))
+    return Candidates(tuple(dict.fromkeys(always)), tuple(cue for cue in _telling(data, named) if cue not in always))
 
 
 def _objects(data: Dataset, stated: tuple[str, ...]) -> tuple[Cue, ...]:

@@ -29,7 +29,7 @@ class Background:
     guess: bool = False
     name: str = "background"
     cells: int = 3
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def measure_in(self, inputs: Array, masks: Array) -> FloatArray:
         """Mean and spread of each channel's background, mean fine detail, and means by cell of a lattice, (rows, d).
@@ -52,8 +52,11 @@ class Background:
         return settled(np.concatenate([spread, fine, *cells], axis=1))
 
     def swap_in(self, inputs: Array, masks: Array, donors: Array, donor_masks: Array) -> Array:
-        """Give the donors' pixels where neither object lies; a donor's object that showed would be a cue of its own."""
-        either = np.logical_or(masks, donor_masks)
+        """Give the donors' pixels where neither object lies; a donor's object that showed would be a cue of its own.
+
+        A row without an object keeps its own: all of it would go.
+        """
+        either = np.logical_or(masks, donor_masks) | ~np.any(masks, axis=(1, 2), keepdims=True)
         return np.where(np.expand_dims(either, 3), inputs, donors)
 
     def measure(self, inputs: Array) -> FloatArray:
