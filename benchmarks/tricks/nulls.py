@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from build import built
 from recipe import Recipe
 
 import pfungst
-from build import built
 from pfungst.statistics.proportions import wilson
 
 KINDS = (("image", "shapes", "mark"), ("table", "made", "plate"), ("text", "reviews", "token"))
