@@ -32,6 +32,7 @@ bench: $(STAMP)
 tricks: $(STAMP)
 	$(BIN)/python benchmarks/tricks/build.py
 	$(BIN)/python benchmarks/tricks/catch.py --write
+	$(BIN)/python benchmarks/tricks/power.py
 
 docs: $(STAMP)
 	$(BIN)/python scripts/method_tables.py
