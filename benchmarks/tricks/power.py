@@ -28,8 +28,8 @@ def shares(record: dict[str, Any], tool: dict[str, Any]) -> dict[float, tuple[in
 def drawn(record: dict[str, Any]) -> str:
     """The picture, an SVG."""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-size="13">',
+        "<style>text { font-family: sans-serif }</style>",
         "<title>Tricks rightly named by how strongly cue and label agree</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
     ]
