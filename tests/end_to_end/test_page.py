@@ -90,6 +90,23 @@ def test_the_page_never_scrolls_sideways(opened: Opened, mode: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+@pytest.mark.parametrize("mode", ["light", "narrow"])
+def test_lines_of_a_table_of_intervals_do_not_cover_each_other(opened: Opened, mode: str) -> None:
+    page = opened(**MODES[mode])
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    covered = page.evaluate(
+        """[...document.querySelectorAll('.forest tbody tr')].filter(row => {
+            const box = row.getBoundingClientRect();
+            return box.height && [...row.children].some(cell => {
+                const inner = cell.getBoundingClientRect();
+                return inner.height && (inner.top < box.top - 1 || inner.bottom > box.bottom + 1);
+            });
+        }).length"""
+    )
+    assert page.locator(".forest tbody tr").count() > 5
+    assert covered == 0
+
+
 def test_pictures_are_decoded_when_they_come_into_view(opened: Opened) -> None:
     page = opened()
     page.locator(".gallery img").last.scroll_into_view_if_needed()
