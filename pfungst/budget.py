@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import Piece, Shard, pieces, possible, row_passes, wanted
 from pfungst.engine.rounds import Listener
-from pfungst.engine.sweep import Sweep
 from pfungst.findings import Skipped
 from pfungst.passes import Pass, Passes
 from pfungst.probe import Probe
@@ -40,7 +39,7 @@ def measured(study: Study, chosen: Sequence[Probe]) -> Cost:
         piece = next(pieces(one, study.data))
         first.setdefault(piece.shard, []).append(replace(piece, rows=min(size, piece.rows)))
     rates: dict[Pass, float] = {}
-    inline = Inline(Sweep(study.model, study.data, size))
+    inline = Inline(replace(study.sweep(), batch_size=size))
     for swept in inline.map(list(first.values())):
         rates |= {
             one: spent / min(size, len(swept.answers[one]))

@@ -70,6 +70,11 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     add("--only", metavar="PROBES", help="ask these probes only, separated by commas")
     add("--skip", metavar="PROBES", help="leave these probes out")
     add("--ood", metavar="NAME=DATA", action="append", default=[], help="strangers: rows of none of the classes")
+    add("--train", metavar="DATA", help="the rows it was trained on: for leaks, and to know what known rows look like")
+    add(
+        "--member", metavar="MODEL", action="append", default=[],
+        help="another member of an ensemble: a model, weights for its factory, dropout:N, moved:N or mirrored",
+    )  # fmt: skip
     add("--rows", type=int, metavar="N", help="a seeded sample of the rows")
     add("--budget", metavar="TIME", help="end within this time, such as 90s or 10m, with fewer rows if need be")
     add("--seed", type=int, metavar="N")

@@ -84,6 +84,8 @@ def _options(asked: Namespace) -> dict[str, Any]:
         "only": _listed(asked.only),
         "skip": _listed(asked.skip),
         "ood": dict(_pair(item) for item in asked.ood),
+        "train": asked.train,
+        "members": tuple(asked.member),
         "rows": asked.rows,
         "budget": asked.budget,
         "seed": asked.seed,

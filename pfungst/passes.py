@@ -51,7 +51,8 @@ class Predict:
     """Ask the model about rows of a set, as they are or ``under`` a perturbation.
 
     ``rows`` limits the pass to a seeded sample, ``half`` to the discovery or the confirmation rows. With ``features``
-    the answers keep the last layer's input, where the model offers it.
+    the answers keep the last layer's input, where the model offers it. ``by`` names another member of an ensemble,
+    which is asked in the model's place.
 
     >>> Predict(on="test") == Predict()
     True
@@ -62,6 +63,7 @@ class Predict:
     rows: int | None = None
     half: Half = ""
     features: bool = False
+    by: str = ""
 
     @property
     def key(self) -> str:
@@ -76,7 +78,8 @@ class Predict:
     @property
     def name(self) -> str:
         """A few words for people."""
-        return "as it is" if self.under is None else self.under.name
+        shown = "as it is" if self.under is None else self.under.name
+        return shown if not self.by else f"{shown}, asked of {self.by.partition('@')[0]}"
 
     @property
     def wants(self) -> frozenset[str]:

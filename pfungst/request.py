@@ -25,6 +25,7 @@ class Request:
     skip: tuple[str, ...] = ()
     ood: Mapping[str, Any] = field(default_factory=dict)
     train: Any = None
+    members: tuple[Any, ...] = ()
     rows: int | None = None
     budget: float | None = None
     seed: int = 0

@@ -1,7 +1,7 @@
 """Study: the model and the data of an audit, opened, fitted to each other and checked before anything is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from pfungst.engine.local import Executor, Inline, Processes
 from pfungst.engine.sweep import Sweep
 from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
+from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
 from pfungst.request import Request
@@ -31,6 +32,7 @@ class Study:
     model_source: Any
     data_source: Any
     request: Request
+    members: Mapping[str, Model] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -47,14 +49,20 @@ class Study:
         words += [f"--ood {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.ood.items()]
         words += [f"--train {_quoted(_spelled(self.request.train)[0])}"] if self.request.train is not None else []
         words += [f"--weights {_quoted(self.request.weights)}"] if self.request.weights else []
+        words += [f"--member {_quoted(_spelled(one)[0])}" for one in self.request.members]
         words += ["--trust-pickle"] if self.request.trust_pickle else []
         return " ".join(["pfungst audit", *words, f"--seed {self.request.seed}"])
+
+    def sweep(self) -> Sweep:
+        """What answers the pieces of a shard."""
+        return Sweep(self.model, self.data, self.request.batch_size, self.members)
 
     def executor(self) -> Executor:
         """Inline for one worker, else a pool of processes that open model and data from their sources."""
         if self.request.workers == 1:
-            return Inline(Sweep(self.model, self.data, self.request.batch_size))
-        if not (self.model.portable and isinstance(self.data_source, str | None)):
+            return Inline(self.sweep())
+        portable = all(one.portable for one in (self.model, *self.members.values()))
+        if not (portable and isinstance(self.data_source, str | None)):
             raise InputError(
                 f"{self.request.workers} workers were asked for, but the model or the data is a Python object that "
                 "only this process holds; use workers=1 or give files"
@@ -66,7 +74,7 @@ class Study:
 
 def _prepared(model: Any, data: Any, request: Request, limit: int | None) -> Sweep:
     study = opened(model, data, request, threads=1)
-    return Sweep(study.model, replace(study.data, limit=limit), request.batch_size)
+    return replace(study.sweep(), data=replace(study.data, limit=limit))
 
 
 def _spelled(source: Any) -> list[str]:
@@ -104,8 +112,9 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
     for name, source in beside.items():
         other = _same_kind(load_data(source, task=task, name=name, seed=request.seed), bound)
         companions[name] = replace(bind(answering, other, task), seed=request.seed)
-    bound = replace(bound, companions=companions, limit=request.rows)
-    return Study(answering, bound, model, data, request)
+    members = opened_members(request.members, answering, model, request)
+    bound = replace(bound, companions=companions, limit=request.rows, members=tuple(members))
+    return Study(answering, bound, model, data, request, members)
 
 
 def _same_kind(other: Dataset, data: Dataset) -> Dataset:

@@ -78,7 +78,7 @@ class Dataset:
     (rows, classes), labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit:
     ``train``, ``ood:NAME``. ``notes`` are sentences about what was inferred while loading. ``named`` is False where
     ``classes`` are only numbers. ``shape`` is that of one framed input; ``limit`` keeps an audit to a seeded sample.
-    ``features`` names the columns of a table's inputs.
+    ``features`` names the columns of a table's inputs. ``members`` names the other models of an ensemble.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Dataset:
     features: tuple[str, ...] = ()
     limit: int | None = None
     traces: Reader | None = None
+    members: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,7 +1,7 @@
 """Sweep: read each batch of a shard once and run every pass on it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -32,11 +32,12 @@ class Swept:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The model and the rows; called with the pieces of one shard it answers them."""
+    """The model, the rows and the other members; called with the pieces of one shard it answers them."""
 
     model: Model
     data: Dataset
     batch_size: int = 64
+    members: Mapping[str, Model] = field(default_factory=dict)
 
     def __call__(self, pieces: Sequence[Piece]) -> Swept:
         """Answer the pieces of one shard, batch by batch."""
@@ -50,7 +51,7 @@ class Sweep:
             asked = rows[start : start + self.batch_size]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
-            same: dict[tuple[str, int], Outputs] = {}
+            same: dict[tuple[str, str, int], Outputs] = {}
             for piece in pieces:
                 left = asked[: max(0, piece.rows - start)]
                 part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
@@ -66,21 +67,22 @@ class Sweep:
         answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
         return Swept(shard, answers, lost, spent, refused)
 
-    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, int], Outputs]) -> Answers:
+    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int], Outputs]) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
         if not isinstance(one, Predict):
             return replace(one.run(self.model, batch), rows=batch.rows)
-        key = (one.shown, len(batch))
+        key = (one.by, one.shown, len(batch))
         if key not in same:
             same[key] = self._ask(one, batch)
         return one.kept(same[key])
 
     def _ask(self, one: Predict, batch: Batch) -> Outputs:
         """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
-        recorded = "new inputs" not in self.model.offers
+        model = self.members[one.by] if one.by else self.model
+        recorded = "new inputs" not in model.offers
         inputs = batch.rows if recorded else self._checked(one, batch)
         try:
-            outputs = self.model.predict(_padded(inputs, self.batch_size))
+            outputs = model.predict(_padded(inputs, self.batch_size))
         except NotFinite as error:
             raise error.named(batch.ids, "" if one.under is None else one.name) from None
         if len(outputs) < len(batch):

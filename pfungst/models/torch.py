@@ -106,8 +106,12 @@ class TorchModel:
         """The same network with the numbers of each parameter shuffled: nothing it learned is left."""
         module = copy.deepcopy(self.module)
         module.load_state_dict(redrawn(module, seed))
+        return self.with_module(module, f"redrawn {seed}")
+
+    def with_module(self, module: Any, mark: str) -> "TorchModel":
+        """The same adapter around a changed copy of its module."""
         linear = _last_linear(import_torch(self.source), module, len(self.classes))
-        return replace(self, module=module, linear=linear)
+        return replace(self, module=module, linear=linear, fingerprint=fingerprint(self.fingerprint, mark))
 
     def _tensor(self, inputs: Array) -> Any:
         torch = import_torch(self.source)

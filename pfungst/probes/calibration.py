@@ -15,6 +15,7 @@ from pfungst.methods.selective import area_under_risk_coverage, excess_area, pro
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_class import by_class
+from pfungst.probes.ensembles import with_members
 from pfungst.probes.labellers import against_labellers
 from pfungst.statistics.estimate import Estimate, severity
 from pfungst.statistics.intervals import mean, paired_mean, proportion_of
@@ -42,9 +43,10 @@ class Calibration(Probe):
     fewest: int = 100
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
-        """The rows as they are."""
-        del data, done
+        """The rows as they are, asked of the model and of the other members of its ensemble."""
+        del done
         yield _CLEAN
+        yield from (Predict(by=name) for name in data.members)
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         """Over- and under-confidence, by class, and against labellers where there are votes."""
@@ -62,6 +64,7 @@ class Calibration(Probe):
         yield from by_class(rows, data.classes, self.class_tolerance)
         if data.label_counts is not None:
             yield from against_labellers(data, rows, _CLEAN, self.tolerance)
+        yield from with_members(data, rows, done, self.tolerance)
 
     def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[AnyEvidence, ...], str]:
         confidence, correct = rows.outputs.confidence, rows.correct
