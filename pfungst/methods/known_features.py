@@ -14,6 +14,9 @@ RIDGE = 1e-6
 LEAST_SPREAD = 1e-13
 """Variance, as a share of the mean square, below which float32 features differ by rounding alone."""
 
+LINEAR = 1e-4
+"""Largest residual of a linear layer, in standard deviations of its logits."""
+
 LEAST_TURN = 1e-6
 """Difference of two directions below which float32 features differ by rounding alone."""
 
@@ -163,6 +166,112 @@ def neighbours(features: Array, k: int = 50) -> Neighbours:
     if len(bank) < 2 or float(np.abs(bank - bank[0]).max()) < LEAST_TURN:
         raise InputError("the features of the known rows do not vary, so none is nearer than another; give varied rows")
     return Neighbours(bank, max(1, min(k, len(bank) // 10)))
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The last layer: ``weights`` (classes, width) and ``bias`` (classes,) that turn features into logits.
+
+    Where only log-probabilities are known, it gives each logit minus that of the last class.
+    """
+
+    weights: FloatArray
+    bias: FloatArray
+
+    def logits(self, features: Array) -> FloatArray:
+        """The logits of these features, (rows, classes) float64."""
+        return np.asarray(features @ self.weights.T + self.bias)
+
+
+def head_of(features: Array, logits: Array, *, normalised: bool = False) -> Head:
+    """The last layer, recovered by least squares from features and the logits that it made of them.
+
+    It is algebra, not learning: rows of any kind serve. A feature that never varies keeps weight 0. With
+    ``normalised`` the logits are log-probabilities, of which differences alone say something about the layer.
+
+    Raises:
+        InputError: if there are fewer rows than twice the width, the features depend on each other, a feature is not
+            finite, or the residual exceeds 1e-4 standard deviations of the logits: the last layer is not linear.
+
+    >>> rng = np.random.default_rng(0)
+    >>> f, weights = rng.normal(size=(20, 3)), np.array([[1.0, 2, 3], [4, 5, 6]])
+    >>> head = head_of(f, f @ weights.T + [5, 6])
+    >>> head.weights.round(6).tolist(), head.bias.round(6).tolist()
+    ([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [5.0, 6.0])
+    """
+    f, z = finite(features).astype(np.float64), np.asarray(logits, np.float64)
+    z = z - z[:, -1:] if normalised else z
+    used = np.flatnonzero(np.ptp(f, axis=0) > 0) if len(f) else np.arange(0)
+    if len(f) < 2 * f.shape[1]:
+        raise InputError(
+            f"the last layer was to be recovered from {len(f)} rows with {f.shape[1]} features; it takes twice as many "
+            "rows as features: give more rows"
+        )
+    centre, middle = f[:, used].mean(axis=0), z.mean(axis=0)
+    spread = f[:, used].std(axis=0)
+    apart = (f[:, used] - centre) / spread
+    found, _, rank, _ = np.linalg.lstsq(apart, z - middle, rcond=1e-7)
+    if rank < len(used):
+        raise InputError(
+            f"the last layer was to be recovered from features of which only {rank} of {len(used)} are independent; "
+            "give other rows"
+        )
+    left = float(np.sqrt(np.mean(np.square(apart @ found - (z - middle)))))
+    if left > LINEAR * float(z.std()) or not len(used):
+        raise InputError("the last layer is not linear in the features, so scores that need its weights say nothing")
+    weights = np.zeros((z.shape[1], f.shape[1]))
+    weights[:, used] = (found / spread[:, None]).T
+    return Head(weights, middle - weights[:, used] @ centre)
+
+
+@dataclass(frozen=True, eq=False)
+class VirtualLogit:
+    """Directions (width, rest) in which known rows hardly vary, about an origin (width,), and the logit's scale."""
+
+    origin: FloatArray
+    rest: FloatArray
+    scale: float
+
+    def score(self, features: Array, log_sum_exp: FloatArray) -> FloatArray:
+        """Virtual logit minus log-sum-exp of the true ones, (rows,); larger is stranger.
+
+        Raises:
+            InputError: if a feature is not finite or the width is another.
+        """
+        f = finite(features, len(self.origin))
+        return np.asarray(self.scale * _length(f - self.origin, self.rest) - log_sum_exp)
+
+
+def virtual_logit(features: Array, logits: Array, head: Head) -> VirtualLogit:
+    """Norm of the features outside their main subspace, scaled like a logit (Wang 2022, arXiv:2203.10807).
+
+    The origin is -pinv(W) b, the subspace the upper half of the eigenvectors of the known rows' second moments about
+    it, the scale the mean largest logit over the mean norm.
+
+    Raises:
+        InputError: if a feature is not finite or the features fill no more than their main subspace.
+
+    >>> rng = np.random.default_rng(0)
+    >>> f = rng.normal(size=(200, 2)) * [1, 0.1]
+    >>> fit = virtual_logit(f, f, Head(np.eye(2), np.zeros(2)))
+    >>> bool(fit.score(np.array([[0.0, 1.0]]), np.zeros(1))[0] > fit.score(np.array([[1.0, 0.0]]), np.zeros(1))[0])
+    True
+    """
+    f = finite(features).astype(np.float64)
+    origin = -np.linalg.pinv(head.weights) @ head.bias
+    apart = f - origin
+    _, vectors = np.linalg.eigh(apart.T @ apart / len(f))
+    rest = vectors[:, : f.shape[1] - f.shape[1] // 2]
+    length = float(_length(apart, rest).mean())
+    if length <= LEAST_TURN * float(np.sqrt(np.mean(np.square(apart)))):
+        raise InputError(
+            "the features of the known rows fill no more than their main subspace, so none lies outside it"
+        )
+    return VirtualLogit(origin, rest, float(np.asarray(logits, np.float64).max(axis=1).mean()) / length)
+
+
+def _length(apart: FloatArray, directions: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.norm(apart.astype(np.float32) @ directions.astype(np.float32), axis=1), np.float64)
 
 
 def unit_rows(features: FloatArray) -> FloatArray:
