@@ -14,7 +14,7 @@ from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.methods.selective import area_under_risk_coverage, excess_area, promise
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
-from pfungst.probes.calibration_by_class import by_class
+from pfungst.probes.calibration_by_part import by_class, by_slice
 from pfungst.probes.ensembles import with_members
 from pfungst.probes.labellers import against_labellers
 from pfungst.statistics.estimate import Estimate, severity
@@ -62,6 +62,7 @@ class Calibration(Probe):
         less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
         yield from by_class(rows, data.classes, self.class_tolerance)
+        yield from by_slice(data, rows, self.class_tolerance)
         if data.label_counts is not None:
             yield from against_labellers(data, rows, _CLEAN, self.tolerance)
         yield from with_members(data, rows, done, self.tolerance)

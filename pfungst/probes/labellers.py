@@ -13,7 +13,7 @@ from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.outputs import Outputs
 from pfungst.passes import Predict
 from pfungst.probe import Labelled, shot
-from pfungst.probes.calibration_by_class import outward, two_sided
+from pfungst.probes.calibration_by_part import outward, two_sided
 from pfungst.statistics.estimate import severity
 from pfungst.statistics.intervals import mean, paired_mean
 from pfungst.statistics.significance import p_at_most

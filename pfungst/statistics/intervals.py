@@ -3,6 +3,7 @@
 from pfungst.statistics.bootstrap import bca, multinomial_bootstrap
 from pfungst.statistics.means import mean, paired_mean
 from pfungst.statistics.proportions import (
+    apart,
     difference_of_proportions,
     difference_of_shares,
     paired_accuracy_loss,
@@ -12,6 +13,7 @@ from pfungst.statistics.proportions import (
 )
 
 __all__ = [
+    "apart",
     "bca",
     "difference_of_proportions",
     "difference_of_shares",
