@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from pfungst.arrays import FloatArray
+from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Examples, Finding, Shot, Table
+from pfungst.methods.calibration_errors import expected_calibration_error
+from pfungst.methods.label_distributions import entropy, noise, squared_distance, total_variation
 from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.outputs import Outputs
@@ -63,7 +65,8 @@ def _shares(data: Dataset, rows: Labelled) -> tuple[FloatArray, float]:
 
 def _evidence(data: Dataset, rows: Labelled, asked: Predict, shares: FloatArray) -> Iterator[AnyEvidence]:
     if rows.outputs.complete and len(rows.labels) >= 100:
-        yield from _paradox(rows, shares)
+        assert data.label_counts is not None, "only data with votes are asked"
+        yield from _paradox(rows, shares, data.label_counts[rows.outputs.rows])
     top = shares.max(axis=1)
     stated = rows.outputs.confidence
     split = np.flatnonzero((top < SPLIT) & (stated > SURE))
@@ -82,40 +85,50 @@ def _captioned(data: Dataset, rows: Labelled, asked: Predict, shares: FloatArray
     return msgspec.structs.replace(shot(data, asked, rows.outputs, at), caption=f"labellers: {words}")
 
 
-def _paradox(rows: Labelled, shares: FloatArray) -> Iterator[AnyEvidence]:
+def _paradox(rows: Labelled, shares: FloatArray, counts: Array) -> Iterator[AnyEvidence]:
     """What a temperature fitted to labels, or to votes, does to both."""
     folds = folds_of(len(rows.labels), rows.units)
     hard, soft = (cross_fitted(rows.outputs, targets, folds) for targets in (rows.labels, shares))
-    spread = -np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0).sum(axis=1)
-    lines = tuple(
-        (
-            name,
-            f"{log_losses(one, rows.labels).mean():.4f}",
-            f"{_gap(one, (one.predictions == rows.labels).astype(float)):+.4f}",
-            f"{log_losses(one, shares).mean():.4f}",
-            f"{_gap(one, shares[np.arange(len(shares)), one.predictions]):+.4f}",
-        )
-        for name, one in (
-            ("as it is", rows.outputs),
-            ("temperature fitted to labels", hard),
-            ("temperature fitted to votes", soft),
-        )
-    )
+    every = {
+        "as it is": rows.outputs,
+        "temperature fitted to labels": hard,
+        "temperature fitted to votes": soft,
+    }
     yield Table(
-        title="What a temperature does to labels and to labellers (fitted on other rows than judged)",
-        columns=(
-            "probabilities",
-            "log-loss on labels",
-            "gap to labels",
-            "cross-entropy to labellers",
-            "gap to labellers",
+        title="What a temperature does to the labels (fitted on other rows than judged)",
+        columns=("probabilities", "log-loss", "ECE", "confidence − accuracy"),
+        rows=tuple((name, *_to_labels(one, rows.labels)) for name, one in every.items()),
+    )
+    spread, apart = float(entropy(shares).mean()), noise(counts)
+    yield Table(
+        title="What it does to the labellers",
+        columns=("probabilities", "cross-entropy", "KL", "Brier", "total variation", "ECE", "confidence − share"),
+        rows=(
+            *((name, *_to_labellers(one, shares, spread)) for name, one in every.items()),
+            ("labellers' true shares", f"{spread:.4f}", "0", f"{apart.floor:.4f}", "", "", "0"),
+            ("one half of the labellers", "", "", f"{apart.squared:.4f}", f"{apart.variation:.4f}", "", ""),
         ),
-        rows=(*lines, ("labellers themselves", "", "", f"{spread.mean():.4f} at least", "")),
     )
     worse = paired_mean(log_losses(hard, shares) - log_losses(rows.outputs, shares), rows.units, "by fitting to labels")
     better = paired_mean(log_losses(soft, shares) - log_losses(rows.outputs, shares), rows.units, "by fitting to votes")
     yield Estimates(title="Cross-entropy to labellers gained (less is better)", items=(worse, better), reference=0.0)
 
 
-def _gap(outputs: Outputs, frequency: FloatArray) -> float:
-    return float((outputs.confidence - frequency).mean())
+def _to_labels(outputs: Outputs, labels: IntArray) -> tuple[str, ...]:
+    right = outputs.predictions == labels
+    error = expected_calibration_error(outputs.confidence, right, 15)
+    return f"{log_losses(outputs, labels).mean():.4f}", f"{error:.4f}", f"{(outputs.confidence - right).mean():+.4f}"
+
+
+def _to_labellers(outputs: Outputs, shares: FloatArray, spread: float) -> tuple[str, ...]:
+    """Cross-entropy is linear in the shares and so free of the labellers' noise; the others are not."""
+    said = shares[np.arange(len(shares)), outputs.predictions]
+    loss = float(log_losses(outputs, shares).mean())
+    return (
+        f"{loss:.4f}",
+        f"{loss - spread:.4f}",
+        f"{squared_distance(outputs, shares).mean():.4f}",
+        f"{total_variation(outputs, shares).mean():.4f}",
+        f"{expected_calibration_error(outputs.confidence, said, 15):.4f}",
+        f"{(outputs.confidence - said).mean():+.4f}",
+    )
