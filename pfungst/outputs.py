@@ -1,6 +1,6 @@
 """Outputs: what the model said about some rows, checked once where it enters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,6 +8,12 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
+
+PART = 1 << 18
+"""Numbers looked at in one go: a part stays in the processor's cache, and no copy of all rows is made."""
+
+EXCESS, SUM_EXCESS = 1e-6, 1e-3
+"""How far rounding may carry a probability out of [0, 1], and the sum of a row from one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +23,8 @@ class Outputs:
     ``logits`` is (rows, classes) float32: logits, or log-probabilities where ``normalised`` is declared.
     ``features`` is (rows, width), the last layer's input, where the model offers it. ``rows`` holds the positions of
     the rows in their data set. Where ``complete`` is False only the top class and its probability are known; the
-    other entries are -inf and nothing may be read from them.
+    other entries are -inf and nothing may be read from them. ``clipped`` counts the probabilities that lay outside
+    [0, 1] by no more than rounding and were brought back.
 
     >>> Outputs(np.array([[0.0, 1.0]], np.float32)).predictions
     array([1])
@@ -28,6 +35,7 @@ class Outputs:
     rows: IntArray | None = None
     normalised: bool = False
     complete: bool = True
+    clipped: int = 0
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -41,14 +49,20 @@ class Outputs:
     def log_probabilities(self) -> FloatArray:
         """Log-softmax of the logits, (rows, classes) float64."""
         z = self.logits.astype(np.float64)
-        return z if self.normalised else z - self.log_sum_exp[:, None]
+        if not self.normalised:
+            z -= self.log_sum_exp[:, None]
+        return z
 
     @cached_property
     def log_sum_exp(self) -> FloatArray:
         """Log of the sum of exponentiated logits, (rows,) float64; about 0 for log-probabilities."""
-        z = self.logits.astype(np.float64)
-        top = z.max(axis=1)
-        return np.asarray(top + np.log(np.exp(z - top[:, None]).sum(axis=1)))
+        found = np.empty(len(self))
+        for part in parts(self.logits):
+            z = self.logits[part].astype(np.float64)
+            top = z.max(axis=1, initial=-np.inf)
+            z -= top[:, None]
+            found[part] = top + np.log(np.exp(z, out=z).sum(axis=1))
+        return found
 
     @property
     def probabilities(self) -> FloatArray:
@@ -97,14 +111,16 @@ def from_logits(logits: Array, features: Array | None = None) -> Outputs:
 
     Raises:
         InputError: if a value is NaN or infinite; the first such rows are named.
+
+    >>> from_logits(np.array([[0.0, np.log(3.0)]])).confidence.round(3)
+    array([0.75])
     """
     z = np.asarray(logits)
     z = z[:, None] if z.ndim == 1 else z
     if z.ndim != 2 or not np.issubdtype(z.dtype, np.number):
         raise InputError(f"logits have shape {z.shape} and type {z.dtype}; (rows, classes) numbers are needed")
-    bad = ~np.isfinite(z).all(axis=1)
-    if bad.any():
-        raise NotFinite(np.flatnonzero(bad))
+    for part in parts(z):
+        refuse_not_finite(z[part], part.start)
     if z.shape[1] == 1:
         z = np.concatenate([np.zeros_like(z), z], axis=1)
     return Outputs(z.astype(np.float32), features)
@@ -113,28 +129,59 @@ def from_logits(logits: Array, features: Array | None = None) -> Outputs:
 def from_probabilities(probabilities: Array, features: Array | None = None) -> Outputs:
     """Outputs from a (rows, classes) array of probabilities; stored as log-probabilities.
 
-    Values up to 1 + 1e-6 are clipped. Zeros become log(smallest normal float32).
+    Values outside [0, 1] by up to 1e-6 are clipped and counted. Zeros become log(smallest normal float32).
 
     Raises:
         InputError: if a row is not a probability distribution (range, or sum off by more than 1e-3); rows are named.
+
+    >>> from_probabilities(np.array([[0.25, 0.75]])).confidence.round(3)
+    array([0.75])
     """
-    p = np.asarray(probabilities, dtype=np.float64)
-    p = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
-    p = np.concatenate([1 - p, p], axis=1) if p.ndim == 2 and p.shape[1] == 1 else p
-    if p.ndim != 2:
-        raise InputError(f"probabilities have shape {p.shape}; (rows, classes) is needed")
-    bad = ~np.isfinite(p).all(axis=1)
-    if bad.any():
-        raise NotFinite(np.flatnonzero(bad))
-    off = (p < -1e-6).any(axis=1) | (p > 1 + 1e-6).any(axis=1) | (np.abs(p.sum(axis=1) - 1) > 1e-3)
-    if off.any():
-        first = np.flatnonzero(off)
-        raise InputError(
-            f"row{_s(first)} {_listed(first)} of the outputs are no probabilities: they must lie in [0, 1], sum 1 "
-            f"(row {first[0]} sums to {p[first[0]].sum():.4g}); if they are logits, declare them so"
-        )
-    smallest = float(np.finfo(np.float32).tiny)
-    return Outputs(np.log(np.clip(p, smallest, 1.0)).astype(np.float32), features, normalised=True)
+    values = two_dimensional(probabilities, "probabilities")
+    logs, clipped = np.empty(values.shape, np.float32), 0
+    for part in parts(values):
+        p, excess = checked_probabilities(values[part], part.start)
+        logs[part] = np.log(np.maximum(p, np.finfo(np.float32).tiny))
+        clipped += excess
+    return Outputs(logs, features, normalised=True, clipped=clipped)
+
+
+def from_log_probabilities(log_probabilities: Array, features: Array | None = None) -> Outputs:
+    """Outputs from a (rows, classes) array of log-probabilities; -inf, a probability of zero, is allowed.
+
+    Raises:
+        InputError: if the exponentials of a row are not a probability distribution; rows are named.
+
+    >>> from_log_probabilities(np.log([[0.25, 0.75]])).confidence.round(3)
+    array([0.75])
+    """
+    values = two_dimensional(log_probabilities, "log-probabilities")
+    logs, clipped = np.empty(values.shape, np.float32), 0
+    for part in parts(values):
+        wide = values[part].astype(np.float64)
+        clipped += checked_probabilities(exponentials(wide, part.start), part.start)[1]
+        logs[part] = np.clip(wide, np.log(np.finfo(np.float32).tiny), 0.0)
+    return Outputs(logs, features, normalised=True, clipped=clipped)
+
+
+def from_binary(probabilities: Array, positive: int) -> Outputs:
+    """Outputs of two classes from the probability of one of them, (rows,) or (rows, 1); ``positive`` says of which.
+
+    Raises:
+        InputError: if a value is no probability, or the positive class neither 0 nor 1; rows are named.
+
+    >>> from_binary(np.array([0.2, 0.9]), positive=1).predictions
+    array([0, 1])
+    """
+    if positive not in {0, 1}:
+        raise InputError(f"the positive class is given as {positive!r}; of two classes it is number 0 or number 1")
+    p = np.asarray(probabilities, np.float64)
+    p = p[:, 0] if p.ndim == 2 and p.shape[1] == 1 else p
+    if p.ndim != 1:
+        raise InputError(f"the probability of one of two classes has shape {p.shape}; (rows,) is needed")
+    pair = np.stack([1 - p, p] if positive else [p, 1 - p], axis=1)
+    made = from_probabilities(pair)
+    return replace(made, clipped=int(((p < 0) | (p > 1)).sum()))
 
 
 def from_top(predictions: IntArray, confidence: FloatArray, classes: int) -> Outputs:
@@ -151,6 +198,81 @@ def from_top(predictions: IntArray, confidence: FloatArray, classes: int) -> Out
     z = np.full((len(c), classes), -np.inf, np.float32)
     z[np.arange(len(c)), predictions] = np.log(np.minimum(c, 1.0))
     return Outputs(z, normalised=True, complete=False)
+
+
+def parts(values: Array) -> Iterator[slice]:
+    """Slices of rows that hold about ``PART`` numbers each.
+
+    >>> [part.stop for part in parts(np.zeros((3, PART)))]
+    [1, 2, 3]
+    """
+    size = max(1, PART // max(1, int(np.prod(values.shape[1:]))))
+    return (slice(start, min(start + size, len(values))) for start in range(0, len(values), size))
+
+
+def two_dimensional(values: Array, what: str) -> Array:
+    """The array, if it is (rows, classes) of numbers. Raises InputError if it is not, and names what to use."""
+    p = np.asarray(values)
+    if p.ndim == 1 or (p.ndim == 2 and p.shape[1] == 1):
+        raise InputError(
+            f"{what} have shape {p.shape}, one a row, which does not say of which class; give (rows, classes), or of "
+            "two classes the probability of one, with from_binary, which names the positive class"
+        )
+    if p.ndim != 2 or p.dtype.kind not in "fiub":
+        raise InputError(f"{what} have shape {p.shape} and type {p.dtype}; (rows, classes) numbers are needed")
+    return p
+
+
+def checked_probabilities(values: Array, start: int = 0) -> tuple[FloatArray, int]:
+    """Rows of probabilities in [0, 1], at least float32, and how many of them were clipped by up to 1e-6.
+
+    ``start`` is the number of the first row, for the message.
+
+    Raises:
+        InputError: if a row is no probability distribution; rows are named.
+    """
+    p = values if values.dtype in {np.dtype(np.float32), np.dtype(np.float64)} else _widened(values)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = p @ np.ones(p.shape[1], p.dtype)
+    low, high = (p.min(), p.max()) if len(p) else (0.0, 1.0)
+    if low >= 0 and high <= 1 and (np.abs(sums - 1) <= SUM_EXCESS).all():
+        return p, 0
+    refuse_not_finite(p, start)
+    outside = (p < -EXCESS).any(axis=1) | (p > 1 + EXCESS).any(axis=1)
+    off = outside | (np.abs(sums - 1) > SUM_EXCESS)
+    if off.any():
+        raise InputError(_no_distribution(np.flatnonzero(off) + start, float(sums[off][0]), bool(outside.any())))
+    return np.clip(p, 0, 1), int(((p < 0) | (p > 1)).sum())
+
+
+def exponentials(logs: FloatArray, start: int = 0) -> FloatArray:
+    """Exponentials of log-probabilities; NaN and +inf are refused by row number, -inf is a probability of zero."""
+    bad = ~(logs < np.inf).all(axis=1)
+    if bad.any():
+        raise NotFinite(np.flatnonzero(bad) + start)
+    return np.asarray(np.exp(np.minimum(logs, 700.0)))
+
+
+def refuse_not_finite(values: Array, start: int = 0) -> None:
+    """Raise NotFinite, naming rows, where a row holds NaN or infinity."""
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise NotFinite(np.flatnonzero(bad) + start)
+
+
+def _widened(values: Array) -> FloatArray:
+    return values.astype(np.float32 if values.dtype == np.float16 else np.float64)
+
+
+def _no_distribution(rows: IntArray, total: float, outside: bool) -> str:
+    said = f"row{_s(rows)} {_listed(rows)} of the outputs are no probabilities: they must lie in [0, 1], sum 1 (row "
+    said += f"{rows[0]} sums to {total:.4g}); "
+    if outside:
+        return said + "if they are logits, declare them so (from_logits), if logarithms, from_log_probabilities"
+    return said + (
+        "if they are logits, declare them so (from_logits); if each class has its own sigmoid (multilabel), judge one "
+        "class at a time with from_binary"
+    )
 
 
 class NotFinite(InputError):  # noqa: N818 - named for what it says

@@ -6,7 +6,7 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, from_logits, from_probabilities
+from pfungst.outputs import Outputs, from_binary, from_log_probabilities, from_logits, from_probabilities
 
 Meaning = Literal["logits", "probabilities", "log-probabilities"]
 
@@ -63,8 +63,10 @@ def _meant(values: Array, means: Meaning, rows: int, source: str) -> Outputs:
             f"{source} answers an array of shape {np.shape(values)} and type {z.dtype} for {rows} rows; a classifier's "
             "scores (rows, classes) are needed: name another output with --output"
         )
+    single = z.ndim == 1 or z.shape[1] == 1
     if means == "probabilities":
-        return from_probabilities(z)
+        # The one score of a two-class network is that of the second class, in every framework that allows it.
+        return from_binary(z, positive=1) if single else from_probabilities(z)
     if means == "log-probabilities":
-        return Outputs(from_probabilities(np.exp(z.astype(np.float64))).logits, normalised=True)
+        return from_binary(np.exp(z.astype(np.float64)), positive=1) if single else from_log_probabilities(z)
     return from_logits(z)
