@@ -8,10 +8,10 @@ from typing import Any
 import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
+from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import fills
 from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
-from pfungst.methods.unknownness import unknownness_scores
 from pfungst.methods.writing import text_cues
 from pfungst.probe import probes
 

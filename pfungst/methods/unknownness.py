@@ -1,24 +1,33 @@
-"""Unknown-ness scores: how strange a row looks from the model's answer alone, and from its pixels alone."""
+"""Unknown-ness scores: how strange a row looks from the model's answer; those from its features stand beside."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
+from scipy.special import entr
 
-from pfungst.arrays import Array, FloatArray
+from pfungst.arrays import FloatArray
 from pfungst.errors import InputError
+from pfungst.methods.known import Known
 from pfungst.outputs import Outputs
 from pfungst.registry import Registry
 
-UnknownnessScore = Callable[[Outputs], FloatArray]
+UnknownnessScore = Callable[..., FloatArray]
+"""Outputs to one number a row, larger is stranger; one that needs features takes the known rows as well."""
+
 unknownness_scores: Registry[UnknownnessScore] = Registry("unknownness-scores")
 
 F = TypeVar("F", bound=UnknownnessScore)
 
+HOT = 1000.0
+"""Temperature of the score that looks at the gap between logits alone (that of ODIN)."""
+
 
 def needs(*what: str) -> Callable[[F], F]:
-    """Mark what a score needs of the outputs: ``all classes`` (assumed where nothing is said), ``true logits``.
+    """Mark what a score needs: ``all classes`` (assumed where nothing is said), ``true logits``, ``features``, ...
+
+    What needs ``features`` may also need ``features of 0 or more``, ``labels`` of the known rows and the ``head``, the
+    last layer's weights; it is called with the known rows as second argument.
 
     >>> @needs("true logits", "all classes")
     ... def spread(outputs: Outputs) -> FloatArray:
@@ -34,20 +43,69 @@ def needs(*what: str) -> Callable[[F], F]:
     return mark
 
 
-def why_not(name: str, outputs: Outputs) -> str:
-    """Why a registered score says nothing on these outputs, or "".
+def needed(name: str) -> frozenset[str]:
+    """What a registered score needs.
+
+    >>> sorted(needed("energy"))
+    ['all classes', 'true logits']
+    """
+    return frozenset(getattr(unknownness_scores[name], "needs", frozenset({"all classes"})))
+
+
+def strangeness(name: str, outputs: Outputs, known: Known | None = None) -> FloatArray:
+    """A registered score of some answers, (rows,) float64; larger is stranger.
+
+    Raises:
+        InputError: if it needs features and there are none, or the known rows do not allow the fit.
+
+    >>> strangeness("energy", Outputs(np.zeros((1, 2), np.float32))).round(4)
+    array([-0.6931])
+    """
+    score = unknownness_scores[name]
+    return score(outputs, known) if "features" in needed(name) else score(outputs)
+
+
+def why_not(name: str, outputs: Outputs, known: Known | None = None) -> str:
+    """Why a registered score says nothing on these answers beside these known rows, or "".
 
     >>> why_not("energy", Outputs(np.log(np.array([[0.5, 0.5]], np.float32)), normalised=True))
     'energy needs true logits; these are log-probabilities, on which it is constant or repeats another score'
     """
-    wanted = getattr(unknownness_scores[name], "needs", frozenset({"all classes"}))
+    wanted = needed(name)
     if "all classes" in wanted and not outputs.complete:
         return f"{name} needs the probability of every class; only that of the answer was recorded"
     if "true logits" in wanted and (outputs.normalised or bool((np.abs(outputs.log_sum_exp) < 1e-4).all())):
         return (
             f"{name} needs true logits; these are log-probabilities, on which it is constant or repeats another score"
         )
+    return _why_not_fitted(name, wanted, outputs, known) if "features" in wanted else ""
+
+
+def _why_not_fitted(name: str, wanted: frozenset[str], outputs: Outputs, known: Known | None) -> str:
+    if known is None or known.outputs.features is None or outputs.features is None:
+        return f"{name} needs features, the input of the last layer, which this model does not offer"
+    if "labels" in wanted and not (known.labels >= 0).any():
+        return f"{name} needs labels of the known rows; they carry none"
+    if "head" in wanted and known.head is None:
+        return f"{name} needs the last layer's weights: {known.headless}"
+    below = min(float(known.outputs.features.min()), float(outputs.features.min()))
+    if "features of 0 or more" in wanted and below < 0:
+        return (
+            f"{name} divides by sums of features that must not fall below 0; these fall to {below:.2g}, as after GELU, "
+            "where the ratio changes its sign"
+        )
     return ""
+
+
+def features_of(outputs: Outputs) -> FloatArray:
+    """The features of some answers, (rows, width).
+
+    Raises:
+        InputError: if the model offered none.
+    """
+    if outputs.features is None:
+        raise InputError("a score of features was asked of answers without any; use a score of the answers")
+    return outputs.features
 
 
 @unknownness_scores
@@ -109,76 +167,50 @@ def gen(outputs: Outputs, power: float = 0.1, largest: int = 100) -> FloatArray:
     return np.asarray(((p * rest)[:, -largest:] ** power).sum(axis=1))
 
 
-def pixel_statistics(inputs: Array) -> FloatArray:
-    """Six numbers a picture: mean, standard deviation, mean |dx|, mean |dy|, red - green, blue - green.
+@unknownness_scores
+def hot_probability(outputs: Outputs) -> FloatArray:
+    """Minus the largest probability at a temperature of 1000 (ODIN without its step; Liang 2018, arXiv:1706.02690).
 
-    ``inputs`` is (rows, height, width, channels), uint8 or float in [0, 1]; the result is (rows, 6) float64 on the
-    scale [0, 1]. Without colour the last two are 0. No model is involved: a score that does not beat these tells
-    strangers by brightness and texture.
+    >>> hot_probability(Outputs(np.array([[1000.0, 0.0]], np.float32))).round(4)
+    array([-0.7311])
+    """
+    z = outputs.logits.astype(np.float64) / HOT
+    return np.asarray(-1 / np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1))
+
+
+@unknownness_scores
+def margin(outputs: Outputs) -> FloatArray:
+    """Minus the gap between the two largest log-probabilities.
+
+    >>> margin(Outputs(np.array([[1.0, 3.0, 0.0]], np.float32)))
+    array([-2.])
+    """
+    two = np.partition(outputs.logits.astype(np.float64), outputs.classes - 2, axis=1)[:, -2:]
+    return np.asarray(two[:, 0] - two[:, 1])
+
+
+def disagreement(members: Sequence[Outputs]) -> FloatArray:
+    """Mutual information of answer and member, H(mean p) - mean H(p), in nats, (rows,); larger is stranger.
+
+    ``members`` are the answers of an ensemble's members about the same rows (Lakshminarayanan 2017,
+    arXiv:1612.01474; Malinin 2019).
 
     Raises:
-        InputError: if the inputs are no pictures.
+        InputError: if there are fewer than two members or their answers differ in shape.
 
-    >>> pixel_statistics(np.full((1, 2, 2, 3), 51, np.uint8)).round(3)
-    array([[0.2, 0. , 0. , 0. , 0. , 0. ]])
+    >>> sure, other = Outputs(np.array([[99.0, 0.0]], np.float32)), Outputs(np.array([[0.0, 99.0]], np.float32))
+    >>> disagreement([sure, other]).round(4), disagreement([sure, sure]).round(4)
+    (array([0.6931]), array([0.]))
     """
-    x = np.asarray(inputs)
-    if x.ndim != 4 or x.dtype == object:
-        raise InputError(f"pixel statistics need (rows, height, width, channels); these inputs have shape {x.shape}")
-    found = np.zeros((len(x), 6))
-    for start in range(0, len(x), 256):
-        part = x[start : start + 256].astype(np.float64)
-        part = part / 255 if x.dtype == np.uint8 else part
-        rows = slice(start, start + len(part))
-        found[rows, 0], found[rows, 1] = part.mean(axis=(1, 2, 3)), part.std(axis=(1, 2, 3))
-        for column, axis in ((2, 2), (3, 1)):
-            if part.shape[axis] > 1:
-                found[rows, column] = np.abs(np.diff(part, axis=axis)).mean(axis=(1, 2, 3))
-        if part.shape[3] >= 3:
-            red, green, blue = (part[..., channel].mean(axis=(1, 2)) for channel in range(3))
-            found[rows, 4], found[rows, 5] = red - green, blue - green
-    return found
+    shapes = {one.logits.shape for one in members}
+    if len(members) < 2 or len(shapes) > 1:
+        raise InputError(
+            f"disagreement was asked of {len(members)} members with answers of shapes {sorted(shapes)}; give two or "
+            "more that answered the same rows"
+        )
+    p = np.stack([one.probabilities for one in members])
+    return np.asarray(np.maximum(_entropy(p.mean(axis=0)) - _entropy(p).mean(axis=0), 0))
 
 
-@dataclass(frozen=True, eq=False)
-class Gaussian:
-    """Mean (columns,) and whitening matrix (columns, columns) of known rows."""
-
-    mean: FloatArray
-    whiten: FloatArray
-
-
-def fit_gaussian(known: FloatArray) -> Gaussian:
-    """Mean and covariance of known rows, with a ridge of 1e-6 of the mean eigenvalue: relative, so scale-free.
-
-    Raises:
-        InputError: if there are fewer than two rows, one is not finite, or no column varies.
-
-    >>> fit_gaussian(np.array([[0.0], [2.0]])).mean
-    array([1.])
-    """
-    k = np.asarray(known, np.float64)
-    if k.ndim != 2 or len(k) < 2:
-        raise InputError(f"a distance to known rows was asked of an array of shape {k.shape}; two rows are needed")
-    bad = np.flatnonzero(~np.isfinite(k).all(axis=1))
-    if len(bad):
-        raise InputError(f"known row {bad[0]} is not finite ({len(bad)} such rows); leave such rows out")
-    covariance = np.atleast_2d(np.cov(k, rowvar=False))
-    ridge = 1e-6 * float(np.trace(covariance)) / len(covariance)
-    if ridge <= 0:
-        raise InputError(f"the {len(k)} known rows are all alike, so no distance to them exists; give varied rows")
-    lower = np.linalg.cholesky(covariance + ridge * np.eye(len(covariance)))
-    return Gaussian(k.mean(axis=0), np.linalg.inv(lower))
-
-
-def pixel_distance(known: FloatArray, rows: FloatArray) -> FloatArray:
-    """Squared Mahalanobis distance of pixel statistics to those of known rows, (rows,); larger is stranger.
-
-    Raises:
-        InputError: if the known rows are too few, not finite or all alike.
-
-    >>> pixel_distance(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]])).round(3)
-    array([0., 2.])
-    """
-    fit = fit_gaussian(known)
-    return np.asarray((((np.asarray(rows, np.float64) - fit.mean) @ fit.whiten.T) ** 2).sum(axis=1))
+def _entropy(probabilities: FloatArray) -> FloatArray:
+    return np.asarray(entr(probabilities).sum(axis=-1))

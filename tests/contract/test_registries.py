@@ -14,16 +14,18 @@ from pfungst.canonical import canonical
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
+from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import Hidden, fills
+from pfungst.methods.known import known_rows
 from pfungst.methods.occlusion import SlidingOcclusion, SmallestFlip
 from pfungst.methods.places import Border, Region
 from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
-from pfungst.methods.unknownness import unknownness_scores
+from pfungst.methods.unknownness import needed, strangeness
 from pfungst.methods.wordwise import ColumnPermutation, TokenOcclusion
 from pfungst.methods.writing import text_cues
 from pfungst.models.model import Derivatives
-from pfungst.outputs import from_logits
+from pfungst.outputs import Outputs, from_logits
 from pfungst.probe import probes as probe_registry
 from pfungst.registry import Registry
 
@@ -253,17 +255,29 @@ def test_attribution_is_one_finite_map_a_row_of_the_models_own_answer_whatever_t
     np.testing.assert_allclose(again.error, maps.error[order], rtol=1e-5, atol=1e-6)
 
 
+def answered(rows, seed, sure=1.0):
+    """Answers of a linear layer of 7 classes about 6 features of 0 or more."""
+    rng = np.random.default_rng(seed)
+    features = np.abs(rng.normal(size=(rows, 6)) + 4 * np.eye(6)[rng.integers(0, 6, rows)]) * sure
+    weights = np.random.default_rng(9).normal(size=(6, 7))
+    return Outputs((features @ weights).astype(np.float32), features.astype(np.float32))
+
+
+KNOWN = known_rows(answered(300, 1), answered(300, 1).predictions)
+
+
 @pytest.mark.parametrize("name", unknownness_scores)
 def test_score_is_one_finite_number_a_row_whatever_the_order(name):
-    logits = RNG.normal(size=(50, 7)).astype(np.float32) * 4
-    scores = unknownness_scores[name](from_logits(logits))
+    outputs = answered(50, 2)
+    scores = strangeness(name, outputs, KNOWN)
     assert scores.shape == (50,)
+    assert scores.dtype == np.float64
     assert np.isfinite(scores).all()
     order = RNG.permutation(50)
-    np.testing.assert_allclose(unknownness_scores[name](from_logits(logits[order])), scores[order], rtol=1e-6)
+    np.testing.assert_allclose(strangeness(name, outputs.take(order), KNOWN), scores[order], rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", unknownness_scores)
+@pytest.mark.parametrize("name", [name for name in unknownness_scores if "features" not in needed(name)])
 def test_score_calls_an_unsure_answer_stranger_than_a_sure_one(name):
     sure, unsure = unknownness_scores[name](from_logits(np.array([[9.0, 0, 0], [0.1, 0, 0]], np.float32)))
     assert unsure > sure

@@ -8,9 +8,9 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 USE = """
 from pfungst.methods.unknownness import unknownness_scores as scores
-assert list(scores)[-1] == "margin"
-value = scores["margin"](Outputs(np.log(np.array([[0.7, 0.2, 0.1]], np.float32)), normalised=True))
-assert abs(float(value[0]) + np.log(3.5)) < 1e-6
+assert list(scores)[-1] == "spread"
+value = scores["spread"](Outputs(np.log(np.array([[0.7, 0.2, 0.1]], np.float32)), normalised=True))
+assert abs(float(value[0]) + np.log(7.0)) < 1e-6
 """
 
 
