@@ -140,7 +140,7 @@ def from_probabilities(probabilities: Array, features: Array | None = None) -> O
     values = two_dimensional(probabilities, "probabilities")
     logs, clipped = np.empty(values.shape, np.float32), 0
     for part in parts(values):
-        p, excess = checked_probabilities(values[part], part.start)
+        p, _, excess = checked_probabilities(values[part], part.start)
         logs[part] = np.log(np.maximum(p, np.finfo(np.float32).tiny))
         clipped += excess
     return Outputs(logs, features, normalised=True, clipped=clipped)
@@ -159,7 +159,7 @@ def from_log_probabilities(log_probabilities: Array, features: Array | None = No
     logs, clipped = np.empty(values.shape, np.float32), 0
     for part in parts(values):
         wide = values[part].astype(np.float64)
-        clipped += checked_probabilities(exponentials(wide, part.start), part.start)[1]
+        clipped += checked_probabilities(exponentials(wide, part.start), part.start)[2]
         logs[part] = np.clip(wide, np.log(np.finfo(np.float32).tiny), 0.0)
     return Outputs(logs, features, normalised=True, clipped=clipped)
 
@@ -223,8 +223,8 @@ def two_dimensional(values: Array, what: str) -> Array:
     return p
 
 
-def checked_probabilities(values: Array, start: int = 0) -> tuple[FloatArray, int]:
-    """Rows of probabilities in [0, 1], at least float32, and how many of them were clipped by up to 1e-6.
+def checked_probabilities(values: Array, start: int = 0) -> tuple[FloatArray, IntArray, int]:
+    """Rows of probabilities in [0, 1], at least float32; the largest's class; how many were clipped by up to 1e-6.
 
     ``start`` is the number of the first row, for the message.
 
@@ -234,15 +234,17 @@ def checked_probabilities(values: Array, start: int = 0) -> tuple[FloatArray, in
     p = values if values.dtype in {np.dtype(np.float32), np.dtype(np.float64)} else _widened(values)
     with np.errstate(invalid="ignore", over="ignore"):
         sums = p @ np.ones(p.shape[1], p.dtype)
-    low, high = (p.min(), p.max()) if len(p) else (0.0, 1.0)
-    if low >= 0 and high <= 1 and (np.abs(sums - 1) <= SUM_EXCESS).all():
-        return p, 0
+    top = p.argmax(axis=1)
+    highest = p[np.arange(len(p)), top].max(initial=0)
+    if p.min(initial=0) >= 0 and highest <= 1 and (np.abs(sums - 1) <= SUM_EXCESS).all():
+        return p, top, 0
     refuse_not_finite(p, start)
     outside = (p < -EXCESS).any(axis=1) | (p > 1 + EXCESS).any(axis=1)
     off = outside | (np.abs(sums - 1) > SUM_EXCESS)
     if off.any():
         raise InputError(_no_distribution(np.flatnonzero(off) + start, float(sums[off][0]), bool(outside.any())))
-    return np.clip(p, 0, 1), int(((p < 0) | (p > 1)).sum())
+    clipped = np.clip(p, 0, 1)
+    return clipped, clipped.argmax(axis=1), int(((p < 0) | (p > 1)).sum())
 
 
 def exponentials(logs: FloatArray, start: int = 0) -> FloatArray:
