@@ -53,10 +53,16 @@ class Estimates(Evidence, frozen=True, kw_only=True, tag="estimates"):
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
-    """One bin of a reliability diagram: mean confidence, accuracy with interval, rows."""
+    """One bin of a reliability diagram: mean confidence, accuracy with interval, rows.
+
+    A perfectly calibrated model's accuracy would lie between ``calibrated_low`` and ``calibrated_high`` in 95 of 100
+    cases; both are None where that was not simulated.
+    """
 
     confidence: float
     accuracy: Estimate
+    calibrated_low: float | None = None
+    calibrated_high: float | None = None
 
 
 class ReliabilityCurve(Evidence, frozen=True, kw_only=True, tag="reliability-curve"):
@@ -75,10 +81,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeverityCurve(Evidence, frozen=True, kw_only=True, tag="severity-curve"):
-    """Accuracy and confidence as a shift grows; step 0 is the data as it is."""
+    """Accuracy and confidence as a shift grows; step 0 is the data as it is. ``axis`` is what grows."""
 
     shift: str
     steps: tuple[Step, ...]
+    axis: str = "severity"
 
 
 class Cue(msgspec.Struct, frozen=True, kw_only=True):

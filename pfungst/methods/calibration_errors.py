@@ -1,32 +1,22 @@
-"""Calibration errors: how far stated confidence lies from the frequency of being right, with intervals."""
+"""Calibration errors: how far stated confidence lies from the frequency of being right."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
-from pfungst.findings import Bin
 from pfungst.registry import Registry
-from pfungst.statistics.binning import (
-    bin_index,
-    bootstrap_errors,
-    cells_of,
-    checked_pair,
-    error_of,
-    null_errors,
-)
+from pfungst.statistics.binning import bin_index, checked_pair, equal_mass_index, grid_of
+from pfungst.statistics.cell_errors import FEWEST
 from pfungst.statistics.estimate import Estimate
-from pfungst.statistics.intervals import mean, proportion_of
+from pfungst.statistics.intervals import mean
 from pfungst.statistics.proportions import wilson
-from pfungst.statistics.units import bracketed, effective_rows, numbered
+from pfungst.statistics.smoothing import smooth_error
+from pfungst.statistics.units import effective_rows
 
 CalibrationError = Callable[[Array, Array, int], float]
 calibration_errors: Registry[CalibrationError] = Registry("calibration-errors")
-
-_FEWEST = 30
-_BLOCKS = 500
 
 
 @calibration_errors
@@ -74,9 +64,9 @@ def maximum_calibration_error(confidence: Array, correct: Array, bins: int = 15)
     c, a = checked_pair(confidence, correct)
     index = bin_index(c, bins)
     rows = np.bincount(index)
-    held = rows >= _FEWEST
+    held = rows >= FEWEST
     if not held.any():
-        raise InputError(f"the largest gap needs a bin of {_FEWEST} rows; the fullest of {bins} holds {rows.max()}")
+        raise InputError(f"the largest gap needs a bin of {FEWEST} rows; the fullest of {bins} holds {rows.max()}")
     return float(np.max(np.abs(np.bincount(index, c - a)[held] / rows[held])))
 
 
@@ -106,16 +96,80 @@ def debiased_calibration_error(confidence: Array, correct: Array, bins: int = 15
     return float(np.sign(square) * np.sqrt(abs(square)))
 
 
-def equal_mass_index(confidence: FloatArray, bins: int) -> IntArray:
-    """The bin of each confidence by rank; a run of ties lies in the bin of its middle.
+@calibration_errors
+def root_mean_square_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
+    """Root mean square gap of equal-width bins, weighted by rows, noise and all (Kumar 2019, arXiv:1909.10155).
 
-    >>> equal_mass_index(np.array([0.1, 0.9, 0.9, 0.9]), 2)
-    array([0, 1, 1, 1])
+    sqrt(sum_b n_b/N (mean r)^2). Another norm than the expected calibration error: not to be compared with it.
+
+    Raises:
+        InputError: for empty, unequal or impossible input.
+
+    >>> round(root_mean_square_calibration_error(np.full(4, 0.9), np.array([1, 1, 0, 0])), 3)
+    0.4
     """
-    _, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2
-    index = np.minimum((middle * bins / len(confidence)).astype(np.int64), bins - 1)
-    return np.asarray(np.unique(index, return_inverse=True)[1][place])
+    c, a = checked_pair(confidence, correct)
+    index = bin_index(c, bins)
+    sums, rows = np.bincount(index, c - a), np.bincount(index)
+    return float(np.sqrt((sums[rows > 0] ** 2 / rows[rows > 0]).sum() / len(c)))
+
+
+@calibration_errors
+def smooth_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
+    """Mean absolute gap smoothed by a Gaussian as wide as the error itself (Blasiok & Nakkiran, arXiv:2309.12236).
+
+    It has no bins, ``bins`` is not used: residuals are summed in 3600 cells, smoothed with reflection at 0 and 1.
+
+    Raises:
+        InputError: for empty, unequal or impossible input.
+
+    >>> round(smooth_calibration_error(np.full(4, 0.9), np.array([1, 1, 0, 0])), 3)
+    0.4
+    """
+    del bins
+    c, a = checked_pair(confidence, correct)
+    return float(smooth_error(grid_of(c, a).residuals / len(c))[0])
+
+
+@calibration_errors
+def kolmogorov_smirnov_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
+    """Largest absolute sum of confidence minus correctness over the least sure rows, over N (arXiv:2006.12800).
+
+    Rows are taken in the order of their confidence, ties together; ``bins`` is not used (Gupta et al. 2021).
+
+    Raises:
+        InputError: for empty, unequal or impossible input.
+
+    >>> round(kolmogorov_smirnov_calibration_error(np.array([0.2, 0.8]), np.array([0, 0])), 3)
+    0.5
+    """
+    del bins
+    return float(np.abs(_cumulated(confidence, correct)).max())
+
+
+@calibration_errors
+def kuiper_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
+    """Largest absolute sum of confidence minus correctness over any run of confidences, over N (arXiv:2205.09680).
+
+    Rows are taken in the order of their confidence, ties together; ``bins`` is not used (Arrieta-Ibarra et al. 2022).
+
+    Raises:
+        InputError: for empty, unequal or impossible input.
+
+    >>> round(kuiper_calibration_error(np.array([0.2, 0.8]), np.array([1, 0])), 3)
+    0.4
+    """
+    del bins
+    sums = _cumulated(confidence, correct)
+    return float(max(sums.max(), 0.0) - min(sums.min(), 0.0))
+
+
+def _cumulated(confidence: Array, correct: Array) -> FloatArray:
+    """Residuals over N, cumulated in the order of confidence, at the end of each run of ties."""
+    c, a = checked_pair(confidence, correct)
+    order = np.argsort(c, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(c[order])), len(c) - 1)
+    return np.asarray(np.cumsum((c - a)[order])[ends] / len(c))
 
 
 def signed_gap(
@@ -147,113 +201,3 @@ def signed_gap(
         rows=estimate.rows,
         unit=estimate.unit,
     )
-
-
-def reliability(confidence: Array, correct: Array, bins: int = 15, units: Array | None = None) -> tuple[Bin, ...]:
-    """The occupied equal-width bins of a reliability diagram: mean confidence, and accuracy with its interval.
-
-    Raises:
-        InputError: for empty, unequal or impossible input.
-
-    >>> [round(b.confidence, 2) for b in reliability(np.array([0.2, 0.22, 0.9]), np.array([0, 1, 1]), bins=10)]
-    [0.2, 0.22, 0.9]
-    """
-    c, a = checked_pair(confidence, correct)
-    index = bin_index(c, bins)
-    held = [index == b for b in np.unique(index)]
-    return tuple(
-        Bin(
-            confidence=float(c[rows].mean()),
-            accuracy=proportion_of(a[rows], None if units is None else np.asarray(units)[rows], "accuracy"),
-        )
-        for rows in held
-    )
-
-
-def null_distribution(confidence: Array, bins: int = 15, draws: int = 1000, seed: int = 0) -> FloatArray:
-    """Expected calibration errors, (draws,), of a perfectly calibrated model that states these confidences.
-
-    Consistency resampling on about 3600 cells (Bröcker & Smith 2007); the cost does not grow with the rows.
-
-    Raises:
-        InputError: for empty or impossible input.
-
-    >>> null = null_distribution(np.linspace(0.5, 1, 1000), draws=200)
-    >>> bool(0.01 < null.mean() < 0.06)
-    True
-    """
-    c, _ = checked_pair(confidence, np.zeros(np.shape(confidence)))
-    return null_errors(cells_of(c, np.zeros(len(c)), bins), draws, seed)
-
-
-class JudgedError(NamedTuple):
-    """A calibration error with what chance alone would give at this many rows."""
-
-    estimate: Estimate
-    null_mean: float
-    null_q95: float
-    p_value: float
-
-
-def ece_estimate(
-    confidence: Array,
-    correct: Array,
-    bins: int = 15,
-    units: Array | None = None,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    name: str = "expected calibration error",
-    level: float = 0.95,
-) -> JudgedError:
-    """The expected calibration error with an interval that survives its upward bias, and its test against chance.
-
-    low = max(0, ECE - upper quantile of the null); high = upper bootstrap quantile - (bootstrap mean - ECE), but
-    never below what Wilson's interval of the accuracy allows for the absolute signed gap. p = (1 + #{null >= ECE}) /
-    (draws + 1). For clustered rows the null flips signs of whole units' centred residuals and the bootstrap draws units
-    (at most 500 blocks of them).
-
-    Raises:
-        InputError: for empty, unequal or impossible input.
-
-    >>> judged = ece_estimate(np.full(200, 0.9), np.arange(200) < 120)
-    >>> round(judged.estimate.value, 3), judged.estimate.low > 0.2, judged.p_value < 0.01
-    (0.3, True, True)
-    """
-    c, a = checked_pair(confidence, correct)
-    value = expected_calibration_error(c, a, bins)
-    if units is None:
-        cells = cells_of(c, a, bins)
-        null, drawn = null_errors(cells, draws, seed), bootstrap_errors(cells, draws, seed + 1)
-    else:
-        null, drawn = _by_unit(c, a, units, bins=bins, draws=draws, seed=seed)
-    rows, groups = effective_rows(a, units, level)
-    tail = (1 + level) / 2
-    gap = max(abs(float(c.mean()) - bound) for bound in wilson(float(a.mean()), rows, level)) if groups > 1 else 1.0
-    low = max(0.0, value - float(np.quantile(null, tail))) if groups > 1 else 0.0
-    high = min(1.0, max(value + float(np.quantile(drawn, tail) - drawn.mean()), gap))
-    estimate = bracketed(name, value, (low, high), rows=groups, units=units, level=level)
-    p = float((1 + np.sum(null >= value - 1e-12)) / (draws + 1))
-    return JudgedError(estimate, float(null.mean()), float(np.quantile(null, 0.95)), p)
-
-
-def _by_unit(
-    confidence: FloatArray, correct: FloatArray, units: Array, *, bins: int, draws: int, seed: int
-) -> tuple[FloatArray, FloatArray]:
-    """Null and bootstrap calibration errors where rows of a unit go together."""
-    rng = np.random.default_rng(seed)
-    codes, groups = numbered(units, len(confidence))
-    blocks = min(groups, _BLOCKS)
-    block = rng.permutation(groups)[codes] % blocks
-    index = bin_index(confidence, bins)
-    shape, at = (blocks, bins), block * bins + index
-    rows = np.bincount(at, minlength=blocks * bins).reshape(shape)
-    residuals = np.bincount(at, confidence - correct, minlength=blocks * bins).reshape(shape)
-    total = np.maximum(rows.sum(axis=0), 1)
-    left = 1 - rows / total
-    # Dividing by what a unit leaves of its bin undoes that it pulled the mean it is centred on (HC3; MacKinnon 1985).
-    centred = np.divide(residuals - rows * (residuals.sum(axis=0) / total), left, out=residuals.copy(), where=left > 0)
-    signs = rng.integers(0, 2, (draws, blocks)) * 2 - 1
-    null = error_of((signs @ centred).T, len(confidence))
-    weights = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws)
-    return null, error_of((weights @ residuals).T, weights @ rows.sum(axis=1))

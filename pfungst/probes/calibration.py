@@ -8,7 +8,8 @@ import msgspec
 
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Finding, ReliabilityCurve, Skipped, Table
-from pfungst.methods.calibration_errors import ece_estimate, reliability, signed_gap
+from pfungst.methods.calibration_chance import Chance, by_chance, error_estimate, errors_by_chance, reliability
+from pfungst.methods.calibration_errors import signed_gap
 from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.methods.selective import area_under_risk_coverage, excess_area, promise
@@ -69,19 +70,36 @@ class Calibration(Probe):
 
     def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[AnyEvidence, ...], str]:
         confidence, correct = rows.outputs.confidence, rows.correct
-        ece, null_mean, null_high, p = ece_estimate(confidence, correct, bins=self.bins, units=rows.units)
+        chance = by_chance(confidence, correct, self.bins, rows.units)
+        ece, null_mean, null_high, p = error_estimate(confidence, correct, self.bins, rows.units, chance=chance)
         accuracy = proportion_of(correct, units=rows.units, name="accuracy")
         stated = mean(confidence, units=rows.units, name="mean stated confidence", bounds=(0.0, 1.0))
         curve = ReliabilityCurve(
             title="Stated probability against actual frequency",
-            bins=reliability(confidence, correct, bins=self.bins, units=rows.units),
+            bins=reliability(confidence, correct, bins=self.bins, units=rows.units, chance=chance),
         )
         numbers = Estimates(title="Calibration in numbers", items=(accuracy, stated, gap, ece))
         sentence = (
             f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model "
             f"would show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
         )
-        return (curve, numbers, self._declining(rows)), sentence + self._fixable(rows)
+        return (curve, numbers, self._by_chance(rows, chance), self._declining(rows)), sentence + self._fixable(rows)
+
+    def _by_chance(self, rows: Labelled, chance: Chance) -> Table:
+        """Every calibration error beside what a perfectly calibrated model would show, from one simulation."""
+        lines = [
+            (
+                one.name.replace("-", " "),
+                f"{one.value:.4f}",
+                f"{one.null_mean:.4f}" if one.p_value >= 0 else "not simulated",
+                f"{one.null_high:.4f}" if one.p_value >= 0 else "-",
+                f"{one.p_value:.2g}" if one.p_value >= 0 else "-",
+            )
+            for one in errors_by_chance(rows.outputs.confidence, rows.correct, chance, self.bins)
+        ]
+        title = f"Calibration errors of {len(rows.correct)} rows, and what a perfectly calibrated model would show"
+        columns = ("error", "here", "calibrated: mean", "calibrated: 95 % lie below", "p")
+        return Table(title=title, columns=columns, rows=tuple(lines))
 
     def _declining(self, rows: Labelled) -> Table:
         """What may be answered at most, so that few of the answers are wrong."""

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from pfungst.errors import InputError
+from pfungst.methods.calibration_chance import ECE as NAME
+from pfungst.methods.calibration_chance import by_chance, error_estimate, reliability
 from pfungst.methods.calibration_errors import (
     calibration_errors,
     debiased_calibration_error,
-    ece_estimate,
     equal_mass_calibration_error,
-    equal_mass_index,
     expected_calibration_error,
     maximum_calibration_error,
-    null_distribution,
-    reliability,
     signed_gap,
 )
-from pfungst.statistics.binning import bin_index, bootstrap_errors, cells_of
+from pfungst.statistics.binning import bin_index, equal_mass_index
+from pfungst.statistics.cell_errors import CELL_ERRORS
+from pfungst.statistics.consistency import bootstrap_draws, cells_of
 
 ECE = expected_calibration_error
 
@@ -58,9 +58,13 @@ def test_ece_of_full_softmax_files(
     stated, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     assert ECE(stated, right) == pytest.approx(ece, abs=5e-5)
     assert signed_gap(stated, right).value == pytest.approx(confidence - accuracy, abs=1e-4)
-    judged = ece_estimate(stated, right, draws=200)
+    judged = error_estimate(stated, right, draws=200)
     assert judged.p_value == pytest.approx(1 / 201)
     assert judged.estimate.low > 0.75 * ece
+
+
+def null_distribution(confidence: np.ndarray, bins: int = 15, draws: int = 1000) -> np.ndarray:
+    return by_chance(confidence, np.zeros(len(confidence)), bins, draws=draws, names=(NAME,)).nulls[NAME]
 
 
 def test_null_of_perfect_calibration_has_the_known_size() -> None:
@@ -147,7 +151,7 @@ def test_a_hair_above_one_is_clipped() -> None:
 )
 def test_bad_input_never_yields_a_number(confidence: list[float], correct: list[float]) -> None:
     c, a = np.array(confidence), np.array(correct)
-    asks = [*calibration_errors.values(), signed_gap, reliability, ece_estimate]
+    asks = [*calibration_errors.values(), signed_gap, reliability, error_estimate]
     for ask in asks:
         with pytest.raises(InputError, match=r"\w+ .+"):
             ask(c, a)
@@ -183,7 +187,8 @@ def test_bootstrap_of_cells_matches_a_bootstrap_of_rows() -> None:
     rng = np.random.default_rng(3)
     confidence = rng.uniform(0.5, 1, 400)
     correct = (rng.uniform(size=400) < confidence - 0.1).astype(float)
-    cells = bootstrap_errors(cells_of(confidence, correct, 15), 2000, 0)
+    grid = cells_of(confidence, correct, 15)
+    cells = np.concatenate([CELL_ERRORS[NAME](grid, portion) for portion in bootstrap_draws(grid, 2000, 0)])
     drawn = rng.integers(0, 400, (2000, 400))
     rows = np.array([ECE(confidence[i], correct[i]) for i in drawn])
     assert cells.mean() == pytest.approx(rows.mean(), rel=0.02)
@@ -194,17 +199,17 @@ def test_estimate_costs_cells_not_rows() -> None:
     rng = np.random.default_rng(4)
     confidence = rng.uniform(0.5, 1, 300_000)
     cells = cells_of(confidence, np.ones(300_000), 15)
-    assert len(cells.rows) <= 1801
+    assert len(cells.rows) <= 1815
     assert cells.total == 300_000
 
 
 def test_a_few_right_answers_do_not_prove_calibration() -> None:
-    judged = ece_estimate(np.full(10, 0.99), np.ones(10), draws=300)
+    judged = error_estimate(np.full(10, 0.99), np.ones(10), draws=300)
     assert judged.estimate.value == pytest.approx(0.01)
     # Ten right of ten is compatible with an accuracy of .72.
     assert judged.estimate.high > 0.25
     assert signed_gap(np.full(10, 0.99), np.ones(10)).high > 0.25
-    one = ece_estimate(np.array([0.9]), np.array([1]), draws=100).estimate
+    one = error_estimate(np.array([0.9]), np.array([1]), draws=100).estimate
     assert (one.low, one.high) == (0.0, 1.0)
 
 
@@ -213,8 +218,8 @@ def test_copies_of_rows_prove_nothing_more() -> None:
     confidence = rng.uniform(0.5, 1, 60)
     correct = rng.uniform(size=60) < confidence
     units = np.repeat(np.arange(60), 30)
-    copied = ece_estimate(np.repeat(confidence, 30), np.repeat(correct, 30), units=units, draws=500)
-    naive = ece_estimate(np.repeat(confidence, 30), np.repeat(correct, 30), draws=500)
+    copied = error_estimate(np.repeat(confidence, 30), np.repeat(correct, 30), units=units, draws=500)
+    naive = error_estimate(np.repeat(confidence, 30), np.repeat(correct, 30), draws=500)
     assert naive.p_value < 0.01
     assert copied.p_value > 0.05
     assert (copied.estimate.rows, copied.estimate.unit) == (60, "unit")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pfungst.methods.calibration_errors import ece_estimate, signed_gap
+from pfungst.methods.calibration_chance import error_estimate
+from pfungst.methods.calibration_errors import signed_gap
 from pfungst.statistics.binning import bin_index
 
 
@@ -33,7 +34,7 @@ def test_interval_covers(rows: int, runs: int, alternating: bool, gap: float) ->
     for run in range(runs):
         stated = _stated(rng, rows)
         correct = rng.uniform(size=rows) < _shifted(stated, gap, alternating)
-        estimate = ece_estimate(stated, correct, draws=150, seed=run).estimate
+        estimate = error_estimate(stated, correct, draws=150, seed=run).estimate
         held += estimate.low <= truth <= estimate.high
     assert held / runs >= 0.92
 
@@ -44,7 +45,7 @@ def test_consistency_test_has_its_size(rows: int, runs: int) -> None:
     rejected = 0
     for run in range(runs):
         stated = _stated(rng, rows)
-        rejected += ece_estimate(stated, rng.uniform(size=rows) < stated, draws=199, seed=run).p_value <= 0.05
+        rejected += error_estimate(stated, rng.uniform(size=rows) < stated, draws=199, seed=run).p_value <= 0.05
     assert 0.03 <= rejected / runs <= 0.07
 
 
@@ -56,7 +57,7 @@ def test_consistency_test_of_units_has_its_size(units: int, likeness: float) -> 
     for run in range(400):
         stated = 0.6 + 0.3 * rng.beta(2, 1, len(unit))
         true = np.clip(stated + rng.choice([-likeness, likeness], units)[unit], 0, 1)
-        judged = ece_estimate(stated, rng.uniform(size=len(unit)) < true, units=unit, draws=199, seed=run)
+        judged = error_estimate(stated, rng.uniform(size=len(unit)) < true, units=unit, draws=199, seed=run)
         rejected += judged.p_value <= 0.05
     assert 0.02 <= rejected / 400 <= 0.085
 
@@ -66,7 +67,7 @@ def test_consistency_test_finds_three_points_on_three_thousand_rows() -> None:
     found = 0
     for run in range(30):
         stated = _stated(rng, 3000)
-        found += ece_estimate(stated, rng.uniform(size=3000) < stated - 0.03, draws=199, seed=run).p_value <= 0.05
+        found += error_estimate(stated, rng.uniform(size=3000) < stated - 0.03, draws=199, seed=run).p_value <= 0.05
     assert found >= 25
 
 

@@ -6,13 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pfungst.methods.calibration_errors import (
-    calibration_errors,
-    ece_estimate,
-    expected_calibration_error,
-    reliability,
-    signed_gap,
-)
+from pfungst.methods.calibration_chance import error_estimate, reliability
+from pfungst.methods.calibration_errors import calibration_errors, expected_calibration_error, signed_gap
 
 rows = st.integers(30, 80)
 stated = rows.flatmap(lambda n: hnp.arrays(np.float64, n, elements=st.floats(0, 1)))
@@ -61,7 +56,7 @@ def test_finer_bins_never_hide_a_gap(confidence: np.ndarray, data: st.DataObject
 def test_estimate_holds_its_value(confidence: np.ndarray, data: st.DataObject) -> None:
     correct = data.draw(hnp.arrays(bool, len(confidence)))
     units = data.draw(st.none() | hnp.arrays(np.int64, len(confidence), elements=st.integers(0, 8)))
-    judged = ece_estimate(confidence, correct, units=units, draws=50)
+    judged = error_estimate(confidence, correct, units=units, draws=50)
     assert 0 <= judged.estimate.low <= judged.estimate.value <= judged.estimate.high <= 1
     assert judged.estimate.value == expected_calibration_error(confidence, correct)
     assert 0 < judged.p_value <= 1

@@ -1,0 +1,66 @@
+"""Smooth calibration error: residuals smoothed by a reflected Gaussian whose width is the error itself."""
+
+import numpy as np
+from scipy.fft import dct, idct
+
+from pfungst.arrays import Array, FloatArray
+
+STEPS = 40
+COARSE = (12, 3)
+"""Neighbouring cells first looked at as one; what is narrower than ``WIDE`` of them is looked at closer."""
+
+WIDE = 6.0
+
+
+def smooth_error(residuals: Array) -> FloatArray:
+    """Smooth calibration error of residuals summed by cell, over N: (cells,) or (draws, cells) gives (draws,).
+
+    S(s) = sum of abs(residuals smoothed with a reflected Gaussian of width s) falls in s; the value is S(s) = s
+    (Blasiok & Nakkiran 2023, arXiv:2309.12236). Where s is at least six joined cells wide, joining them changes it by
+    less than 0.2 %.
+
+    >>> round(float(smooth_error(np.array([0.1, 0.0, 0.1, 0.0]))[0]), 3)
+    0.2
+    """
+    h = np.atleast_2d(np.asarray(residuals, np.float64))
+    found = np.zeros(len(h))
+    left = np.arange(len(h))
+    for joined in (*(many for many in COARSE if h.shape[1] % (many * 100) == 0), 1):
+        part = h[left].reshape(len(left), -1, joined).sum(axis=2)
+        found[left] = _fixed_point(part)
+        left = left[found[left] < WIDE / part.shape[1]]
+        if not len(left):
+            break
+    return found
+
+
+def _fixed_point(h: FloatArray) -> FloatArray:
+    """The width that equals the smoothed error, by bracketed secant steps on each row.
+
+    Smoothing multiplies the k-th coefficient of the cosine transform by exp(-(pi k s)^2 / 2).
+    """
+    waves = dct(h, axis=1, norm="ortho")
+    decay = -0.5 * (np.pi * np.arange(h.shape[1])) ** 2
+
+    def excess(width: FloatArray, rows: Array) -> FloatArray:
+        damped = waves[rows] * np.exp(decay * width[:, None] ** 2)
+        return np.asarray(np.abs(idct(damped, axis=1, norm="ortho")).sum(axis=1) - width)
+
+    # Smoothing keeps the sum and never makes absolute values larger, so S(s) = s lies between these two.
+    low, high = np.abs(h.sum(axis=1)), np.minimum(np.abs(h).sum(axis=1), 1.0)
+    every = np.arange(len(h))
+    above, below, last = excess(low, every), excess(high, every), np.zeros(len(h))
+    for _ in range(STEPS):
+        rows = np.flatnonzero(high - low > 1e-6 * high + 1e-12)
+        if not len(rows):
+            break
+        share = np.clip(above[rows] / np.maximum(above[rows] - below[rows], 1e-300), 1e-3, 1 - 1e-3)
+        middle = low[rows] + (high[rows] - low[rows]) * share
+        value = excess(middle, rows)
+        up, down = rows[value >= 0], rows[value < 0]
+        # The end that stays twice counts half, or the secant would creep up on the root from one side (Illinois).
+        below[up] /= np.where(last[up] > 0, 2, 1)
+        above[down] /= np.where(last[down] < 0, 2, 1)
+        low[up], above[up], last[up] = middle[value >= 0], value[value >= 0], 1
+        high[down], below[down], last[down] = middle[value < 0], value[value < 0], -1
+    return np.asarray((low + high) / 2)
