@@ -55,14 +55,13 @@ class Estimates(Evidence, frozen=True, kw_only=True, tag="estimates"):
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
     """One bin of a reliability diagram: mean confidence, accuracy with interval, rows.
 
-    A perfectly calibrated model's accuracy would lie between ``calibrated_low`` and ``calibrated_high`` in 95 of 100
-    cases; both are None where that was not simulated.
+    ``calibrated`` is where a perfectly calibrated model's accuracy would lie in 95 of 100 cases; None where
+    that was not simulated.
     """
 
     confidence: float
     accuracy: Estimate
-    calibrated_low: float | None = None
-    calibrated_high: float | None = None
+    calibrated: tuple[float, float] | None = None
 
 
 class ReliabilityCurve(Evidence, frozen=True, kw_only=True, tag="reliability-curve"):

@@ -144,16 +144,15 @@ def reliability(
     c, a = checked_pair(confidence, correct)
     index = bin_index(c, bins)
     held = np.unique(index)
-    bands = [(None, None)] * len(held) if chance is None else [(float(low), float(high)) for low, high in chance.bands]
+    bands = [None] * len(held) if chance is None else [(float(low), float(high)) for low, high in chance.bands]
     assert len(bands) == len(held), "the simulation has the bins of the diagram"
     return tuple(
         Bin(
             confidence=float(c[rows].mean()),
             accuracy=proportion_of(a[rows], None if units is None else np.asarray(units)[rows], "accuracy"),
-            calibrated_low=low,
-            calibrated_high=high,
+            calibrated=band,
         )
-        for rows, (low, high) in zip((index == b for b in held), bands, strict=True)
+        for rows, band in zip((index == b for b in held), bands, strict=True)
     )
 
 

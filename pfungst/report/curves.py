@@ -12,7 +12,10 @@ from pfungst.statistics.estimate import Estimate
 
 
 def reliability(evidence: ReliabilityCurve) -> Markup:
-    """Stated probability against actual frequency, with the rows of each bin as bars below."""
+    """Stated probability against actual frequency, with the rows of each bin as bars below.
+
+    Where it was simulated, the band is shaded in which a perfectly calibrated model's accuracy would lie.
+    """
     base = 290.0
     x, y = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, base, TOP)
     bins = [item for item in evidence.bins if item.accuracy.rows]
@@ -23,21 +26,44 @@ def reliability(evidence: ReliabilityCurve) -> Markup:
         f"Of {count(len(bins), 'bin')}, {over} are right less often than stated and {under} more often, "
         "by more than chance explains."
     )
+    bands = [(item.confidence, item.calibrated) for item in bins if item.calibrated]
+    outside = sum(not low <= i.accuracy.value <= high for i in bins if i.calibrated for low, high in (i.calibrated,))
+    if bands:
+        description += f" {count(outside, 'bin')} of {len(bands)} outside the band of a perfectly calibrated model."
     marks = (
         [_weight(item, x, base, most) for item in bins],
+        _band(bands, x, y),
         left(y, LEFT, RIGHT, "how often right"),
         bottom(x, TOP, base, "stated probability"),
         tag("line", x1=x(0), y1=y(0), x2=x(1), y2=y(1), class_="reference"),
         [_bin(item, x, y) for item in bins],
     )
     twin = canvas.table(
-        ("stated", "right [interval]", "rows"),
-        [(number(item.confidence, 3), interval(item.accuracy), rows(item.accuracy)) for item in bins],
+        ("stated", "right [interval]", "rows", "right if calibrated"),
+        [(number(i.confidence, 3), interval(i.accuracy), rows(i.accuracy), _calibrated(i)) for i in bins],
         evidence.title,
     )
-    note = f"Dashed: stated and true agree. Grey: where the rows lie. Hollow: fewer than {FEW_ROWS} rows."
+    note = f"Dashed: stated and true agree. Grey bars: where the rows lie. Hollow: fewer than {FEW_ROWS} rows."
+    shaded = "Shaded: where the accuracy of a perfectly calibrated model lies, in 95 of 100 cases." if bands else None
     drawing = canvas.picture(base + 42, evidence.title, description, *marks)
-    return canvas.figure(evidence.title, drawing, twin, description, note)
+    return canvas.figure(evidence.title, drawing, twin, description, note, shaded)
+
+
+def _band(bands: list[tuple[float, tuple[float, float]]], x: Scale, y: Scale) -> Markup | None:
+    """The outline of accuracies under perfect calibration; a single bin is drawn as wide as its dot."""
+    if not bands:
+        return None
+    ends = [(x.at(stated), band) for stated, band in bands]
+    if len(ends) == 1:
+        (place, band) = ends[0]
+        ends = [(place - 6, band), (place + 6, band)]
+    upper = [f"{html(place)},{y(high)}" for place, (_, high) in ends]
+    lower = [f"{html(place)},{y(low)}" for place, (low, _) in reversed(ends)]
+    return tag("polygon", points=" ".join(upper + lower), class_="band")
+
+
+def _calibrated(item: Bin) -> str:
+    return f"{number(item.calibrated[0], 3)} to {number(item.calibrated[1], 3)}" if item.calibrated else "-"
 
 
 def _weight(item: Bin, x: Scale, base: float, most: int) -> Markup:
@@ -56,16 +82,18 @@ def severity(evidence: SeverityCurve) -> Markup:
     steps = sorted(evidence.steps, key=lambda step: step.severity)
     last = max((step.severity for step in steps), default=1)
     x, y = Scale(0, max(last, 1), LEFT + 14, RIGHT - 14), Scale(0, 1, base, TOP)
-    description = _shifted(clean(evidence.shift, 80), steps)
+    description = _shifted(evidence, steps)
     marks = (
         left(y, LEFT, RIGHT, "share"),
-        [tag("text", str(step.severity), x=x(step.severity), y=base + 16, class_="tick middle") for step in steps],
-        tag("text", "severity (0: as it is)", x=(LEFT + RIGHT) / 2, y=base + 34, class_="name middle"),
+        [tag("text", _place(evidence, step), x=x(step.severity), y=base + 16, class_="tick middle") for step in steps],
+        tag(
+            "text", f"{clean(evidence.axis, 20)} (0: as it is)", x=(LEFT + RIGHT) / 2, y=base + 34, class_="name middle"
+        ),
         _course([(x.at(step.severity) - 3.5, step.accuracy) for step in steps], y, "accuracy", "s1"),
         _course([(x.at(step.severity) + 3.5, step.confidence) for step in steps], y, "mean confidence", "s2"),
     )
     twin = canvas.table(
-        ("severity", "what was done", "accuracy [interval]", "mean confidence [interval]", "rows"),
+        (clean(evidence.axis, 20), "what was done", "accuracy [interval]", "mean confidence [interval]", "rows"),
         [
             (str(s.severity), clean(s.parameter, 80), interval(s.accuracy), interval(s.confidence), rows(s.accuracy))
             for s in steps
@@ -91,12 +119,20 @@ def _course(items: list[tuple[float, Estimate]], y: Scale, name: str, kind: str)
     return html((tag("polyline", points=path, class_=f"line {kind}"), points))
 
 
-def _shifted(shift: str, steps: list[Step]) -> str:
+def _place(evidence: SeverityCurve, step: Step) -> str:
+    if evidence.axis == "severity":
+        return str(step.severity)
+    return "0" if step.severity == 0 else clean(step.parameter, 8)
+
+
+def _shifted(evidence: SeverityCurve, steps: list[Step]) -> str:
+    shift, axis = clean(evidence.shift, 80), clean(evidence.axis, 20)
     if not steps:
         return f"{shift}: nothing was measured."
     first, end = steps[0], steps[-1]
+    at = end.severity if axis == "severity" else clean(end.parameter, 40)
     return (
-        f"{shift}, severity {end.severity}: accuracy {interval(end.accuracy)}, from {interval(first.accuracy)}; "
+        f"{shift}, {axis} {at}: accuracy {interval(end.accuracy)}, from {interval(first.accuracy)}; "
         f"mean confidence {interval(end.confidence)}."
     )
 

@@ -114,8 +114,11 @@ def reliability() -> ReliabilityCurve:
     rows = (3, 9, 22, 31, 40, 38, 51, 74, 120, 812)
     stated = np.linspace(0.42, 0.995, 10)
     true = np.clip(stated - 0.12 * np.sin(np.linspace(0.3, 2.6, 10)), 0, 1)
+    spread = 1.96 * np.sqrt(stated * (1 - stated) / rows)
+    low, high = np.clip(stated - spread, 0, 1).tolist(), np.clip(stated + spread, 0, 1).tolist()
     bins = [
-        Bin(confidence=float(c), accuracy=estimate(float(a), n)) for c, a, n in zip(stated, true, rows, strict=True)
+        Bin(confidence=float(c), accuracy=estimate(float(a), n), calibrated=band)
+        for c, a, n, band in zip(stated, true, rows, zip(low, high, strict=True), strict=True)
     ]
     return ReliabilityCurve(title="Stated probability against actual frequency", bins=tuple(bins))
 

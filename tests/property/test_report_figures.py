@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,7 +49,12 @@ def estimates(draw_: st.DrawFn, value: st.SearchStrategy[float] = numbers) -> Es
     return Estimate(name=draw_(words), value=middle, low=low, high=high, rows=rows, unit=draw_(words))
 
 
-bins = st.builds(Bin, confidence=shares, accuracy=estimates(shares))
+bins = st.builds(
+    Bin,
+    confidence=shares,
+    accuracy=estimates(shares),
+    calibrated=st.none() | st.tuples(shares, shares).map(sorted).map(tuple),
+)
 steps = st.builds(
     Step, severity=st.integers(0, 5), parameter=words, accuracy=estimates(shares), confidence=estimates(shares)
 )
@@ -192,6 +198,21 @@ def test_a_bin_of_few_rows_is_hollow() -> None:
 
     assert "hollow" in draw(curve(19))
     assert "hollow" not in draw(curve(20))
+
+
+def test_the_band_of_a_calibrated_model_is_drawn_and_said_where_it_is_known() -> None:
+    accuracy = Estimate(name="accuracy", value=0.5, low=0.2, high=0.8, rows=40)
+    told = Bin(confidence=0.7, accuracy=accuracy, calibrated=(0.61, 0.79))
+    untold = Bin(confidence=0.7, accuracy=accuracy)
+    for bins in ((told,), (told, told), (untold, told)):
+        page = draw(ReliabilityCurve(title="t", bins=bins))
+        assert page.count('class="band"') == 1
+        assert "0.610 to 0.790" in page
+        assert f"of {sum(b.calibrated is not None for b in bins)} outside the band" in page
+    bare = draw(ReliabilityCurve(title="t", bins=(untold,)))
+    assert "band" not in bare
+    old = msgspec.json.encode(ReliabilityCurve(title="t", bins=(untold,))).replace(b',"calibrated":null', b"")
+    assert msgspec.json.decode(old, type=ReliabilityCurve).bins == (untold,)
 
 
 def test_the_diagonal_chance_and_tolerance_are_always_drawn() -> None:
