@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, overload
 
-from pfungst.arrays import Array
+import numpy as np
+
+from pfungst.arrays import Array, FloatArray
+from pfungst.attacked import Attacked, Proposed, as_levels, as_shares
 from pfungst.canonical import canonical, fingerprint
 from pfungst.datasets.dataset import Batch, Half
 from pfungst.maps import Maps
@@ -43,6 +46,27 @@ class Attribution(Protocol):
 
     def __call__(self, model: Any, batch: Batch) -> Maps:
         """Maps of a batch, for the model's own answers."""
+        ...
+
+
+class Threat(Protocol):
+    """A frozen dataclass: a set of allowed inputs, and a search in it."""
+
+    @property
+    def name(self) -> str:
+        """The norm or family."""
+        ...
+
+    def __call__(self, model: Any, batch: Batch) -> Proposed:
+        """Search; what comes back is clipped and asked again by the framework."""
+        ...
+
+    def kept_to(self, originals: FloatArray, inputs: FloatArray, budget: FloatArray) -> FloatArray:
+        """The inputs drawn back into what each row's budget allows."""
+        ...
+
+    def distance(self, originals: FloatArray, inputs: FloatArray) -> FloatArray:
+        """How far each row's input lies from the original."""
         ...
 
 
@@ -133,12 +157,67 @@ class Attribute:
         return self.method(model, batch)
 
 
-Pass: TypeAlias = Predict | Attribute
-Answers: TypeAlias = Outputs | Maps
+@dataclass(frozen=True)
+class Attack:
+    """Search the worst input that a threat allows; the search may be sloppy, what counts is asked again here."""
+
+    threat: Threat
+    on: str = "test"
+    rows: int | None = None
+    half: Half = ""
+
+    @property
+    def key(self) -> str:
+        """Hash of the canonical spelling; names the file of answers."""
+        return fingerprint(canonical(self))
+
+    @property
+    def shown(self) -> str:
+        """Names the pictures of what the attack left."""
+        return self.key
+
+    @property
+    def name(self) -> str:
+        """A few words for people."""
+        return f"attacked within {self.threat.name}"
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """What a model must offer; where it offers gradients they are used."""
+        return frozenset({"new inputs"})
+
+    def run(self, model: Model, batch: Batch) -> Attacked:
+        """Search, draw what was found into the budget, and let the model's own answer decide."""
+        proposed = self.threat(model, batch)
+        originals = as_shares(batch.inputs)
+        inputs = self.threat.kept_to(originals, proposed.inputs, proposed.budget)
+        answers = model.predict(inputs)
+        labels = np.where(batch.labels < 0, model.predict(batch.inputs).predictions, batch.labels)
+        broken = (answers.predictions != labels) & np.isfinite(proposed.budget)
+        whole = as_levels(originals, inputs)
+        again = model.predict(whole) if batch.inputs.dtype == np.uint8 else answers
+        distance = np.where(proposed.budget == 0, 0.0, self.threat.distance(originals, inputs))
+        return Attacked(
+            broken=broken,
+            budget=np.where(broken, proposed.budget, np.inf),
+            distance=np.where(broken, distance, np.inf),
+            stage=np.where(broken, proposed.stage, 0),
+            stored=broken & (again.predictions != labels),
+            answers=answers.predictions,
+            confidence=answers.confidence,
+            forwards=proposed.forwards + 2,
+            backwards=proposed.backwards,
+            signs=proposed.signs,
+            left=whole,
+        )
+
+
+Pass: TypeAlias = Predict | Attribute | Attack
+Answers: TypeAlias = Outputs | Maps | Attacked
 
 
 class Passes(Mapping[Pass, Answers]):
-    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps."""
+    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps, of ``Attack`` Attacked."""
 
     def __init__(self, done: Mapping[Any, Answers] | None = None) -> None:
         self._done: dict[Pass, Answers] = dict(done or {})
@@ -147,6 +226,8 @@ class Passes(Mapping[Pass, Answers]):
     def __getitem__(self, key: Predict) -> Outputs: ...
     @overload
     def __getitem__(self, key: Attribute) -> Maps: ...
+    @overload
+    def __getitem__(self, key: Attack) -> Attacked: ...
     def __getitem__(self, key: Pass) -> Answers:
         return self._done[key]
 

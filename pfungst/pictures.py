@@ -1,17 +1,19 @@
 """Pictures: draw the rows that findings point at, as they are or under the condition that was asked; quote texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from pfungst.arrays import Array
+from pfungst.attacked import Attacked, as_shares
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.findings import AnyEvidence, Examples, Finding, Shot
 from pfungst.maps import Maps
-from pfungst.passes import Attribute, Passes, Perturbation, Predict
+from pfungst.passes import Attack, Attribute, Passes, Predict
 from pfungst.report.thumbnails import heated, webp
 
 LONGEST = 240
@@ -20,8 +22,10 @@ LONGEST = 240
 
 def drawn(findings: Sequence[Finding], data: Dataset, done: Passes) -> tuple[tuple[Finding, ...], dict[str, bytes]]:
     """Findings whose shots name their picture or quote their text, and the pictures by name."""
-    known: Mapping[str, Perturbation | None] = {one.shown: one.under for one in done if isinstance(one, Predict)}
-    maps = {one.key: done[one] for one in done if isinstance(one, Attribute)}
+    known: dict[str, Any] = {asked.shown: asked.under for asked in done if isinstance(asked, Predict)}
+    for attack in (asked for asked in done if isinstance(asked, Attack)):
+        known |= {attack.shown: partial(_left, done[attack]), f"{attack.shown}:change": partial(_change, done[attack])}
+    maps = {asked.key: done[asked] for asked in done if isinstance(asked, Attribute)}
     pictures: dict[str, bytes] = {}
     texts: dict[str, str] = {}
     for (on, shown), shots in sorted(_grouped(findings).items()):
@@ -31,6 +35,20 @@ def drawn(findings: Sequence[Finding], data: Dataset, done: Passes) -> tuple[tup
             else:
                 pictures[_name(one)] = webp(_heated(item, one, maps))
     return tuple(_named(finding, pictures, texts) for finding in findings), pictures
+
+
+def _left(found: Attacked, batch: Batch) -> Array:
+    """What an attack left of these rows."""
+    assert found.rows is not None, "answers of a pass know their rows"
+    where = {int(row): number for number, row in enumerate(found.rows)}
+    return found.left[[where[int(row)] for row in batch.rows]]
+
+
+def _change(found: Attacked, batch: Batch) -> Array:
+    """What an attack changed, around grey, as strong as fits."""
+    apart = _left(found, batch).astype(np.float32) - 255 * as_shares(batch.inputs)
+    largest = np.maximum(np.abs(apart).reshape(len(apart), -1).max(axis=1), 1).reshape(-1, 1, 1, 1)
+    return np.asarray(np.clip(128 + 127 * apart / largest, 0, 255), np.uint8)
 
 
 def _unknown(batch: Batch) -> Array:

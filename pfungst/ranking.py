@@ -13,6 +13,9 @@ from pfungst.statistics.multiplicity import holm
 DECISIVE = ("shortcuts", "shift", "attribution", "sites", "selection", "feedback", "adversarial")
 """Topics whose findings say that the model answers from something other than what was meant; causes come first."""
 
+DOUBTFUL = tuple(topic for topic in DECISIVE if topic != "adversarial")
+"""Topics in which a medium finding leaves the verdict open; every ordinary network falls to an attacker unasked."""
+
 NEEDED = ("shortcuts", "shift")
 """Topics without which nobody may say that a model generalizes."""
 
@@ -79,7 +82,7 @@ def verdict(
         more = f" {len(grave) - 1} more findings are high or critical." if len(grave) > 1 else ""
         return Verdict(generalizes="no", sentence=f"It does not generalize. {decisive[0].claim}{more}")
     open_ = [finding for finding in findings if finding.probe in NEEDED and finding.status == "inconclusive"]
-    medium = [finding for finding in found if finding.probe in DECISIVE and finding.severity == "medium"]
+    medium = [finding for finding in found if finding.probe in DOUBTFUL and finding.severity == "medium"]
     if lacking or open_ or medium or grave:
         why = "; ".join(_reasons(lacking, open_, medium, grave))
         return Verdict(generalizes="undecided", sentence=f"Undecided: {why}{without}.")

@@ -72,10 +72,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Budgets an attacker has, as shares of the input range."""
 
-    linf: tuple[float, ...] = ()
-    l2: tuple[float, ...] = ()
-    l1: tuple[float, ...] = ()
-    l0: tuple[float, ...] = ()
+    linf: tuple[float | str, ...] = ()
+    l2: tuple[float | str, ...] = ()
+    l1: tuple[float | str, ...] = ()
+    l0: tuple[float | str, ...] = ()
     rotation: float | None = None
     translation: float | None = None
     patch: float | None = None

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.attacked import Attacked
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
@@ -104,6 +105,10 @@ def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> p
             "forwards": pa.array(answers.forwards, pa.float64()),
             "map": _lists(answers.values.reshape(len(rows), -1)),
         }
+    elif isinstance(answers, Attacked):
+        about |= {"shape": list(answers.left.shape[1:]), "attacked": True}
+        columns |= {name: pa.array(getattr(answers, name)) for name in _ATTACKED}
+        columns["left"] = _bytes(answers.left)
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
@@ -114,6 +119,11 @@ def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> p
         if answers.features is not None:
             columns["features"] = _lists(answers.features)
     return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+
+
+def _bytes(values: Array) -> pa.Array:
+    flat = np.ascontiguousarray(values, np.uint8).reshape(len(values), -1)
+    return pa.array([row.tobytes() for row in flat], pa.binary())
 
 
 def _lists(values: Array) -> pa.Array:
@@ -157,7 +167,10 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
     return _answers(table, positions, about), {int(row): why for row, why in about["lost"].items()}
 
 
-_READ = frozenset({"row", "logits", "features", "map", "target", "error", "forwards"})
+_ATTACKED = (
+    "broken", "budget", "distance", "stage", "stored", "answers", "confidence", "forwards", "backwards", "signs",
+)  # fmt: skip
+_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED})
 
 
 def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
@@ -165,6 +178,10 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
         numbers = {name: table[name].to_numpy() for name in ("target", "error", "forwards")}
         values = _numbers(table, "map").reshape(-1, *about["shape"])
         return Maps(values, numbers["target"].astype(np.int64), numbers["error"], numbers["forwards"], positions)
+    if "left" in table.column_names:
+        left = np.frombuffer(b"".join(table["left"].to_pylist()), np.uint8).reshape(-1, *about["shape"])
+        each = {name: table[name].to_numpy() for name in _ATTACKED}
+        return Attacked(**each, left=left, rows=positions)
     features = _numbers(table, "features") if "features" in table.column_names else None
     return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pfungst.attacked import Attacked
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.cache import Cache
 from pfungst.engine.local import Executor
 from pfungst.engine.plan import Piece, Shard, pieces
 from pfungst.engine.sweep import Swept, joined
 from pfungst.findings import PassRecord
-from pfungst.maps import Maps
+from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass, Passes
 
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -101,7 +102,8 @@ class Rounds:
         self.listen("shard", {"on": swept.shard.on, "shard": swept.shard.name, "row_passes": rows})
 
     def _record(self, one: Pass, asked: tuple[str, ...], answers: Answers, seconds: float | None) -> None:
-        forwards = float(answers.forwards.sum()) if isinstance(answers, Maps) else float(len(answers))
+        forwards = float(len(answers)) if isinstance(answers, Outputs) else float(answers.forwards.sum())
+        forwards += 2 * float(answers.backwards.sum()) if isinstance(answers, Attacked) else 0.0
         self.records[one] = PassRecord(
             name=one.name,
             key=one.key,

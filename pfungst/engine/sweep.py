@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pfungst.arrays import Array
+from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.engine.plan import Piece, Shard
 from pfungst.errors import InputError
@@ -111,8 +112,11 @@ def _padded(inputs: Array, size: int) -> Array:
 
 def joined(parts: Sequence[Answers]) -> Answers:
     """Consecutive answers of one pass as one object."""
-    maps = [part for part in parts if isinstance(part, Maps)]
-    return joined_maps(maps) if maps else _joined_outputs([part for part in parts if isinstance(part, Outputs)])
+    if isinstance(parts[0], Maps):
+        return joined_maps([part for part in parts if isinstance(part, Maps)])
+    if isinstance(parts[0], Attacked):
+        return joined_attacks([part for part in parts if isinstance(part, Attacked)])
+    return _joined_outputs([part for part in parts if isinstance(part, Outputs)])
 
 
 def _joined_outputs(parts: Sequence[Outputs]) -> Outputs:

@@ -1,6 +1,6 @@
 """Model: what every adapter offers, whatever stands behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from pfungst.arrays import Array, FloatArray, IntArray
@@ -15,6 +15,13 @@ class Derivatives(NamedTuple):
     scores: FloatArray
     by: FloatArray
     gradient: FloatArray
+
+
+class Linearised(NamedTuple):
+    """Scores of inputs, (rows, classes), and what turns a derivative by them into one by the inputs, once."""
+
+    scores: FloatArray
+    pulled_back: Callable[[FloatArray], FloatArray]
 
 
 class Model(Protocol):
@@ -68,5 +75,12 @@ class Differentiable(Model, Protocol):
         """Derivative of each row's score by the activations of a layer, (rows, channels, height, width).
 
         Without a name the last layer is taken whose output is a lattice; tokens are laid out as the square they are.
+        """
+        ...
+
+    def linearised(self, inputs: FloatArray) -> Linearised:
+        """Scores, and the way back from any function of them: one forward pass, and one backward pass if asked.
+
+        ``inputs`` are as for ``gradient``; a single score z is the pair (0, z).
         """
         ...

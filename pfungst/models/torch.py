@@ -5,6 +5,7 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
-from pfungst.models.model import Derivatives
+from pfungst.models.model import Derivatives, Linearised
 from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
-from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, redrawn
+from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, linearised, redrawn
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -95,6 +96,15 @@ class TorchModel:
         gradient = self.preprocess.pulled_back(found.gradient, inputs.shape) if inputs.ndim == 4 else found.gradient
         return found._replace(by=inputs, gradient=gradient)
 
+    def linearised(self, inputs: FloatArray) -> Linearised:
+        """Scores, and the way back from any function of them to pictures as float32 in [0, 1]."""
+        found = linearised(self.module, self._tensor(inputs), partial(self._scored, paired=True))
+        if inputs.ndim != 4:
+            return found
+        return found._replace(
+            pulled_back=lambda slope: self.preprocess.pulled_back(found.pulled_back(slope), inputs.shape)
+        )
+
     def layer_gradient(self, inputs: FloatArray, targets: IntArray | None = None, layer: str = "") -> Derivatives:
         """Derivative of each row's score by the activations of a layer, (rows, channels, height, width)."""
         values = self._tensor(inputs)
@@ -118,10 +128,12 @@ class TorchModel:
         kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
         return torch.from_numpy(np.ascontiguousarray(self._prepared(inputs))).to(self.device, kind)
 
-    def _scored(self, answer: Any) -> Any:
+    def _scored(self, answer: Any, *, paired: bool = False) -> Any:
         scores = _scores(answer, self.source)
         while scores.ndim > 2 and scores.shape[-1] == 1:
             scores = scores[..., 0]
+        if scores.shape[-1] == 1 and paired and self.means == "logits":
+            return import_torch(self.source).nn.functional.pad(scores, (1, 0))
         if scores.shape[-1] == 1:
             raise InputError(f"{self.source} gives one score; gradients are taken of one score for each class")
         return scores.clamp_min(1e-12).log() if self.means == "probabilities" else scores

@@ -8,7 +8,7 @@ import numpy as np
 
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.models.model import Derivatives
+from pfungst.models.model import Derivatives, Linearised
 
 
 def by_input(module: Any, values: Any, targets: IntArray | None, scored: Any) -> Derivatives:
@@ -22,6 +22,27 @@ def by_input(module: Any, values: Any, targets: IntArray | None, scored: Any) ->
         chosen, named = _chosen(torch, scored(module(taken)), targets)
         (gradient,) = torch.autograd.grad(chosen.sum(), taken)
     return Derivatives(named, _numbers(chosen), _numbers(taken), _numbers(gradient))
+
+
+def linearised(module: Any, values: Any, scored: Any) -> Linearised:
+    """Scores of ``values``, and the derivative by them of whatever has the given derivative by the scores.
+
+    Raises:
+        InputError: from the way back, if the scores do not depend on the inputs by anything that has a derivative.
+    """
+    torch = _torch(module)
+    with _frozen(module), torch.enable_grad():
+        taken = values.detach().clone().requires_grad_(True)
+        scores = scored(module(taken))
+
+    def pulled_back(slope: FloatArray) -> FloatArray:
+        if not scores.requires_grad:
+            raise InputError("the network's scores have no derivative by its inputs")
+        along = torch.from_numpy(np.ascontiguousarray(slope)).to(scores.device, scores.dtype)
+        (gradient,) = torch.autograd.grad(scores, taken, along)
+        return _numbers(gradient)
+
+    return Linearised(_numbers(scores), pulled_back)
 
 
 def by_layer(module: Any, values: Any, targets: IntArray | None, scored: Any, layer: str) -> Derivatives:

@@ -29,7 +29,7 @@ def reliability(evidence: ReliabilityCurve) -> Markup:
     bands = [(item.confidence, item.calibrated) for item in bins if item.calibrated]
     outside = sum(not low <= i.accuracy.value <= high for i in bins if i.calibrated for low, high in (i.calibrated,))
     if bands:
-        description += f" {count(outside, 'bin')} of {len(bands)} outside the band of a perfectly calibrated model."
+        description += f" {outside} of {len(bands)} lie outside the band of a perfectly calibrated model."
     marks = (
         [_weight(item, x, base, most) for item in bins],
         _band(bands, x, y),

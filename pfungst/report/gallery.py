@@ -60,6 +60,8 @@ def _shot(shot: Shot, pictures: Pictures, *, told: bool, alone: bool) -> Markup:
     named = f"row {shot.row[-28:]}" + (f" · {shot.caption}" if shot.caption != AS_IT_IS else "")
     said = named if plain else shot.caption
     caption = tag("small", tag("bdi", clean(said, 160)))
+    if not shot.answer:
+        return tag("span", _picture(shot, pictures), caption)
     answer = tag("b", tag("bdi", clean(shot.answer, 60)))
     return tag(
         "span", _picture(shot, pictures), caption, answer, f" · {number(shot.probability, 2)}", _judged(shot, told)
@@ -96,6 +98,8 @@ def _picture(shot: Shot, pictures: Pictures) -> Markup | None:
 
 def describe(shot: Shot) -> str:
     """A picture in words: which row, under which condition, what the model said."""
+    if not shot.answer:
+        return f"row {clean(shot.row, 60)}, {clean(shot.caption, 80)}"
     label = f" {clean(shot.label, 60)}" if shot.label else ""
     said = f"taken for {clean(shot.answer, 60)}" if shot.label != shot.answer else "recognised"
     return f"row {clean(shot.row, 60)}, {clean(shot.caption, 80)}:{label} {said}, {number(shot.probability, 2)}"

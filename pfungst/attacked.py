@@ -1,0 +1,78 @@
+"""Attacked: what an attack claims of some rows, and what is left of that once it was clipped and asked again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+
+
+class Proposed(NamedTuple):
+    """What an attack claims, row by row: inputs in [0, 1], the budget it kept to, the stage, and what it cost."""
+
+    inputs: FloatArray
+    budget: FloatArray
+    stage: IntArray
+    forwards: FloatArray
+    backwards: FloatArray
+    signs: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """The verified end of an attack on some rows.
+
+    ``broken`` says that the model's own answer to what the attack left is wrong; ``budget`` and ``distance`` at which
+    budget and how far from the row, infinite where it withstood, 0 where the row was wrong to begin with. ``stage``
+    numbers the part of the attack that broke it. ``stored`` says that it is still wrong when rounded to whole grey
+    levels. ``answers`` and ``confidence`` are the model's to what was left. ``forwards``, ``backwards``: what each
+    row cost. ``signs`` holds, bit by bit, what made the search suspicious. ``left`` is what was left, as uint8.
+    """
+
+    broken: BoolArray
+    budget: FloatArray
+    distance: FloatArray
+    stage: IntArray
+    stored: BoolArray
+    answers: IntArray
+    confidence: FloatArray
+    forwards: FloatArray
+    backwards: FloatArray
+    signs: IntArray
+    left: Array
+    rows: IntArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.broken)
+
+    def take(self, index: Array) -> "Attacked":
+        """Those at these indices (or under this mask) of this object."""
+        return replace(self, **{name: value[index] for name, value in vars(self).items() if value is not None})
+
+
+def joined_attacks(parts: Sequence[Attacked]) -> Attacked:
+    """Consecutive answers of one attack as one object."""
+    names = [name for name, value in vars(parts[0]).items() if value is not None]
+    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def as_shares(inputs: Array) -> FloatArray:
+    """Pictures as float32 in [0, 1].
+
+    >>> as_shares(np.array([255], np.uint8)).tolist()
+    [1.0]
+    """
+    return np.asarray(inputs, np.float32) / 255 if inputs.dtype == np.uint8 else np.asarray(inputs, np.float32)
+
+
+def as_levels(originals: FloatArray, inputs: FloatArray) -> Array:
+    """Changed pictures in whole grey levels, rounded towards the originals so that no budget is left.
+
+    >>> as_levels(np.array([0.0], np.float32), np.array([1.9 / 255], np.float32)).tolist()
+    [1]
+    """
+    levels = inputs.astype(np.float64) * 255
+    towards = np.where(inputs > originals, np.floor(levels + 1e-3), np.ceil(levels - 1e-3))
+    return np.clip(towards, 0, 255).astype(np.uint8)

@@ -1,0 +1,280 @@
+"""Adversaries: the worst input that a threat allows, and whether the search for it can be believed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from pfungst.arrays import BoolArray, FloatArray
+from pfungst.attacked import Attacked
+from pfungst.datasets.dataset import Dataset
+from pfungst.findings import AnyEvidence, Condition, Examples, Finding, SeverityCurve, Shot, Skipped, Step, Table
+from pfungst.methods.threats import FLAT, STAGES, UNSTEADY, Norm, Patch, RotationTranslation
+from pfungst.passes import Attack, Passes, Predict
+from pfungst.probe import Probe, probes
+from pfungst.probes.named_threats import Asked, asked_for
+from pfungst.statistics.estimate import Estimate, Severity, Status, severity
+from pfungst.statistics.intervals import mean, proportion_of
+
+_CLEAN = Predict()
+USUAL = Asked()
+
+
+@probes
+@dataclass(frozen=True)
+class Adversarial(Probe):
+    """Share of rows that are right as they are and wrong at the worst input found within a budget.
+
+    Searches are stopped row by row: noise, auto-step gradient ascent (Croce and Hein 2020) on a loss of no scale, the
+    same towards runner-up classes, random search by squares (Andriushchenko et al. 2020); turned and moved over a whole
+    grid (Engstrom et al. 2019); a patch at nine places. What was found is drawn into the budget and the model asked
+    again. A search that fails proves nothing: only a grid that was searched through can be ``absent``.
+    """
+
+    topic: ClassVar[str] = "adversarial"
+    question: ClassVar[str] = "What is the worst input nearby?"
+    tolerance: float = 0.05
+    rows: int = 100
+    steps: int = 40
+    targets: int = 3
+    queries: int = 300
+    fewest: int = 50
+    shown: int = 6
+    asked: Asked = USUAL
+
+    def for_task(self, task: Any) -> Self:
+        """The budgets of the task file, and a longer search for them."""
+        asked = asked_for(task.adversarial)
+        if not asked.named:
+            return self
+        return replace(self, asked=asked, rows=max(self.rows, 256), steps=100, targets=9, queries=1000)
+
+    def threats(self, data: Dataset) -> tuple[Any, ...]:
+        """What is searched."""
+        asked = self.asked.over_defaults(data)
+        norms = tuple(
+            Norm(one.norm, one.sizes, _levels(one.sizes), self.steps, self.targets, self.queries) for one in asked.norms
+        )
+        turned = RotationTranslation(asked.degrees, asked.translation)
+        return (*norms, turned, *((Patch(asked.patch),) if asked.patch else ()))
+
+    def needs(self, data: Dataset, done: Passes) -> Iterator[Predict | Attack]:
+        """The rows as they are, and a sample of them attacked within each threat."""
+        del done
+        yield _CLEAN
+        if data.modality == "image" and data.labels is not None:
+            yield from (self._attack(threat) for threat in self.threats(data))
+            yield self._whole_range(data)
+
+    def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
+        """A finding for each budget, and one about the search itself."""
+        if data.modality != "image":
+            yield Skipped(probe=self.topic, reason=f"threats are known for pictures; these rows are {data.modality}")
+            return
+        if data.labels is None:
+            yield Skipped(probe=self.topic, reason="the rows carry no labels")
+            return
+        for threat in self.threats(data):
+            if self._attack(threat) not in done:
+                continue
+            found = done[self._attack(threat)]
+            if len(found) < self.fewest:
+                reason = f"{len(found)} rows; {self.fewest} are the least that say anything"
+                yield Skipped(probe=self.topic, subject=threat.name, reason=reason)
+                continue
+            for budget in threat.budgets:
+                yield from self._fragile(data, done, threat, budget)
+        yield from self._masked(data, done)
+
+    def _attack(self, threat: Any) -> Attack:
+        return Attack(threat, rows=self.rows)
+
+    def _whole_range(self, data: Dataset) -> Attack:
+        """With every number free, every row must fall."""
+        norm = self.asked.over_defaults(data).norms[0].norm
+        whole = 1.0 if norm == "linf" else float(np.prod(data.shape or (1,)))
+        return Attack(Norm(norm, (whole,), (), 30, 1, 100), rows=16)
+
+    def _subject(self, data: Dataset, threat: Any, budget: float) -> str:
+        if not isinstance(threat, Norm):
+            return str(threat.name)
+        return self.asked.over_defaults(data).subject(threat.norm, budget)
+
+    def _fragile(self, data: Dataset, done: Passes, threat: Any, budget: float) -> Iterator[Finding | Condition]:
+        found = done[self._attack(threat)]
+        right = found.budget > 0
+        fell = found.broken & (found.budget <= budget)
+        assert found.rows is not None, "answers of a pass know their rows"
+        units = None if data.units is None else data.units[found.rows]
+        subject = self._subject(data, threat, budget)
+        loss = proportion_of(fell & right, units, "accuracy lost to the attack")
+        kept = proportion_of(~fell, units, "accuracy")
+        status = self._status(loss, threat)
+        yield Condition(condition=f"attacked within {subject}", accuracy=kept)
+        yield Finding(
+            probe=self.topic,
+            kind="fragile",
+            subject=subject,
+            status=status,
+            severity=self._weight(loss) if status == "found" else "none",
+            claim=self._claim(done, threat, subject, loss, status),
+            effect=loss,
+            tolerance=self.tolerance,
+            evidence=tuple(self._evidence(data, done, threat, budget)),
+            remedy=_remedy(threat) if status == "found" else "",
+        )
+
+    def _status(self, loss: Estimate, threat: Any) -> Status:
+        status = loss.against(self.tolerance)
+        return "inconclusive" if status == "absent" and not isinstance(threat, RotationTranslation) else status
+
+    def _weight(self, loss: Estimate) -> Severity:
+        weight = severity(loss, "loss", self.tolerance)
+        return weight if self.asked.named or weight not in {"critical", "high"} else "medium"
+
+    def _claim(self, done: Passes, threat: Any, subject: str, loss: Estimate, status: Status) -> str:
+        found = done[self._attack(threat)]
+        cost = f"{found.forwards.mean():.0f} forward and {found.backwards.mean():.0f} backward passes a row"
+        words = (
+            f"{_allowed(threat, subject)} the answer can be made wrong on {loss.value:.1%} "
+            f"[{loss.low:.1%}, {loss.high:.1%}] of the rows (tolerance {self.tolerance:.0%}; {len(found)} rows, "
+            f"{cost})."
+        )
+        if status != "found" and not isinstance(threat, RotationTranslation):
+            access = "gradients and scores" if found.backwards.any() else "scores alone"
+            words += f" The others withstood what was tried with {access}; that proves nothing about what was not."
+        stored = int((found.broken & (found.budget > 0) & ~found.stored).sum())
+        if stored:
+            words += f" Rounded to whole grey levels {stored} of them are right again."
+        return words
+
+    def _evidence(self, data: Dataset, done: Passes, threat: Any, budget: float) -> Iterator[AnyEvidence]:
+        found = done[self._attack(threat)]
+        if isinstance(threat, Norm) and budget == max(threat.budgets):
+            yield self._curve(data, threat, done)
+        stages = np.bincount(found.stage, minlength=len(STAGES))
+        rows = tuple((STAGES[at], str(int(stages[at]))) for at in range(len(STAGES)) if stages[at])
+        yield Table(title="What broke how many rows", columns=("part of the attack", "rows"), rows=rows)
+        chosen = np.flatnonzero(found.broken & (found.budget > 0) & (found.budget <= budget))[: self.shown]
+        if len(chosen):
+            items = tuple(self._shots(data, done, threat, int(at)) for at in chosen)
+            yield Examples(title="As it is, what was changed (made visible), and what the model then says", items=items)
+
+    def _curve(self, data: Dataset, threat: Norm, done: Passes) -> SeverityCurve:
+        found = done[self._attack(threat)]
+        assert found.rows is not None, "answers of a pass know their rows"
+        usual = done[_CLEAN].at(found.rows).confidence
+        steps = [_step(0, "as it is", ~(found.broken & (found.budget == 0)), usual)]
+        sizes = sorted({*threat.budgets, *(threat.levels if found.backwards.any() else ())})
+        for number, size in enumerate(sizes, start=1):
+            fallen = found.broken & (found.budget <= size)
+            words = self._subject(data, threat, size).partition(":")[2]
+            steps.append(_step(number, words, ~fallen, np.where(fallen, found.confidence, usual)))
+        title = f"Accuracy as the budget grows ({threat.norm})"
+        return SeverityCurve(title=title, shift=threat.norm, steps=tuple(steps), axis="budget")
+
+    def _shots(self, data: Dataset, done: Passes, threat: Any, at: int) -> tuple[Shot, ...]:
+        attack = self._attack(threat)
+        found, clean = done[attack], done[_CLEAN]
+        assert found.rows is not None, "answers of a pass know their rows"
+        before = clean.at(found.rows[at : at + 1])
+        position = int(found.rows[at])
+        assert data.labels is not None, "only labelled rows are attacked"
+        first = Shot(
+            row=data.ids[position],
+            position=position,
+            caption="as it is",
+            answer=data.classes[int(before.predictions[0])],
+            probability=round(float(before.confidence[0]), 4),
+            label=data.classes[int(data.labels[position])],
+        )
+        last = Shot(
+            row=first.row,
+            position=position,
+            shown=attack.shown,
+            caption=f"within {self._subject(data, threat, float(found.budget[at]))}",
+            answer=data.classes[int(found.answers[at])],
+            probability=round(float(found.confidence[at]), 4),
+            label=first.label,
+        )
+        changed = Shot(
+            row=first.row, position=position, shown=f"{attack.shown}:change", caption="the change", answer="",
+            probability=0.0,
+        )  # fmt: skip
+        return (first, changed, last)
+
+    def _masked(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
+        """Whether the search by gradients was led astray: then no accuracy under attack is to be believed."""
+        asked = [self._attack(one) for one in self.threats(data) if isinstance(one, Norm)]
+        norms = [done[one] for one in asked if one in done]
+        if not norms or len(norms[0]) < self.fewest:
+            return
+        if not any(found.backwards.any() for found in norms):
+            reason = "the model offers no gradients: it was searched at random; what gradients would find stays open"
+            yield Skipped(probe=self.topic, kind="masked-gradients", reason=reason)
+            return
+        beaten = np.concatenate([np.isin(found.stage, (2, 5)) & (found.budget > 0) for found in norms])
+        share = proportion_of(beaten, name="rows that only gradient-free search broke")
+        signs = [*_signs(norms), *self._survivors(data, done)]
+        status: Status = "found" if share.low > 0.01 or signs else share.against(0.05)
+        yield Finding(
+            probe=self.topic,
+            kind="masked-gradients",
+            subject="",
+            status=status,
+            severity="medium" if status == "found" else "none",
+            claim=f"Search without gradients broke {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of the "
+            f"rows that gradients had not broken{'; ' + '; '.join(signs) if signs else ''}."
+            + (" What withstood here is not to be believed." if status == "found" else ""),
+            effect=share,
+            tolerance=0.01,
+            remedy="attack it without the part that hides the gradients, or search at random with many more queries"
+            if status == "found"
+            else "",
+        )
+
+    def _survivors(self, data: Dataset, done: Passes) -> Iterator[str]:
+        whole = self._whole_range(data)
+        if whole in done and not done[whole].broken.all():
+            yield f"{int((~done[whole].broken).sum())} of {len(done[whole])} rows stand even with every pixel free"
+
+
+def _remedy(threat: Any) -> str:
+    if isinstance(threat, RotationTranslation):
+        return "train on turned and moved pictures, or bring objects upright and to the centre before it is asked"
+    return "train on such inputs (adversarial training), or keep whoever could make them from its inputs"
+
+
+def _allowed(threat: Any, subject: str) -> str:
+    if isinstance(threat, RotationTranslation):
+        return f"Turned by up to {threat.degrees:g}° and moved by up to {threat.share:.0%} of the side,"
+    if isinstance(threat, Patch):
+        return f"With any content in a square of {threat.share:.0%} of the picture"
+    return f"Within {subject}"
+
+
+def _signs(norms: list[Attacked]) -> Iterator[str]:
+    every = np.concatenate([found.signs[found.budget > 0] for found in norms])
+    total = max(1, len(every))
+    for bit, words in (
+        (FLAT, "the derivative was zero everywhere on {} of {} rows"),
+        (UNSTEADY, "the model answers the same input differently on {} of {} rows"),
+    ):
+        count = int(((every & bit) > 0).sum())
+        if count > 0.01 * total:
+            yield words.format(count, total)
+
+
+def _levels(budgets: tuple[float, ...]) -> tuple[float, ...]:
+    """Sizes between and below the budgets at which a short search draws the curve."""
+    return tuple(sorted({size / part for size in budgets for part in (2, 4, 8)} - set(budgets)))
+
+
+def _step(number: int, words: str, standing: BoolArray, confidence: FloatArray) -> Step:
+    return Step(
+        severity=number,
+        parameter=words,
+        accuracy=proportion_of(standing, name="accuracy"),
+        confidence=mean(confidence, name="stated confidence", bounds=(0.0, 1.0)),
+    )
