@@ -9,6 +9,7 @@ from typing import Any
 import msgspec.structs
 import numpy as np
 
+from pfungst.arrays import Array
 from pfungst.datasets.bound import bind
 from pfungst.datasets.columns import read_table
 from pfungst.datasets.dataset import Dataset, Roles
@@ -155,8 +156,16 @@ def load_data(source: Any, *, task: Task = Task(), name: str = "test", seed: int
     asked = task if name == "test" else _elsewhere(task, None if stranger else task.columns.label)
     data = replace(source if isinstance(source, Dataset) else _read(source, asked), name=name, seed=seed)
     if stranger:
-        return replace(data, labels=None, label_counts=None, classes=(), named=False)
+        return replace(data, labels=None, label_counts=None, classes=(), named=False, columns=_with_own_class(data))
     return data if name == "test" else replace(data, roles=_present(task.columns, data))
+
+
+def _with_own_class(data: Dataset) -> Mapping[str, Array]:
+    """The columns, and the names of the classes that strangers came with: one may be a class of the model."""
+    if data.labels is None or not data.named:
+        return data.columns
+    names = np.array([*data.classes, ""], dtype=object)
+    return {**data.columns, "own class": names[data.labels]}
 
 
 def _elsewhere(task: Task, label: str | None) -> Task:
