@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from pfungst.auditing import audit
     from pfungst.errors import InputError
     from pfungst.load import load_data, load_model
+    from pfungst.methods.calibration_summary import measure_calibration
     from pfungst.remedying import remedy
 
 __version__ = "0.1.0"
-__all__ = ["Audit", "InputError", "audit", "load_data", "load_model", "remedy", "saved"]
+__all__ = ["Audit", "InputError", "audit", "load_data", "load_model", "measure_calibration", "remedy", "saved"]
 
 # Names are found on first use: `pfungst --help` must not wait for numpy.
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "audit": "pfungst.auditing",
     "load_data": "pfungst.load",
     "load_model": "pfungst.load",
+    "measure_calibration": "pfungst.methods.calibration_summary",
     "remedy": "pfungst.remedying",
     "saved": "pfungst.audit_result",
 }

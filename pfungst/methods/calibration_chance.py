@@ -57,11 +57,13 @@ def by_chance(
     draws: int = DRAWS,
     seed: int = 0,
     names: tuple[str, ...] = tuple(CELL_ERRORS),
+    raters: FloatArray | None = None,
 ) -> Chance:
     """Simulate perfect calibration once, for all errors (consistency resampling; Bröcker & Smith 2007).
 
     Rows right in each of about 3600 cells are drawn from Binomial(rows, mean confidence), so the cost hardly grows with
-    the rows. For clustered rows the signs of whole units' centred residuals are flipped instead.
+    the rows. For clustered rows the signs of whole units' centred residuals are flipped instead. ``raters`` (rows,)
+    is given where ``correct`` is a share of so many labellers; their votes are drawn then.
 
     Raises:
         InputError: for empty, unequal or impossible input.
@@ -71,7 +73,7 @@ def by_chance(
     (0.0, 1.0)
     """
     c, a = checked_pair(confidence, correct)
-    cells = cells_of(c, a, bins)
+    cells = cells_of(c, a, bins, raters)
     null = null_draws(cells, draws, seed) if units is None else unit_null_draws(cells, c - a, units, draws, seed)
     rows = by_bin(cells.rows[None].astype(np.float64), cells.bins)[0]
     stated = by_bin((cells.rows * cells.confidence)[None], cells.bins)[0]
@@ -98,6 +100,12 @@ class ErrorByChance:
     null_mean: float = float("nan")
     null_high: float = float("nan")
     p_value: float = float("nan")
+
+    def __str__(self) -> str:
+        said = f"{self.name.replace('-', ' ')}: {self.value:.4f}"
+        if np.isnan(self.p_value):
+            return said
+        return f"{said}; if calibrated {self.null_mean:.4f}, 95 % below {self.null_high:.4f} (p = {self.p_value:.2g})"
 
 
 def errors_by_chance(confidence: Array, correct: Array, chance: Chance, bins: int = 15) -> tuple[ErrorByChance, ...]:

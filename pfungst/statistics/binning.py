@@ -109,7 +109,7 @@ class ConfidenceGrid:
     def signed_parts(self, bins: int) -> tuple[float, float]:
         """The over- and the under-confident part of the error: bins above, and below; their sum is the error."""
         sums = self.residuals.reshape(bins, -1).sum(axis=1) / self.total
-        return float(sums[sums > 0].sum()), float(-sums[sums < 0].sum())
+        return float(sums[sums > 0].sum()), float(np.abs(sums[sums < 0]).sum())
 
 
 def grid_of(confidence: Array, correct: Array, cells: int = CELLS) -> ConfidenceGrid:

@@ -18,8 +18,8 @@ class Cells:
     """Occupied cells of the confidence axis in order, each wholly inside one equal-width and one equal-mass bin.
 
     ``places`` are their numbers among ``width`` equal cells; ``bins`` and ``masses`` their bins. ``rows``, mean
-    ``confidence``, ``correct`` and ``squared`` (the sum of squared confidences) are (cells,); ``of_row`` is the cell
-    of each row.
+    ``confidence``, ``correct``, ``squared`` (the sum of squared confidences) and ``votes`` are (cells,): as many
+    yes-or-no answers as are as noisy as the cell's labels, its rows where each has one. ``of_row`` is each row's cell.
     """
 
     places: IntArray
@@ -29,6 +29,7 @@ class Cells:
     confidence: FloatArray
     correct: FloatArray
     squared: FloatArray
+    votes: IntArray
     of_row: IntArray
     width: int
 
@@ -58,8 +59,10 @@ class Draws:
     total: IntArray
 
 
-def cells_of(confidence: FloatArray, correct: FloatArray, bins: int) -> Cells:
+def cells_of(confidence: FloatArray, correct: FloatArray, bins: int, raters: FloatArray | None = None) -> Cells:
     """Count rows into about 3600 cells, split where an equal-mass bin ends inside one.
+
+    ``raters`` (rows,) is how many labellers stand behind each row; ``correct`` is then their share.
 
     >>> cells_of(np.array([0.6, 0.6, 0.9]), np.array([1.0, 0.0, 1.0]), 10).rows
     array([2, 1])
@@ -71,6 +74,8 @@ def cells_of(confidence: FloatArray, correct: FloatArray, bins: int) -> Cells:
     held = np.flatnonzero(counts)
     rows, of_row, places = counts[held], (np.cumsum(counts > 0) - 1)[key], held // bins
     mean = np.clip(np.bincount(of_row, confidence) / rows, 0, 1)
+    # The mean of n shares of r_i votes has the variance c (1 - c) sum(1 / r_i) / n^2.
+    votes = rows if raters is None else np.rint(rows**2 / np.bincount(of_row, 1 / raters)).astype(np.int64)
     return Cells(
         places=places,
         bins=places // inside,
@@ -79,20 +84,21 @@ def cells_of(confidence: FloatArray, correct: FloatArray, bins: int) -> Cells:
         confidence=mean,
         correct=np.bincount(of_row, correct).astype(np.float64),
         squared=np.bincount(of_row, confidence**2).astype(np.float64),
+        votes=votes,
         of_row=of_row,
         width=bins * inside,
     )
 
 
 def null_draws(cells: Cells, draws: int, seed: int) -> Iterator[Draws]:
-    """Draws under perfect calibration: rows right in a cell from Binomial(rows, mean confidence).
+    """Draws under perfect calibration: rows (votes) right in a cell from Binomial(rows, mean confidence).
 
     Bröcker & Smith 2007, doi:10.1175/WAF993.1.
     """
     rng = np.random.default_rng(seed)
     for many in _portions(draws):
-        drawn = rng.binomial(cells.rows[:, None], cells.confidence[:, None], size=(len(cells.rows), many))
-        yield cells.drawn(drawn.T.astype(np.float64))
+        drawn = rng.binomial(cells.votes[:, None], cells.confidence[:, None], size=(len(cells.rows), many))
+        yield cells.drawn(drawn.T * (cells.rows / cells.votes))
 
 
 def bootstrap_draws(cells: Cells, draws: int, seed: int) -> Iterator[Draws]:

@@ -208,7 +208,7 @@ def test_the_band_of_a_calibrated_model_is_drawn_and_said_where_it_is_known() ->
         page = draw(ReliabilityCurve(title="t", bins=bins))
         assert page.count('class="band"') == 1
         assert "0.610 to 0.790" in page
-        assert f"of {sum(b.calibrated is not None for b in bins)} outside the band" in page
+        assert f"of {sum(b.calibrated is not None for b in bins)} lie outside the band" in page
     bare = draw(ReliabilityCurve(title="t", bins=(untold,)))
     assert "band" not in bare
     old = msgspec.json.encode(ReliabilityCurve(title="t", bins=(untold,))).replace(b',"calibrated":null', b"")
