@@ -113,7 +113,7 @@ def _scores(found: Detection, ordered: tuple[Scored, ...]) -> Table:
         rows=tuple(
             (
                 f"{one.name}, without the model" if not one.model else one.name,
-                _area(one.area),
+                f"{one.area.value:.3f}",
                 _percent(one.through),
                 _percent(one.back),
                 f"{average_precision(one.report, one.judged):.3f}" if one.model else "",
