@@ -12,6 +12,7 @@ from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import fills
 from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
+from pfungst.methods.strangers import strangers
 from pfungst.methods.writing import text_cues
 from pfungst.probe import probes
 
@@ -25,6 +26,7 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "Attributions": attributions,
     "Calibration errors": calibration_errors,
     "Scores of strangeness": unknownness_scores,
+    "Made strangers": strangers,
 }
 
 

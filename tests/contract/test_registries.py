@@ -21,6 +21,7 @@ from pfungst.methods.occlusion import SlidingOcclusion, SmallestFlip
 from pfungst.methods.places import Border, Region
 from pfungst.methods.properties import cues
 from pfungst.methods.shifts import shifts
+from pfungst.methods.strangers import strangers
 from pfungst.methods.unknownness import needed, strangeness
 from pfungst.methods.wordwise import ColumnPermutation, TokenOcclusion
 from pfungst.methods.writing import text_cues
@@ -35,6 +36,7 @@ import pfungst.probes  # isort: skip  # noqa: F401 - fills the registry
 REGISTRIES = {
     "probes": probe_registry,
     "shifts": shifts,
+    "strangers": strangers,
     "cues": cues,
     "calibration-errors": calibration_errors,
     "unknownness-scores": unknownness_scores,
