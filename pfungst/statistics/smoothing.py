@@ -17,7 +17,7 @@ def smooth_error(residuals: Array) -> FloatArray:
 
     S(s) = sum of abs(residuals smoothed with a reflected Gaussian of width s) falls in s; the value is S(s) = s
     (Blasiok & Nakkiran 2023, arXiv:2309.12236). Where s is at least six joined cells wide, joining them changes it by
-    less than 0.2 %.
+    about 0.1 % at most.
 
     >>> round(float(smooth_error(np.array([0.1, 0.0, 0.1, 0.0]))[0]), 3)
     0.2
@@ -26,11 +26,27 @@ def smooth_error(residuals: Array) -> FloatArray:
     found = np.zeros(len(h))
     left = np.arange(len(h))
     for joined in (*(many for many in COARSE if h.shape[1] % (many * 100) == 0), 1):
-        part = h[left].reshape(len(left), -1, joined).sum(axis=2)
+        part = _joined(h[left], joined)
         found[left] = _fixed_point(part)
         left = left[found[left] < WIDE / part.shape[1]]
         if not len(left):
             break
+    return found
+
+
+def _joined(h: FloatArray, many: int) -> FloatArray:
+    """Cells joined by as many; each goes to the two nearest of the joined ones by distance, so that none moves."""
+    if many == 1:
+        return h
+    parts = h.reshape(len(h), -1, many)
+    away = (np.arange(many) + 0.5) / many - 0.5
+    found = np.asarray(parts @ (1 - np.abs(away)))
+    before, after = parts @ np.maximum(-away, 0), parts @ np.maximum(away, 0)
+    found[:, :-1] += before[:, 1:]
+    found[:, 1:] += after[:, :-1]
+    # What would leave the axis is reflected, as the smoothing reflects it.
+    found[:, 0] += before[:, 0]
+    found[:, -1] += after[:, -1]
     return found
 
 
