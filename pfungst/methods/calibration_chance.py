@@ -43,8 +43,10 @@ class Chance:
     bands: FloatArray
 
     def p_value(self, name: str) -> float:
-        """Chance of an error as large, (1 + #{null >= seen}) / (draws + 1)."""
+        """Chance of an error as large, (1 + #{null >= seen}) / (draws + 1); NaN where there is no such error."""
         null = self.nulls[name]
+        if np.isnan(self.seen[name]):
+            return float("nan")
         return float((1 + np.sum(null >= self.seen[name] - 1e-12)) / (len(null) + 1))
 
 
