@@ -239,7 +239,7 @@ class VirtualLogit:
             InputError: if a feature is not finite or the width is another.
         """
         f = finite(features, len(self.origin))
-        return np.asarray(self.scale * _length(f - self.origin, self.rest) - log_sum_exp)
+        return np.asarray(self.scale * _length(f - self.origin.astype(f.dtype), self.rest) - log_sum_exp)
 
 
 def virtual_logit(features: Array, logits: Array, head: Head) -> VirtualLogit:
