@@ -9,7 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
 
-PART = 1 << 18
+PART = 1 << 19
 """Numbers looked at in one go: a part stays in the processor's cache, and no copy of all rows is made."""
 
 EXCESS, SUM_EXCESS = 1e-6, 1e-3
@@ -234,9 +234,11 @@ def checked_probabilities(values: Array, start: int = 0) -> tuple[FloatArray, In
     p = values if values.dtype in {np.dtype(np.float32), np.dtype(np.float64)} else _widened(values)
     with np.errstate(invalid="ignore", over="ignore"):
         sums = p @ np.ones(p.shape[1], p.dtype)
-    top = p.argmax(axis=1)
-    highest = p[np.arange(len(p)), top].max(initial=0)
-    if p.min(initial=0) >= 0 and highest <= 1 and (np.abs(sums - 1) <= SUM_EXCESS).all():
+    # Floats that are not negative order as their bits do; NaN and all negative ones come after them. So one search
+    # finds the answer of each row, or whatever does not belong there.
+    top = p.view(np.uint32 if p.dtype == np.float32 else np.uint64).argmax(axis=1)
+    highest = p[np.arange(len(p)), top]
+    if ((highest > 0) & (highest <= 1) & (np.abs(sums - 1) <= SUM_EXCESS)).all():
         return p, top, 0
     refuse_not_finite(p, start)
     outside = (p < -EXCESS).any(axis=1) | (p > 1 + EXCESS).any(axis=1)

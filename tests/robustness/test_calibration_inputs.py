@@ -337,3 +337,13 @@ def test_temperature_of_densenet_is_the_optimum(shared_data: Path) -> None:
     with np.load(shared_data / "answers" / "densenet-bc-100-cifar-100.npz") as held:
         outputs, labels = from_probabilities(held["probs"]), held["labels"].astype(int)
     assert temperature(outputs, labels).value == pytest.approx(2.1176, abs=2e-4)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, ">f4", "longdouble"])
+def test_answers_are_the_largest_whatever_the_type_and_the_sign_of_zero(kind: str | type) -> None:
+    p = np.array([[-0.0, 0.25, 0.75], [0.5, 0.5, -0.0], [-0.0, 1.0, 0.0], [0.25, 0.5, 0.25]]).astype(kind)
+    for given in (p, np.asfortranarray(p), np.repeat(p, 2, axis=1)[:, ::2]):
+        found = stated(given, "probabilities")
+        assert found.predictions.tolist() == [2, 0, 1, 1]
+        assert found.confidence.tolist() == [0.75, 0.5, 1.0, 0.5]
+        assert found.clipped == 0
