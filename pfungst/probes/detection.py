@@ -178,13 +178,14 @@ def _looked_at(data: Dataset, asked: Asked) -> tuple[Scored | None, tuple[Twin, 
 
     Nothing is said where the inputs cannot be put beside each other.
     """
-    read, some, parts = reader(data), asked.some, asked.parts
+    some, parts = asked.some, asked.parts
+    read, read_strange = reader(data), reader(data, len(some.passes))
     try:
         known = [read(one, positions(outputs)) for one, outputs in parts.passes]
         groups = []
         for origin, one in enumerate(some.passes):
             here = np.flatnonzero(some.scored_origins == origin)
-            places, inputs = read(one, positions(some.scored)[here])
+            places, inputs = read_strange(one, positions(some.scored)[here])
             groups.append((here[places], inputs))
         at, shown = (np.concatenate(both) for both in zip(*groups, strict=True))
         (_, fit), (reported, inputs) = known
@@ -193,7 +194,7 @@ def _looked_at(data: Dataset, asked: Asked) -> tuple[Scored | None, tuple[Twin, 
         return None, (), 0
     twins = [
         (int(at[one]), part, int(places[other]))
-        for part, (places, seen) in enumerate(known)
+        for part, (places, seen) in enumerate(() if some.made else known)
         for one, other in near_duplicates(shown, seen)
     ]
     name = LOOKS.get(data.modality, "inputs")

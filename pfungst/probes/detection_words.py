@@ -48,6 +48,8 @@ def _weight(through: Estimate) -> Severity:
 
 
 def _remedy(found: Detection) -> str:
+    if found.like_known and found.some.made:
+        return "bring strangers of your own with --ood NAME=DATA"
     if found.like_known:
         return "look at the strangers that look most like known rows; remove those that are known and audit again"
     return f"set a threshold on {found.best.name} with known rows, and abstain beyond it"

@@ -18,7 +18,7 @@ from pfungst.statistics.units import numbered
 PIXELS = 1 << 26
 """Numbers of the inputs that are read anew at most, to be looked at without the model."""
 
-MOST_READ = 2000
+FEWEST_READ, MOST_READ = 50, 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +118,13 @@ def _shifted(done: Passes, report: IntArray) -> Iterator[tuple[str, Outputs]]:
                 yield one.name, inside
 
 
-def reader(data: Dataset) -> Callable[[Predict, IntArray], tuple[IntArray, Array]]:
-    """Reads what a pass showed for some rows, no more than fit into memory: their places among them, and inputs."""
+def reader(data: Dataset, passes: int = 1) -> Callable[[Predict, IntArray], tuple[IntArray, Array]]:
+    """Reads what a pass showed for some rows: their places among them, and inputs; no more than fit into memory.
+
+    Where as many ``passes`` are read, each gets its share.
+    """
     size = max(1, int(np.prod(data.shape or (1,))))
-    most = int(np.clip(PIXELS // size, 64, MOST_READ))
+    most = max(FEWEST_READ, min(MOST_READ, PIXELS // size) // passes)
 
     def read(one: Predict, rows: IntArray) -> tuple[IntArray, Array]:
         whole = data.on(one.on)

@@ -65,10 +65,14 @@ def _claim(
     favourite = data.classes[_favourite(some.plain)]
     return (
         f"Shown {len(some.plain)} {some.words}, the model stated {stated.value:.2f} on average where "
-        f"{1 / some.plain.classes:.2f} was due, and more than {sure} on {share.value:.1%} [{share.low:.1%}, "
+        f"{_due(some.plain.classes)} was due, and more than {sure} on {share.value:.1%} [{share.low:.1%}, "
         f"{share.high:.1%}] of them (tolerance {tolerance:.0%}; on its own test rows it states {usual.value:.2f}). "
         f"It takes them mostly for {favourite} ({taken.value:.0%})."
     )
+
+
+def _due(classes: int) -> str:
+    return f"{1 / classes:.2f}" if classes <= 100 else f"{1 / classes:.1g}"
 
 
 def _numbers(data: Dataset, known: Outputs, some: StrangerSet, share: Estimate, sure: float) -> Iterator[Estimate]:
