@@ -9,7 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
 
-PART = 1 << 19
+PART = 1 << 18
 """Numbers looked at in one go: a part stays in the processor's cache, and no copy of all rows is made."""
 
 EXCESS, SUM_EXCESS = 1e-6, 1e-3

@@ -56,7 +56,7 @@ def stated(scores: Array, means: Meaning) -> Stated:
 
 
 def read(scores: Array, means: Meaning) -> Iterator[Part]:
-    """The rows of (rows, classes) scores as probabilities, about 2^19 numbers at a time; every part is checked.
+    """The rows of (rows, classes) scores as probabilities, about 2^18 numbers at a time; every part is checked.
 
     Raises:
         InputError: if a row is not what it is declared to be; rows are named.

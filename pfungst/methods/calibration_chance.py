@@ -42,6 +42,12 @@ class Chance:
     nulls: Mapping[str, FloatArray]
     bands: FloatArray
 
+    @property
+    def signed_parts(self) -> tuple[float, float]:
+        """The over- and the under-confident part of the expected calibration error; their sum is the error."""
+        gaps = by_bin(self.cells.observed.residuals, self.cells.bins)[0] / self.cells.total
+        return float(gaps[gaps > 0].sum()), float(np.abs(gaps[gaps < 0]).sum())
+
     def p_value(self, name: str) -> float:
         """Chance of an error as large, (1 + #{null >= seen}) / (draws + 1); NaN where there is no such error."""
         null = self.nulls[name]

@@ -18,7 +18,6 @@ from pfungst.methods.calibration_errors import signed_gap
 from pfungst.methods.classwise_errors import ClasswiseError, class_residuals, classwise_of
 from pfungst.outputs import Outputs
 from pfungst.stated import Meaning, Part, read
-from pfungst.statistics.binning import bin_index
 from pfungst.statistics.cell_errors import CELL_ERRORS
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean, proportion_of
@@ -176,7 +175,7 @@ def _judged(sums: _Sums, true: Targets, units: Array | None, draws: int, seed: i
     c, a, rows = sums.confidence, true.frequency_of(sums.answers), len(true)
     names = tuple(CELL_ERRORS) if true.labels is not None else tuple(set(CELL_ERRORS) - _OF_LABELS)
     chance = by_chance(c, a, sums.bins, units, draws=draws, seed=seed, names=names, raters=true.raters)
-    residuals = np.bincount(bin_index(c, sums.bins), c - a) / rows
+    over, under = chance.signed_parts
     return Calibration(
         rows=rows,
         bins=sums.bins,
@@ -184,8 +183,8 @@ def _judged(sums: _Sums, true: Targets, units: Array | None, draws: int, seed: i
         confidence=mean(c, units, "mean stated confidence", bounds=(0.0, 1.0)),
         gap=signed_gap(c, a, units),
         error=error_estimate(c, a, sums.bins, units, draws=draws, seed=seed, chance=chance).estimate,
-        over=float(residuals[residuals > 0].sum()),
-        under=float(np.abs(residuals[residuals < 0]).sum()),
+        over=over,
+        under=under,
         errors=errors_by_chance(c, a, chance, sums.bins),
         classwise=classwise_of(sums.classwise, rows),
         log_loss=sums.log_loss / rows,

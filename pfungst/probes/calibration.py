@@ -79,10 +79,14 @@ class Calibration(Probe):
             bins=reliability(confidence, correct, bins=self.bins, units=rows.units, chance=chance),
         )
         numbers = Estimates(title="Calibration in numbers", items=(accuracy, stated, gap, ece))
+        over, under = chance.signed_parts
         sentence = (
-            f" The expected calibration error is {ece.value:.3f} ({self.bins} bins); a perfectly calibrated model "
-            f"would show {null_mean:.3f} on average and up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
+            f" The expected calibration error is {ece.value:.3f} ({self.bins} bins; {over:.3f} of it over-confident, "
+            f"{under:.3f} under-confident); a perfectly calibrated model would show {null_mean:.3f} on average and "
+            f"up to {null_high:.3f} on {len(correct)} rows (p = {p:.2g})."
         )
+        if p > 0.05:
+            sentence += " By this it is not distinguishable from a calibrated model."
         return (curve, numbers, self._by_chance(rows, chance), self._declining(rows)), sentence + self._fixable(rows)
 
     def _by_chance(self, rows: Labelled, chance: Chance) -> Table:
