@@ -85,3 +85,17 @@ def test_kernel_test_has_its_size_and_its_power() -> None:
     assert _uniform(np.array(p_values), rng, DRAWS) > 0.003
     assert 0.015 <= np.mean(np.array(p_values) <= 0.05) <= 0.085
     assert found >= 110
+
+
+@pytest.mark.parametrize(("units", "likeness"), [(20, 0.0), (40, 0.1)])
+def test_every_error_has_its_size_where_rows_come_in_units(units: int, likeness: float) -> None:
+    rng, unit = np.random.default_rng(units), np.repeat(np.arange(units), 15)
+    seen: dict[str, list[float]] = {name: [] for name in CELL_ERRORS}
+    for run in range(150):
+        stated = 0.6 + 0.3 * rng.beta(2, 1, len(unit))
+        true = np.clip(stated + rng.choice([-likeness, likeness], units)[unit], 0, 1)
+        chance = by_chance(stated, rng.uniform(size=len(unit)) < true, units=unit, draws=DRAWS, seed=run)
+        for name, values in seen.items():
+            values.append(chance.p_value(name))
+    for name, values in seen.items():
+        assert np.mean(np.array(values) <= 0.05) <= 0.11, name
