@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _remedy(remedy: argparse.ArgumentParser) -> None:
-    remedy.add_argument("method", metavar="METHOD", help="last-layer, temperature")
+    remedy.add_argument("method", metavar="METHOD", help="last-layer, temperature, guard")
     remedy.add_argument("model", metavar="MODEL")
     remedy.add_argument("data", metavar="DATA")
     remedy.add_argument(
@@ -59,6 +59,10 @@ def _remedy(remedy: argparse.ArgumentParser) -> None:
     )
     remedy.add_argument("--column", metavar="NAME", help="a column to be made independent of the label instead")
     remedy.add_argument("--votes", action="store_true", help="fit a temperature to labellers' votes, not to labels")
+    remedy.add_argument("--risk", type=float, metavar="R", help="guard: share of its answers that may be wrong (0.05)")
+    remedy.add_argument(
+        "--reject", type=float, metavar="R", help="guard: share of known rows refused as strange (0.05)"
+    )
     _audit_options(remedy, out="the mended model's file; both audits are written beside it")
     _model_options(remedy)
 

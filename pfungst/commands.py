@@ -69,7 +69,7 @@ def remedy(asked: Namespace) -> int:
     with heard(quiet=asked.quiet) as listen:
         done = run_remedy(
             asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column,
-            votes=asked.votes, task=task,
+            votes=asked.votes, risk=asked.risk, reject=asked.reject, task=task,
             listen=listen, **_options(asked), **_model_options(asked),
         )  # fmt: skip
     console = Console()

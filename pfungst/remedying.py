@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pfungst.auditing import audit
 from pfungst.engine.rounds import Listener, Rounds
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter, Finding, RegionMap
+from pfungst.guarding import example, fitted_guard, judged_guard, passes
 from pfungst.methods.candidates import candidates
 from pfungst.methods.cues import Cue
 from pfungst.methods.places import Region
@@ -28,7 +29,6 @@ from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import proportion_of
 from pfungst.study import Study, checked, opened
 
-METHODS = ("last-layer", "temperature")
 BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 FEWEST = 20
 """Rows of a group below which its accuracy is not shown."""
@@ -45,55 +45,15 @@ class Remedied:
     sentence: str
 
 
-def remedy(
-    method: str,
-    model: Any,
-    data: Any,
-    *,
-    out: str | Path,
-    cue: str | None = None,
-    column: str | None = None,
-    votes: bool = False,
-    listen: Listener | None = None,
-    **options: Any,
-) -> Remedied:
-    """Fit a remedy, export a usable model, and audit before and after.
+@dataclass(frozen=True)
+class Asked:
+    """What may be said to a remedy beyond model, data and the options of an audit; each method reads its own."""
 
-    ``last-layer`` fits the layer that makes the scores anew, on rows whose cue was swapped so that it says nothing of
-    the label; the cue is the gravest that the audit finds, or the one named. With ``column`` the rows are drawn so that
-    label and column are independent. ``temperature`` divides the scores by the number with the least log-loss against
-    the labels, or with ``votes`` against the labellers' votes; it audits calibration unless ``only`` names more.
-    ``options`` are those of ``pfungst.audit``.
-
-    Raises:
-        InputError: if there is no such method or cue, or the model does not show its last layer.
-    """
-    if method not in METHODS:
-        raise InputError(f"there is no remedy {method!r}; there are {', '.join(METHODS)}")
-    if not isinstance(model, str | Path):
-        raise InputError("a remedy exports the model in its own format; give a file, or a factory with --weights")
-    target = Path(out)
-    if method == "temperature":
-        options["only"] = options.get("only") or ("calibration",)
-    request = resolve(options.pop("task", None), options)
-    study = opened(model, data, request)
-    if "features" not in study.model.offers:
-        raise InputError(
-            f"{study.model.source} does not show the input of its last layer, so that layer cannot be fitted anew; "
-            "networks do that end in one linear layer: ONNX files with their weights inside, PyTorch modules"
-        )
-    checked(study)
-    folders = {name: target.with_name(f"{target.stem}-{name}") for name in ("before", "after")}
-    before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
-    fitted = _cooled(study, votes=votes) if method == "temperature" else _refitted(study, before, cue, column)
-    exported(study, fitted.weight, fitted.bias, target)
-    mended, more = (str(model), {"weights": str(target)}) if study.model.describe()["kind"] == "torch" else (target, {})
-    after = audit(
-        mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **{**options, **more}
-    )
-    again = opened(mended, data, resolve(request.task, {**options, **more}))
-    lines, sentence = fitted.told(again, before, after)
-    return Remedied(target, before, after, lines, sentence)
+    cue: str | None = None
+    column: str | None = None
+    votes: bool = False
+    risk: float = 0.05
+    reject: float = 0.05
 
 
 Told = Callable[[Study, Audit, Audit], tuple[tuple[BeforeAfter, ...], str]]
@@ -101,33 +61,126 @@ Told = Callable[[Study, Audit, Audit], tuple[tuple[BeforeAfter, ...], str]]
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The new last layer, and what is told of it once the mended model was audited."""
+    """The mended model as a file's content, and what is told of it once it was audited.
 
-    weight: FloatArray
-    bias: FloatArray
+    ``weights`` says that the file holds weights for the model's own factory.
+    """
+
+    content: bytes
     told: Told
+    weights: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _cooled(study: Study, *, votes: bool) -> Fitted:
-    found = fitted_temperature(study, _asked(study, (FIT,)), votes=votes)
-    weight, bias = study.model.last_layer()  # type: ignore[attr-defined]
+def remedy(
+    method: str,
+    model: Any,
+    data: Any,
+    *,
+    out: str | Path,
+    listen: Listener | None = None,
+    **options: Any,
+) -> Remedied:
+    """Fit a remedy, export a usable model, and audit before and after.
+
+    ``last-layer`` fits the layer that makes the scores anew, on rows whose ``cue`` was swapped so that it says nothing
+    of the label; the cue is the gravest that the audit finds, or the one named. With ``column`` the rows are drawn so
+    that label and column are independent. ``temperature`` divides the scores by the number with the least log-loss
+    against the labels, or with ``votes`` against the labellers' votes. ``guard`` adds calibrated probabilities and
+    "none of these": at most ``risk`` of its answers are wrong, a known row is refused as strange with probability
+    ``reject``. The last two audit calibration (and unknowns) unless ``only`` names more. Other ``options`` are those
+    of ``pfungst.audit``.
+
+    Raises:
+        InputError: if there is no such method or cue, the model cannot be exported, or a promise cannot be kept.
+    """
+    if method not in METHODS:
+        raise InputError(f"there is no remedy {method!r}; there are {', '.join(METHODS)}")
+    if not isinstance(model, str | Path):
+        raise InputError("a remedy exports the model in its own format; give a file, or a factory with --weights")
+    fit, only = METHODS[method]
+    asked = Asked(**{one.name: options.pop(one.name) for one in fields(Asked) if options.get(one.name) is not None})
+    for one in fields(Asked):
+        options.pop(one.name, None)
+    options["only"] = options.get("only") or only
+    target, request = Path(out), resolve(options.pop("task", None), options)
+    study = opened(model, data, request)
+    checked(study)
+    folders = {name: target.with_name(f"{target.stem}-{name}") for name in ("before", "after")}
+    before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
+    fitted = fit(study, before, asked)
+    exported(study, fitted.content, target)
+    mended = str(model) if fitted.weights else str(target)
+    more = {**options, **fitted.options, "weights": str(target) if fitted.weights else None}
+    after = audit(mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **more)
+    lines, sentence = fitted.told(opened(mended, data, resolve(request.task, more)), before, after)
+    return Remedied(target, before, after, lines, sentence)
+
+
+def _relaid(study: Study, weight: FloatArray, bias: FloatArray, told: Told) -> Fitted:
+    """The model with another last layer."""
+    content: bytes = study.model.with_last_layer(weight, bias)  # type: ignore[attr-defined]
+    return Fitted(content, told, weights=study.model.describe()["kind"] == "torch")
+
+
+def _cooled(study: Study, before: Audit, asked: Asked) -> Fitted:
+    del before
+    found = fitted_temperature(study, _asked(study, (FIT,)), votes=asked.votes)
 
     def told(again: Study, _: Audit, __: Audit) -> tuple[tuple[BeforeAfter, ...], str]:
         sides = [(one, _asked(one, (JUDGED,))) for one in (study, again)]
         lines = bought(sides[0], sides[1])
         return lines, judged_temperature(found, lines)
 
-    return Fitted(weight / found.value, bias / found.value, told)
+    layer = study.model.last_layer() if hasattr(study.model, "last_layer") else None
+    if layer is not None:
+        return _relaid(study, layer[0] / found.value, layer[1] / found.value, told)
+    _exportable(study)
+    return Fitted(study.model.scaled(found.value, example(study)), told)  # type: ignore[attr-defined]
 
 
-def _refitted(study: Study, before: Audit, cue: str | None, column: str | None) -> Fitted:
-    layer, groups = _last_layer(study, before, cue, column)
+def _guarded(study: Study, before: Audit, asked: Asked) -> Fitted:
+    del before
+    _exportable(study)
+    done = _asked(study, passes(study))
+    guard = fitted_guard(study, done, votes=asked.votes, risk=asked.risk, reject=asked.reject)
+
+    def told(again: Study, _: Audit, __: Audit) -> tuple[tuple[BeforeAfter, ...], str]:
+        del again
+        return judged_guard(study, done, guard)
+
+    return Fitted(guard.exported, told, options={"outputs": "probabilities"})
+
+
+def _exportable(study: Study) -> None:
+    if not hasattr(study.model, "scaled"):
+        raise InputError(
+            f"{study.model.source} cannot be written anew: ONNX files and PyTorch modules can; export it to ONNX first"
+        )
+
+
+def _refitted(study: Study, before: Audit, asked: Asked) -> Fitted:
+    if "features" not in study.model.offers:
+        raise InputError(
+            f"{study.model.source} does not show the input of its last layer, so that layer cannot be fitted anew; "
+            "networks do that end in one linear layer: ONNX files with their weights inside, PyTorch modules"
+        )
+    layer, groups = _last_layer(study, before, asked.cue, asked.column)
 
     def told(again: Study, before: Audit, after: Audit) -> tuple[tuple[BeforeAfter, ...], str]:
         lines = (*_accuracies(study, again, groups), *_swapped(before, after), *_reliances(before, after))
         return lines, _judged(lines, groups.cue)
 
-    return Fitted(layer.weight, layer.bias, told)
+    return _relaid(study, layer.weight, layer.bias, told)
+
+
+Fit = Callable[[Study, Audit, Asked], Fitted]
+METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
+    "last-layer": (_refitted, ()),
+    "temperature": (_cooled, ("calibration",)),
+    "guard": (_guarded, ("calibration", "unknowns")),
+}
+"""What each remedy is fitted by, and the chapters that are audited before and after unless others are named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,11 +264,10 @@ def _asked(study: Study, passes: tuple[Predict, ...]) -> Passes:
     return Rounds(study.data, study.executor()).answer(dict.fromkeys(passes, ("remedy",)), Passes())
 
 
-def exported(study: Study, weight: FloatArray, bias: FloatArray, path: Path) -> None:
-    """Write the model with another last layer, and beside it the small files that lay beside the model."""
+def exported(study: Study, content: bytes, path: Path) -> None:
+    """Write the mended model, and beside it the small files that lay beside the model."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    written: bytes = study.model.with_last_layer(weight, bias)  # type: ignore[attr-defined]
-    path.write_bytes(written)
+    path.write_bytes(content)
     folder = Path(study.model.source.split(":")[0]).parent
     for name in BESIDE:
         if (folder / name).is_file() and (folder / name).resolve() != (path.parent / name).resolve():

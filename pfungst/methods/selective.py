@@ -64,11 +64,15 @@ class Promise:
     bound: float
 
 
+STARTS = (0.0, 0.2, 0.5)
+"""Shares from which the tests begin: from the surest rows alone one early error would end them all."""
+
+
 def promise(confidence: Array, wrong: BoolArray, risk: float, doubt: float = 0.05) -> Promise:
     """The largest share of rows that may be answered with at most ``risk`` errors, true with probability 1 - doubt.
 
-    Shares are tested from the most cautious on, beginning with as many rows as could pass without an error; each by
-    the upper Clopper-Pearson bound at level 1 - doubt; the first that fails ends it (fixed-sequence testing, as in
+    From each of three starts shares are tested from the more cautious on, each by the upper Clopper-Pearson bound at
+    level 1 - doubt / 3; the first that fails ends that sequence (fixed-sequence testing with several starts, as in
     learn-then-test, Angelopoulos et al. 2021, arXiv:2110.01052). Rows as sure as the last one are answered too.
 
     Raises:
@@ -79,15 +83,18 @@ def promise(confidence: Array, wrong: BoolArray, risk: float, doubt: float = 0.0
     c = np.asarray(confidence, np.float64)
     order = np.argsort(-c, kind="stable")
     sure, errors = c[order], np.asarray(wrong, np.int64)[order].cumsum()
-    fewest = int(np.ceil(np.log(doubt) / np.log1p(-risk)))
-    counts = np.unique(np.maximum(fewest, np.rint(SHARES * len(c)).astype(np.int64)))
+    each = doubt / len(STARTS)
+    fewest = int(np.ceil(np.log(each) / np.log1p(-risk)))
     best = Promise(risk, float("inf"), 0, len(c), 0, 1.0)
-    for count in counts[counts <= len(c)].tolist():
-        last = int(np.searchsorted(-sure, -sure[count - 1], side="right"))
-        bound = upper_bound(int(errors[last - 1]), last, doubt)
-        if bound > risk:
-            break
-        best = Promise(risk, float(sure[last - 1]), last, len(c), int(errors[last - 1]), bound)
+    for start in STARTS:
+        counts = np.unique(np.maximum(fewest, np.rint(SHARES[start <= SHARES] * len(c)).astype(np.int64)))
+        for count in counts[counts <= len(c)].tolist():
+            last = int(np.searchsorted(-sure, -sure[count - 1], side="right"))
+            bound = upper_bound(int(errors[last - 1]), last, each)
+            if bound > risk:
+                break
+            if last > best.rows:
+                best = Promise(risk, float(sure[last - 1]), last, len(c), int(errors[last - 1]), bound)
     return best
 
 

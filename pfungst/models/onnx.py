@@ -15,10 +15,18 @@ from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
+from pfungst.models.guarding import Ends, Guarding, guarded_graph, scaled_graph
 from pfungst.models.names import class_names, settled
 from pfungst.models.preprocess import Layout, Preprocess, Wanted
 from pfungst.models.preprocess_files import preprocessing
-from pfungst.models.protobuf import Linear, last_linear, last_operation, with_output
+from pfungst.models.protobuf import (
+    Linear,
+    before_softmax,
+    holds_its_weights,
+    last_linear,
+    last_operation,
+    with_output,
+)
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.outputs import Outputs
 from pfungst.task import Task
@@ -94,6 +102,43 @@ class OnnxModel:
         """The file with another last layer in place of its own."""
         assert self.linear is not None, "only models that offer features have a last layer to replace"
         return self.linear.replaced(Path(self.source).read_bytes(), weight, bias)
+
+    def guarded(self, guarding: Guarding, example: Array) -> bytes:
+        """The file with calibrated probabilities and "none of these" in place of its scores."""
+        del example
+        return guarded_graph(self._ends(), guarding)
+
+    def scaled(self, temperature: float, example: Array) -> bytes:
+        """The file with its scores divided by a temperature."""
+        del example
+        return scaled_graph(self._ends(), temperature)
+
+    def asked_of(self, exported: bytes, inputs: Array) -> list[Array]:
+        """What an exported file gives for inputs as a person sees them, all its outputs, by a session of its own."""
+        session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+        values = self._prepared(inputs)
+        size = _static(self.input.shape, 0) or 256
+        parts = []
+        for at in range(0, len(values), size):
+            part = values[at : at + size]
+            short = size - len(part) if _static(self.input.shape, 0) else 0
+            filled = np.concatenate([part, np.repeat(part[-1:], short, axis=0)]) if short else part
+            parts.append([each[: len(part)] for each in session.run(None, {self.input.name: filled})])
+        return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+    def _ends(self) -> Ends:
+        data = Path(self.source).read_bytes()
+        if not holds_its_weights(data):
+            raise InputError(f"the weights of {self.source} lie in a file beside it; save the model as one file first")
+        scores, softmax = before_softmax(data, self.output.name)
+        if self.means == "probabilities" and not softmax:
+            raise InputError(
+                f"{self.source} gives probabilities that no softmax makes, so there are no scores to work on; name the "
+                "scores with --output"
+            )
+        features = "" if self.linear is None else self.linear.features
+        single = _count(self.output, self.source) == 1
+        return Ends(data, scores, softmax, features, self.output.name, len(self.classes), single)
 
     def _prepared(self, inputs: Array) -> Array:
         wanted = _TYPES[self.input.type]

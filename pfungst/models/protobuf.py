@@ -106,9 +106,28 @@ def last_linear(data: bytes, output: str) -> Linear | None:
     return Linear(product.inputs[0], tensors[product.inputs[1]], bias, across=False)
 
 
+def before_softmax(data: bytes, output: str) -> tuple[str, bool]:
+    """The value a softmax turned into ``output``, and True; or ``output`` itself and False where there is none."""
+    try:
+        node = _maker(_made_by(memoryview(data)), output, _PASSED_ON)
+    except (IndexError, ValueError):
+        return output, False
+    return (node.inputs[0], True) if node is not None and node.operation in _SQUASHING else (output, False)
+
+
+def holds_its_weights(data: bytes) -> bool:
+    """Whether no weight lies in a file beside: ``TensorProto.data_location`` is field 14, 1 for elsewhere."""
+    view = memoryview(data)
+    return not any(
+        number == 14 and varint(view, at)[0] == 1
+        for start, stop in _graph(view, 5)
+        for number, at, _ in fields(view, start, stop)
+    )
+
+
 def with_output(data: bytes, name: str) -> bytes:
     """The file with one of its inner values as a further output: protobuf merges messages that follow each other."""
-    return data + _framed(7, _framed(12, _framed(1, name.encode())))
+    return data + framed(7, framed(12, framed(1, name.encode())))
 
 
 def _maker(made_by: Mapping[str, Node], output: str, passed_on: frozenset[str]) -> Node | None:
@@ -131,35 +150,35 @@ def _tensors(model: memoryview) -> Iterator[Tensor]:
 
 
 def _graph(model: memoryview, wanted: int) -> Iterator[tuple[int, int]]:
-    for field, start, stop in _fields(model, 0, len(model)):
+    for field, start, stop in fields(model, 0, len(model)):
         if field == 7:
-            yield from ((first, last) for inner, first, last in _fields(model, start, stop) if inner == wanted)
+            yield from ((first, last) for inner, first, last in fields(model, start, stop) if inner == wanted)
 
 
 def _node(data: memoryview, start: int, stop: int) -> Node:
     texts: dict[int, list[str]] = {1: [], 2: [], 4: []}
     numbers: dict[str, int] = {}
-    for field, first, last in _fields(data, start, stop):
+    for field, first, last in fields(data, start, stop):
         if field in texts:
             texts[field].append(bytes(data[first:last]).decode())
         elif field == 5:
-            parts = list(_fields(data, first, last))
+            parts = list(fields(data, first, last))
             name = "".join(bytes(data[a:b]).decode() for inner, a, b in parts if inner == 1)
-            whole = [_varint(data, a)[0] for inner, a, _ in parts if inner == 3]
+            whole = [varint(data, a)[0] for inner, a, _ in parts if inner == 3]
             numbers |= {name: whole[0]} if whole else {}
     return Node("".join(texts[4]), tuple(texts[1]), tuple(texts[2]), numbers)
 
 
 def _tensor(data: memoryview, start: int, stop: int) -> Tensor | None:
     name, shape, kind, span = "", [], 0, None
-    for field, first, last in _fields(data, start, stop):
+    for field, first, last in fields(data, start, stop):
         if field == 1:
             at = first
             while at < last:
-                size, at = _varint(data, at)
+                size, at = varint(data, at)
                 shape.append(size)
         elif field == 2:
-            kind = _varint(data, first)[0]
+            kind = varint(data, first)[0]
         elif field == 8:
             name = bytes(data[first:last]).decode()
         elif field in {4, 9}:
@@ -174,16 +193,16 @@ def _numbers(data: bytes, tensor: Tensor) -> FloatArray:
     return np.frombuffer(data, "<f4", (tensor.stop - tensor.start) // 4, tensor.start).reshape(tensor.shape)
 
 
-def _fields(data: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+def fields(data: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Number and span of each field's value: of the bytes where a length stands before them, else of the number."""
     while at < end:
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         field, wire = key >> 3, key & 7
         if wire == 2:
-            length, at = _varint(data, at)
+            length, at = varint(data, at)
             stop = at + length
         elif wire == 0:
-            stop = _varint(data, at)[1]
+            stop = varint(data, at)[1]
         elif wire in {1, 5}:
             stop = at + (8 if wire == 1 else 4)
         else:
@@ -194,7 +213,8 @@ def _fields(data: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int
         at = stop
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The whole number that begins here, and where it ends."""
     value = shift = 0
     while True:
         byte = data[at]
@@ -206,9 +226,18 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
             raise ValueError("a number is longer than ten bytes")
 
 
-def _framed(field: int, value: bytes) -> bytes:
+def framed(field: int, value: bytes) -> bytes:
     """A field of bytes with its length before it."""
     return _spelled(field << 3 | 2) + _spelled(len(value)) + value
+
+
+def numbered(field: int, value: int) -> bytes:
+    """A field that is a whole number.
+
+    >>> numbered(1, 300).hex()
+    '08ac02'
+    """
+    return _spelled(field << 3) + _spelled(value)
 
 
 def _spelled(value: int) -> bytes:

@@ -16,12 +16,14 @@ from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
+from pfungst.models.guarding import Guarding
 from pfungst.models.model import Derivatives, Linearised
 from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, linearised, redrawn
+from pfungst.models.torch_guard import archived, asked_of, guarded_module, scaled_module
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -90,15 +92,27 @@ class TorchModel:
         )
         return weight, bias
 
+    def guarded(self, guarding: Guarding, example: Array) -> bytes:
+        """A ``torch.export`` archive with calibrated probabilities and "none of these"; ``example``: two inputs."""
+        return archived(guarded_module(self, guarding), self.tensor(example), self.source)
+
+    def scaled(self, temperature: float, example: Array) -> bytes:
+        """A ``torch.export`` archive whose scores are divided by a temperature."""
+        return archived(scaled_module(self, temperature), self.tensor(example), self.source)
+
+    def asked_of(self, exported: bytes, inputs: Array) -> list[Array]:
+        """What such an archive gives for inputs as a person sees them, all its outputs."""
+        return asked_of(self, exported, inputs)
+
     def gradient(self, inputs: FloatArray, targets: IntArray | None = None) -> Derivatives:
         """Derivative of each row's score by the inputs; pictures are float32 in [0, 1]."""
-        found = by_input(self.module, self._tensor(inputs), targets, self._scored)
+        found = by_input(self.module, self.tensor(inputs), targets, self.scored)
         gradient = self.preprocess.pulled_back(found.gradient, inputs.shape) if inputs.ndim == 4 else found.gradient
         return found._replace(by=inputs, gradient=gradient)
 
     def linearised(self, inputs: FloatArray) -> Linearised:
         """Scores, and the way back from any function of them to pictures as float32 in [0, 1]."""
-        found = linearised(self.module, self._tensor(inputs), partial(self._scored, paired=True))
+        found = linearised(self.module, self.tensor(inputs), partial(self.scored, paired=True))
         if inputs.ndim != 4:
             return found
         return found._replace(
@@ -107,10 +121,10 @@ class TorchModel:
 
     def layer_gradient(self, inputs: FloatArray, targets: IntArray | None = None, layer: str = "") -> Derivatives:
         """Derivative of each row's score by the activations of a layer, (rows, channels, height, width)."""
-        values = self._tensor(inputs)
+        values = self.tensor(inputs)
         if not layer:
             self.lattice = self.lattice or last_lattice(self.module, values[:1])
-        return by_layer(self.module, values, targets, self._scored, layer or self.lattice)
+        return by_layer(self.module, values, targets, self.scored, layer or self.lattice)
 
     def redrawn(self, seed: int = 0) -> "TorchModel":
         """The same network with the numbers of each parameter shuffled: nothing it learned is left."""
@@ -123,12 +137,14 @@ class TorchModel:
         linear = _last_linear(import_torch(self.source), module, len(self.classes))
         return replace(self, module=module, linear=linear, fingerprint=fingerprint(self.fingerprint, mark))
 
-    def _tensor(self, inputs: Array) -> Any:
+    def tensor(self, inputs: Array) -> Any:
+        """What the module is given for inputs as a person sees them."""
         torch = import_torch(self.source)
         kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
         return torch.from_numpy(np.ascontiguousarray(self._prepared(inputs))).to(self.device, kind)
 
-    def _scored(self, answer: Any, *, paired: bool = False) -> Any:
+    def scored(self, answer: Any, *, paired: bool = False) -> Any:
+        """What a module answered as scores (rows, classes); ``paired``: one score z is the pair (0, z)."""
         scores = _scores(answer, self.source)
         while scores.ndim > 2 and scores.shape[-1] == 1:
             scores = scores[..., 0]
