@@ -86,8 +86,12 @@ def verdict(
     if lacking or open_ or medium or grave:
         why = "; ".join(_reasons(lacking, open_, medium, grave))
         return Verdict(generalizes="undecided", sentence=f"Undecided: {why}{without}.")
-    covered = ", ".join(examined)
-    sentence = f"Within what was examined it generalizes: nothing above low was found in {covered}{without}."
+    attacked = [finding for finding in found if finding.probe == "adversarial" and finding.severity == "medium"]
+    covered = ", ".join(topic for topic in examined if topic != "adversarial" or not attacked)
+    falls = (
+        f"; to an attacker it falls ({', '.join(dict.fromkeys(one.subject for one in attacked))})" if attacked else ""
+    )
+    sentence = f"Within what was examined it generalizes: nothing above low was found in {covered}{falls}{without}."
     return Verdict(generalizes="yes", sentence=sentence)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.attacked import Proposed
 from pfungst.datasets.dataset import Batch
+from pfungst.errors import InputError
 from pfungst.methods.attack_losses import margin, scale_free_cross_entropy, towards
 from pfungst.methods.balls import Ball, balls
 from pfungst.methods.cues import unit
@@ -70,6 +71,18 @@ def begin(model: Any, batch: Batch) -> Begun:
     )
 
 
+def has_gradients(model: Any, originals: FloatArray) -> bool:
+    """Whether the scores have a derivative by the inputs at all; a network of hard decisions offers none."""
+    if "gradients" not in model.offers:
+        return False
+    try:
+        found = model.linearised(originals[:1])
+        found.pulled_back(np.ones_like(found.scores))
+    except InputError:
+        return False
+    return True
+
+
 @threats
 @dataclass(frozen=True)
 class Norm:
@@ -91,7 +104,7 @@ class Norm:
     def __call__(self, model: Any, batch: Batch) -> Proposed:
         """All stages at all budgets, smallest first."""
         begun = begin(model, batch)
-        steep = "gradients" in model.offers
+        steep = has_gradients(model, begun.search.originals)
         for size in sorted({*self.budgets, *self.levels}):
             ball = balls[self.norm](size)
             if steep:
@@ -249,8 +262,9 @@ class Patch:
     def __call__(self, model: Any, batch: Batch) -> Proposed:
         """Gradient ascent, or random search where there are no gradients, at one place after the other."""
         begun = begin(model, batch)
+        steep = has_gradients(model, begun.search.originals)
         for place in self.places():
-            if "gradients" in model.offers:
+            if steep:
                 begun.run(self.share, 3, partial(climb, begun.search, place, margin, self.steps))
             else:
                 generators = list(batch.generators((self, place)))

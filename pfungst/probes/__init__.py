@@ -7,6 +7,7 @@ Each can be had alone, with settings of its own, for ``pfungst.audit(model, data
 0.02
 """
 
+from pfungst.probes.adversarial import Adversarial
 from pfungst.probes.attribution import Attribution
 from pfungst.probes.calibration import Calibration
 from pfungst.probes.mistakes import Mistakes
@@ -14,8 +15,8 @@ from pfungst.probes.shift import Shift
 from pfungst.probes.shortcuts import Shortcuts
 from pfungst.probes.unknowns import Unknowns
 
-__all__ = ["attribution", "calibration", "mistakes", "shift", "shortcuts", "unknowns"]
+__all__ = ["adversarial", "attribution", "calibration", "mistakes", "shift", "shortcuts", "unknowns"]
 
 # The names of the files become the probes themselves: `pfungst.probes.shift()` reads as the chapter does.
-attribution, calibration, mistakes = Attribution, Calibration, Mistakes
+adversarial, attribution, calibration, mistakes = Adversarial, Attribution, Calibration, Mistakes
 shift, shortcuts, unknowns = Shift, Shortcuts, Unknowns

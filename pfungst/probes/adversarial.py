@@ -33,7 +33,7 @@ class Adversarial(Probe):
     """
 
     topic: ClassVar[str] = "adversarial"
-    question: ClassVar[str] = "What is the worst input nearby?"
+    question: ClassVar[str] = "What is the worst input nearby, and can the search for it be believed?"
     tolerance: float = 0.05
     rows: int = 100
     steps: int = 40

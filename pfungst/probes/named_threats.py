@@ -22,12 +22,12 @@ class Budgets(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """What an attacker may do; ``named`` says that a task file says so."""
+    """What an attacker may do; ``named`` says that a task file says so. A patch is tried only where it is named."""
 
     norms: tuple[Budgets, ...] = ()
     degrees: float = 10.0
     translation: float = 0.07
-    patch: float = 0.05
+    patch: float = 0.0
     named: bool = False
 
     def over_defaults(self, data: Dataset) -> "Asked":
@@ -76,9 +76,15 @@ def asked_for(task: Adversarial) -> Asked:
 
 
 def _budgets(norm: str, values: tuple[float | str, ...]) -> Budgets:
-    sized = {_size(norm, value): str(value) for value in values}
+    sized = {_size(norm, value): _written(value) for value in values}
     sizes = tuple(sorted(sized))
     return Budgets(norm, sizes, tuple(sized[size] for size in sizes))
+
+
+def _written(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def _size(norm: str, value: float | str) -> float:
