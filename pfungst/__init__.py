@@ -2,7 +2,7 @@
 
 >>> import pfungst
 >>> sorted(pfungst.__all__)[:3]
-['Audit', 'InputError', 'audit']
+['Audit', 'InputError', 'Recalibrator']
 """
 
 from importlib import import_module
@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     from pfungst.errors import InputError
     from pfungst.load import load_data, load_model
     from pfungst.methods.calibration_summary import measure_calibration
+    from pfungst.methods.recalibrator import Recalibrator
     from pfungst.remedying import remedy
 
 __version__ = "0.1.0"
-__all__ = ["Audit", "InputError", "audit", "load_data", "load_model", "measure_calibration", "remedy", "saved"]
+__all__ = [
+    "Audit", "InputError", "Recalibrator", "audit", "load_data", "load_model", "measure_calibration", "remedy", "saved",
+]  # fmt: skip
 
 # Names are found on first use: `pfungst --help` must not wait for numpy.
 _HOMES = {
     "Audit": "pfungst.audit_result",
     "InputError": "pfungst.errors",
+    "Recalibrator": "pfungst.methods.recalibrator",
     "audit": "pfungst.auditing",
     "load_data": "pfungst.load",
     "load_model": "pfungst.load",

@@ -1,5 +1,6 @@
 """Recalibration: a number that makes stated probabilities meet frequencies, of labels or of labellers' votes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from pfungst.outputs import Outputs
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures beyond which the data say only "surer" or "less sure": separable rows drive them to zero."""
+
+Fit = Callable[[Outputs, IntArray | FloatArray], Callable[[Outputs], Outputs]]
+"""From answers and their targets, labels (rows,) or distributions (rows, classes), to a map of answers."""
 
 STEPS = 50
 CHUNK = 1 << 20
@@ -42,7 +46,7 @@ def temperature(outputs: Outputs, targets: IntArray | FloatArray) -> Temperature
     Raises:
         InputError: if there are no rows, if only the answers' probabilities are known, or if a target is none.
     """
-    scores = _checked(outputs, targets)
+    scores = checked(outputs, targets)
     inverse = 1.0
     for _ in range(STEPS):
         slope, curve = _derivatives(scores, targets, inverse)
@@ -54,12 +58,12 @@ def temperature(outputs: Outputs, targets: IntArray | FloatArray) -> Temperature
     return Temperature(1 / inverse, bound=True)
 
 
-def cross_fitted(outputs: Outputs, targets: IntArray | FloatArray, folds: IntArray) -> Outputs:
-    """Each row's answers at the temperature of the other folds' rows."""
+def cross_fitted(outputs: Outputs, targets: IntArray | FloatArray, folds: IntArray, fit: Fit | None = None) -> Outputs:
+    """Each row's answers by what was fitted to the other folds' rows: a temperature, or what ``fit`` fits."""
     logits = np.empty(outputs.logits.shape, np.float32)
     for fold in np.unique(folds):
         inside = folds == fold
-        fitted = temperature(outputs.take(~inside), targets[~inside])
+        fitted = (fit or temperature)(outputs.take(~inside), targets[~inside])
         logits[inside] = fitted(outputs.take(inside)).logits
     return Outputs(logits, outputs.features, outputs.rows, normalised=False, complete=outputs.complete)
 
@@ -72,16 +76,19 @@ def log_losses(outputs: Outputs, targets: IntArray | FloatArray) -> FloatArray:
     return np.asarray(-np.where(targets > 0, targets * logs, 0.0).sum(axis=1))
 
 
-def _checked(outputs: Outputs, targets: Array) -> FloatArray:
+def checked(outputs: Outputs, targets: Array) -> FloatArray:
+    """The scores, if there are rows, all classes' scores and a possible target for each. Raises InputError if not."""
     if not len(outputs):
-        raise InputError("a temperature was asked of no rows; at least one is needed")
+        raise InputError("a recalibration was asked of no rows; at least one is needed")
     if not outputs.complete:
-        raise InputError("a temperature needs the scores of all classes; only the answers' probabilities are recorded")
+        raise InputError("recalibration needs the scores of all classes; only the answers' probabilities are recorded")
     if len(targets) != len(outputs):
-        raise InputError(f"a temperature was asked of {len(outputs)} answers and {len(targets)} targets")
+        raise InputError(f"a recalibration was asked of {len(outputs)} answers and {len(targets)} targets")
     if targets.ndim == 1 and (targets.min() < 0 or targets.max() >= outputs.classes):
         bad = int(np.flatnonzero((targets < 0) | (targets >= outputs.classes))[0])
         raise InputError(f"row {bad} has label {targets[bad]}; labels are 0 to {outputs.classes - 1}")
+    if targets.ndim == 2 and targets.shape[1] != outputs.classes:
+        raise InputError(f"distributions over {targets.shape[1]} classes were given for answers of {outputs.classes}")
     return outputs.logits
 
 

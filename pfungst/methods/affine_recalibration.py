@@ -1,0 +1,276 @@
+"""Affine recalibration: other probabilities by weights on all scores, fitted by log-loss with their gradient."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import minimize
+
+from pfungst.arrays import BoolArray, FloatArray, IntArray
+from pfungst.errors import InputError
+from pfungst.methods.recalibration import COLDEST, checked, temperature
+from pfungst.outputs import Outputs, parts
+
+LARGEST = 20.0
+"""Bound of every weight and intercept: separable rows drive them there, and then nothing can be recommended."""
+
+A_CLASS = 20
+"""Rows for each class below which weights of its own are not fitted to a class."""
+
+STRENGTHS = (10_000.0, 1000.0, 100.0, 10.0, 1.0, 0.1)
+"""Strengths of the penalty, each tried from the fit with the one before it."""
+
+INTERCEPTS = 0.001
+"""Strength of the intercepts' penalty beside that of the weights: a class's frequency is learned from all its rows."""
+
+STEPS = 200
+Loss = Callable[[FloatArray], tuple[float, FloatArray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """Scores s become A s + c, with weight A (classes, classes) and intercept c (classes,).
+
+    ``of`` says whether s are the model's scores as they are, or its log-probabilities.
+
+    >>> Affine(2 * np.eye(2), np.zeros(2))(Outputs(np.array([[2.0, 0.0]], np.float32))).logits.tolist()
+    [[4.0, 0.0]]
+    """
+
+    weight: FloatArray
+    intercept: FloatArray
+    of: Literal["scores", "log-probabilities"] = "scores"
+
+    def __call__(self, outputs: Outputs) -> Outputs:
+        """The answers with these scores; another class may answer."""
+        made = np.empty(outputs.logits.shape, np.float32)
+        for part in parts(outputs.logits):
+            made[part] = _scores(outputs.take(part), self.of) @ self.weight.T + self.intercept  # type: ignore[arg-type]
+        return replace(outputs, logits=made, normalised=False, clipped=0)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """(1 - share) softmax(s / temperature) + share / classes; no answer changes.
+
+    >>> Mixed(1.0, 0.2)(Outputs(np.log(np.array([[0.9, 0.1]], np.float32)))).probabilities.round(2).tolist()
+    [[0.82, 0.18]]
+    """
+
+    temperature: float
+    share: float
+
+    def __call__(self, outputs: Outputs) -> Outputs:
+        """The same answers, in other probabilities."""
+        cooled = replace(outputs, logits=(outputs.logits / np.float32(self.temperature)), normalised=False, clipped=0)
+        mixed = (1 - self.share) * cooled.probabilities + self.share / outputs.classes
+        return replace(cooled, logits=np.log(np.maximum(mixed, np.finfo(np.float32).tiny)).astype(np.float32))
+
+
+def temperature_mix(outputs: Outputs, targets: IntArray | FloatArray) -> Mixed:
+    """A temperature, and a share of the uniform distribution mixed in: for labels that err at times.
+
+    p = (1 - w) softmax(s / T) + w / K with the least log-loss (ensemble temperature scaling without its middle member;
+    Zhang, Kailkhura and Han 2020, arXiv:2003.07329). Two numbers; no answer changes.
+
+    Raises:
+        InputError: if there are fewer than 20 rows, no full outputs, impossible targets, or only a bound stops it.
+    """
+    scores = checked(outputs, targets)
+    _enough(len(scores), 20, "a temperature with a uniform share")
+    start = temperature(outputs, targets)
+    best = _fitted(
+        lambda theta: _mixed_loss(theta, scores, targets),
+        np.array([np.log(start.value), 0.01]),
+        [(np.log(COLDEST), np.log(LARGEST)), (0.0, 0.999)],
+    )
+    value, share = float(np.exp(best[0])), float(best[1])
+    if not COLDEST * 1.001 < value < LARGEST / 1.001 or share > 0.998:
+        raise InputError(_unbounded("a temperature with a uniform share", len(scores)))
+    return Mixed(value, share)
+
+
+def vector(outputs: Outputs, targets: IntArray | FloatArray) -> Affine:
+    """Vector scaling: a weight and an intercept for each class, s_k -> w_k s_k + c_k.
+
+    Least log-loss by L-BFGS with its gradient, 0 <= w_k <= 20, from the best temperature (Guo et al. 2017,
+    arXiv:1706.04599). The intercepts sum to zero.
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class, a class has no rows, or only a bound stops a weight.
+    """
+    scores, classes = _ready(outputs, targets, "vector scaling")
+    wide = scores.astype(np.float64)
+
+    def loss(theta: FloatArray) -> tuple[float, FloatArray]:
+        value, gap = _cross_entropy(wide * theta[:classes] + theta[classes:], targets)
+        return value, np.concatenate([(gap * wide).sum(axis=0), gap.sum(axis=0)])
+
+    start = np.concatenate([np.full(classes, 1 / temperature(outputs, targets).value), np.zeros(classes)])
+    best = _fitted(loss, start, [(0.0, LARGEST)] * classes + [(-LARGEST, LARGEST)] * classes)
+    if (np.abs(best) >= LARGEST).any():
+        raise InputError(_unbounded("vector scaling", len(scores)))
+    return Affine(np.diag(best[:classes]), best[classes:] - best[classes:].mean())
+
+
+def matrix(outputs: Outputs, targets: IntArray | FloatArray, strength: float | None = None) -> Affine:
+    """Matrix scaling: every score of every class, s -> A s + c, off-diagonal weights and intercepts penalised (ODIR).
+
+    mean log-loss + strength (sum of A_ij^2 over i != j / (K (K - 1)) + sum of c_j^2 / 1000 K), by L-BFGS with its
+    gradient from the best temperature (Guo et al. 2017; the penalty after Kull et al. 2019, arXiv:1910.12656). Without
+    ``strength`` the one of 10,000, 1000 .. 0.1 with the least log-loss on every third row, fitted to the others.
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class or one for every two weights, a class has no rows, or only
+            a bound stops a weight.
+    """
+    return _full(outputs, targets, strength, "matrix scaling", "scores")
+
+
+def dirichlet(outputs: Outputs, targets: IntArray | FloatArray, strength: float | None = None) -> Affine:
+    """Dirichlet calibration: matrix scaling of the log-probabilities, log p -> A log p + c, with the same penalty.
+
+    Any probabilities that are Dirichlet-distributed in each class are mended by some A and c (Kull et al. 2019,
+    arXiv:1910.12656, with off-diagonal and intercept regularisation).
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class or one for every two weights, a class has no rows, or only
+            a bound stops a weight.
+    """
+    return _full(outputs, targets, strength, "Dirichlet calibration", "log-probabilities")
+
+
+def _full(
+    outputs: Outputs,
+    targets: IntArray | FloatArray,
+    strength: float | None,
+    name: str,
+    of: Literal["scores", "log-probabilities"],
+) -> Affine:
+    rows, classes = len(_ready(outputs, targets, name)[0]), outputs.classes
+    _enough(rows, classes * (classes + 1) // 2, f"{name} with {classes} classes")
+    scores, third = _scores(outputs, of), np.arange(rows) % 3 == 2
+    start = np.concatenate([np.eye(classes).ravel() / temperature(outputs, targets).value, np.zeros(classes)])
+    if strength is None:
+        strength, start = _chosen(scores, targets, third, start)
+    best = _odir(scores, targets, strength, start)
+    if (np.abs(best) >= LARGEST * (1 - 1e-9)).any():
+        raise InputError(_unbounded(name, rows))
+    return Affine(best[:-classes].reshape(classes, classes), best[-classes:], of)
+
+
+def _chosen(
+    scores: FloatArray, targets: IntArray | FloatArray, held: BoolArray, start: FloatArray
+) -> tuple[float, FloatArray]:
+    """The strength with the least log-loss on the rows held out, and the weights it left."""
+    classes, best = scores.shape[1], (np.inf, STRENGTHS[0], start)
+    for strength in STRENGTHS:
+        start = _odir(scores[~held], targets[~held], strength, start)
+        weight, intercept = start[:-classes].reshape(classes, classes), start[-classes:]
+        loss, _ = _cross_entropy(scores[held] @ weight.T + intercept, targets[held])
+        if loss > best[0]:
+            break
+        best = (loss, strength, start)
+    return best[1], best[2]
+
+
+def _odir(scores: FloatArray, targets: IntArray | FloatArray, strength: float, start: FloatArray) -> FloatArray:
+    classes = scores.shape[1]
+    off = (1 - np.eye(classes)) * 2 * strength / max(1, classes * (classes - 1))
+    low = 2 * strength * INTERCEPTS / classes
+    # Steps are taken in units of each weight's own curvature: the penalty alone would make it a thousandfold uneven.
+    curves = (scores**2).mean(axis=0) / classes + off
+    scale = np.concatenate([curves.ravel(), np.full(classes, 1 / classes + low)]) ** -0.5
+
+    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
+        theta = scaled * scale
+        weight, intercept = theta[:-classes].reshape(classes, classes), theta[-classes:]
+        value, gap = _cross_entropy(scores @ weight.T + intercept, targets)
+        pull, lift = off * weight, low * intercept
+        value += 0.5 * float((pull * weight).sum() + lift @ intercept)
+        return value, scale * np.concatenate([(gap.T @ scores + pull).ravel(), gap.sum(axis=0) + lift])
+
+    limits = [(-LARGEST / each, LARGEST / each) for each in scale]
+    return _fitted(loss, start / scale, limits) * scale
+
+
+def _fitted(loss: Loss, start: FloatArray, bounds: list[tuple[float, float]]) -> FloatArray:
+    options = {"maxiter": STEPS, "maxcor": 20, "ftol": 1e-10, "gtol": 1e-6}
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+
+
+def _cross_entropy(scores: FloatArray, targets: IntArray | FloatArray) -> tuple[float, FloatArray]:
+    """Mean log-loss, and its derivative by the scores, which is (p - t) / rows; ``scores`` is written over."""
+    scores -= scores.max(axis=1, keepdims=True)
+    rows = np.arange(len(scores))
+    own = float((scores[rows, targets] if targets.ndim == 1 else (targets * scores).sum(axis=1)).sum())
+    gap = np.exp(scores, out=scores)
+    total = gap.sum(axis=1)
+    gap /= total[:, None]
+    if targets.ndim == 1:
+        gap[rows, targets] -= 1
+    else:
+        gap -= targets
+    gap /= len(gap)
+    return (float(np.log(total).sum()) - own) / len(gap), gap
+
+
+def _mixed_loss(theta: FloatArray, scores: FloatArray, targets: IntArray | FloatArray) -> tuple[float, FloatArray]:
+    """Mean log-loss of the mix by log T and w, and its derivatives, in parts."""
+    inverse, share, classes = float(np.exp(-theta[0])), float(theta[1]), scores.shape[1]
+    value, slopes = 0.0, np.zeros(2)
+    for part in parts(scores):
+        z = scores[part].astype(np.float64) * inverse
+        z -= z.max(axis=1, keepdims=True)
+        p = np.exp(z)
+        p /= p.sum(axis=1, keepdims=True)
+        mean, aimed = (p * z).sum(axis=1, keepdims=True), targets[part]
+        weight: FloatArray = np.ones((len(p), 1))
+        if aimed.ndim == 1:
+            chosen = np.arange(len(p)), aimed
+            p, z = p[chosen][:, None], z[chosen][:, None]
+        else:
+            weight = np.asarray(aimed, np.float64)
+        mixed = np.maximum((1 - share) * p + share / classes, np.finfo(np.float64).tiny)
+        value -= float((weight * np.log(mixed)).sum())
+        slopes[0] += float((weight * (1 - share) * p * (z - mean) / mixed).sum())
+        slopes[1] += float((weight * (p - 1 / classes) / mixed).sum())
+    return value / len(scores), slopes / len(scores)
+
+
+def _ready(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> tuple[FloatArray, int]:
+    """The scores and the number of classes, if there are rows enough of every class."""
+    scores = checked(outputs, targets)
+    enough_of_each(outputs, targets, name)
+    return scores, outputs.classes
+
+
+def enough_of_each(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> None:
+    """Refuse where there are fewer than 20 rows a class, or a class without rows; numbers and remedy are named.
+
+    Raises:
+        InputError: if so.
+    """
+    classes = outputs.classes
+    _enough(len(outputs), A_CLASS * classes, f"{name} with {classes} classes")
+    of_each = np.bincount(targets, minlength=classes) if targets.ndim == 1 else targets.sum(axis=0)
+    if (of_each <= 0).any():
+        lacking = int(np.flatnonzero(of_each <= 0)[0])
+        raise InputError(f"{name} needs rows of every class and class {lacking} has none; fit a temperature instead")
+
+
+def _enough(rows: int, least: int, name: str) -> None:
+    if rows < least:
+        raise InputError(f"{name} needs {least} rows and there are {rows}; give more, or fit a temperature instead")
+
+
+def _unbounded(name: str, rows: int) -> str:
+    return (
+        f"on these {rows} rows the log-loss of {name} falls down to a bound: they are separable (or labels wrong), so "
+        "none can be recommended; give more rows"
+    )
+
+
+def _scores(outputs: Outputs, of: str) -> FloatArray:
+    return outputs.log_probabilities if of == "log-probabilities" else outputs.logits.astype(np.float64)

@@ -1,0 +1,247 @@
+"""Classwise recalibration: the probability of each class against all others mended alone, all brought to sum one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit
+
+from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.methods.affine_recalibration import enough_of_each
+from pfungst.methods.recalibration import checked
+from pfungst.outputs import Outputs, parts
+
+BINS = 15
+NEWTON_STEPS = 60
+TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True, eq=False)
+class LogOdds:
+    """p_k -> sigmoid(a_k ln p_k - b_k ln(1 - p_k) + c_k), then divided by their sum; ``weights`` (3, classes) a, b, c.
+
+    >>> same = LogOdds(np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]]))
+    >>> same(Outputs(np.log(np.array([[0.9, 0.1]], np.float32)))).probabilities.round(2).tolist()
+    [[0.9, 0.1]]
+    """
+
+    weights: FloatArray
+
+    def __call__(self, outputs: Outputs) -> Outputs:
+        """The answers with these probabilities; another class may answer."""
+        a, b, c = self.weights
+        return _renormalised(outputs, lambda one: expit(a * _logs(one)[0] - b * _logs(one)[1] + c))
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """p_k -> the value of a curve for each class, straight between its knots, then divided by their sum."""
+
+    knots: tuple[FloatArray, ...]
+    values: tuple[FloatArray, ...]
+
+    def __call__(self, outputs: Outputs) -> Outputs:
+        """The answers with these probabilities; another class may answer."""
+
+        def mapped(one: Outputs) -> FloatArray:
+            p, curves = one.probabilities, zip(self.knots, self.values, strict=True)
+            return np.stack([np.interp(p[:, k], at, value) for k, (at, value) in enumerate(curves)], axis=1)
+
+        return _renormalised(outputs, mapped)
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """p_k -> the value of its bin for each class, then divided by their sum; ``edges`` are the bins' inner borders."""
+
+    edges: tuple[FloatArray, ...]
+    values: tuple[FloatArray, ...]
+
+    def __call__(self, outputs: Outputs) -> Outputs:
+        """The answers with these probabilities; another class may answer."""
+
+        def mapped(one: Outputs) -> FloatArray:
+            p, bins = one.probabilities, zip(self.edges, self.values, strict=True)
+            return np.stack([value[np.searchsorted(at, p[:, k])] for k, (at, value) in enumerate(bins)], axis=1)
+
+        return _renormalised(outputs, mapped)
+
+
+def platt(outputs: Outputs, targets: IntArray | FloatArray) -> LogOdds:
+    """Platt scaling of each class's log odds, sigmoid(a_k ln(p_k / (1 - p_k)) + c_k), one against the rest.
+
+    Least log-loss by Newton's method against Platt's targets, (N+ + 1) / (N+ + 2) and 1 / (N- + 2), which keep
+    separable rows finite (Platt 1999; Zadrozny and Elkan 2002 for more than two classes).
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class, or a class has none.
+    """
+    return _by_class(
+        outputs, targets, lambda inside, outside: (inside - outside, np.ones_like(inside)), "Platt scaling"
+    )
+
+
+def beta(outputs: Outputs, targets: IntArray | FloatArray) -> LogOdds:
+    """Beta calibration: sigmoid(a_k ln p_k - b_k ln(1 - p_k) + c_k) with a_k, b_k >= 0, one against the rest.
+
+    As Platt's, but both ends of the scale are bent on their own, and the identity is among the maps; where a or b
+    comes out negative it is set to zero and the others fitted again (Kull, Silva Filho and Flach 2017).
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class, or a class has none.
+    """
+    return _by_class(
+        outputs, targets, lambda inside, outside: (inside, -outside, np.ones_like(inside)), "beta calibration"
+    )
+
+
+def isotonic(outputs: Outputs, targets: IntArray | FloatArray) -> Curves:
+    """Isotonic regression of each class's probability, one against the rest: the nearest map that never falls.
+
+    Pool-adjacent-violators, straight between the pooled points (Zadrozny and Elkan 2002). Pools at the ends keep
+    1 / K of one row, so that nothing seen a few hundred times is called impossible.
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class, or a class has none.
+    """
+    p, hits = _one_by_one(outputs, targets, "isotonic regression")
+    curves = [_never_falling(p[:, k], hits[:, k], 1 / outputs.classes) for k in range(outputs.classes)]
+    return Curves(tuple(at for at, _ in curves), tuple(value for _, value in curves))
+
+
+def histogram_binning(outputs: Outputs, targets: IntArray | FloatArray) -> Bins:
+    """Histogram binning of each class's probability, one against the rest: what 15 bins of equal count were right.
+
+    A bin of n rows with s of the class gives (s + 1 / K) / (n + 1) (Zadrozny and Elkan 2001, with a row's prior so
+    that no class becomes impossible); equal probabilities share a bin.
+
+    Raises:
+        InputError: if there are fewer than 20 rows a class, or a class has none.
+    """
+    p, hits = _one_by_one(outputs, targets, "histogram binning")
+    edges, values = [], []
+    for k in range(outputs.classes):
+        inner = np.unique(np.quantile(p[:, k], np.arange(1, BINS) / BINS, method="lower"))
+        index = np.searchsorted(inner, p[:, k])
+        rows, right = (np.bincount(index, weights, minlength=len(inner) + 1) for weights in (None, hits[:, k]))
+        edges.append(inner)
+        values.append((right + 1 / outputs.classes) / (rows + 1))
+    return Bins(tuple(edges), tuple(values))
+
+
+def _one_by_one(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> tuple[FloatArray, FloatArray]:
+    """Probability and frequency of each class, (rows, classes) both."""
+    checked(outputs, targets)
+    enough_of_each(outputs, targets, name)
+    hits = targets if targets.ndim == 2 else targets[:, None] == np.arange(outputs.classes)
+    return outputs.probabilities, np.asarray(hits, np.float64)
+
+
+def _by_class(
+    outputs: Outputs,
+    targets: IntArray | FloatArray,
+    terms: Callable[[FloatArray, FloatArray], tuple[FloatArray, ...]],
+    name: str,
+) -> LogOdds:
+    _, hits = _one_by_one(outputs, targets, name)
+    inside, outside = _logs(outputs)
+    above, below = hits.sum(axis=0), len(hits) - hits.sum(axis=0)
+    aims = hits * ((above + 1) / (above + 2)) + (1 - hits) / (below + 2)
+    x = np.stack(terms(inside, outside))
+    free = np.ones((len(x), outputs.classes), bool)
+    weights = _logistic(x, aims, free)
+    if len(x) == 2:
+        return LogOdds(np.stack([weights[0], weights[0], weights[1]]))
+    for _ in range(2):
+        free[:2] &= weights[:2] >= 0
+        # One class alone may be fitted anew: the others start where they ended.
+        weights = _logistic(x, aims, free, np.where(free, weights, 0.0))
+    return LogOdds(np.where(free, weights, 0.0))
+
+
+def _logistic(x: FloatArray, aims: FloatArray, free: BoolArray, start: FloatArray | None = None) -> FloatArray:
+    """Weights (terms, classes) of least log-loss of sigmoid(sum of weights x), each class alone, by damped Newton.
+
+    ``x`` is (terms, rows, classes), ``aims`` the frequencies (rows, classes); weights that are not ``free`` stay 0.
+    """
+    rows = x.shape[1]
+    weights = np.where(free, 1.0, 0.0) if start is None else start
+    weights[-1] = 0.0 if start is None else weights[-1]
+    losses = _losses(x, aims, weights)
+    for _ in range(NEWTON_STEPS):
+        p = expit(np.einsum("trk,tk->rk", x, weights))
+        slope = np.einsum("trk,rk->tk", x, p - aims) * free
+        curve = np.einsum("trk,rk,urk->ktu", x, p * (1 - p), x, optimize=True)
+        mask = free.T[:, :, None] & free.T[:, None, :]
+        step = np.linalg.solve(np.where(mask, curve, 0.0) + _ridge(curve, free), slope.T[:, :, None])[:, :, 0].T
+        size = np.ones(x.shape[2])
+        for _ in range(30):
+            tried = _losses(x, aims, weights - size * step)
+            worse = tried > losses + 1e-12 * rows
+            if not worse.any():
+                break
+            size = np.where(worse, size / 2, size)
+        better = tried <= losses + 1e-12 * rows
+        weights = np.where(better, weights - size * step, weights)
+        losses = np.where(better, tried, losses)
+        if np.abs(size * step * better).max() <= 1e-8 * max(1.0, np.abs(weights).max()):
+            break
+    return weights
+
+
+def _ridge(curve: FloatArray, free: BoolArray) -> FloatArray:
+    """A trifle on the diagonal, and one where a weight is held, so that each class has a step."""
+    diagonal = np.einsum("ktt->kt", curve) * 1e-10 + 1e-12 + ~free.T
+    return np.asarray(np.eye(curve.shape[1]) * diagonal[:, None, :])
+
+
+def _losses(x: FloatArray, aims: FloatArray, weights: FloatArray) -> FloatArray:
+    odds = np.einsum("trk,tk->rk", x, weights)
+    return np.asarray((np.logaddexp(0, odds) - aims * odds).sum(axis=0))
+
+
+def _logs(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of p and of 1 - p, (rows, classes) both; the answer's 1 - p is summed over the others."""
+    logs = outputs.log_probabilities
+    rows, top = np.arange(len(logs)), outputs.predictions
+    p = np.exp(logs)
+    rest = p.copy()
+    rest[rows, top] = 0.0
+    p[rows, top] = 0.0
+    outside = np.log1p(-np.minimum(p, 1 - 1e-16))
+    outside[rows, top] = np.log(np.maximum(rest.sum(axis=1), TINY))
+    return np.maximum(logs, np.log(TINY)), outside
+
+
+def _never_falling(p: FloatArray, hits: FloatArray, prior: float) -> tuple[FloatArray, FloatArray]:
+    """Knots and values of the isotonic curve of one class."""
+    at, index = np.unique(p, return_inverse=True)
+    rows, sums = (np.asarray(np.bincount(index, one), np.float64) for one in (None, hits))
+    first, last, counts, shares = _pooled(rows, sums)
+    low, high = prior / (counts[0] + 1), 1 - (1 - prior) / (counts[-1] + 1)
+    values = np.clip(shares, min(low, shares[-1]), max(high, shares[0]))
+    ends = first != last
+    knots = np.concatenate([at[first], at[last[ends]]])
+    order = np.argsort(knots, kind="stable")
+    return knots[order], np.concatenate([values, values[ends]])[order]
+
+
+def _pooled(rows: FloatArray, sums: FloatArray) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Adjacent violators pooled, whole falling runs at a time: first and last point, rows and share of each pool."""
+    first, points = np.arange(len(rows)), len(rows)
+    while True:
+        shares = sums / rows
+        begins = np.append(True, shares[1:] > shares[:-1])
+        if begins.all():
+            return first, np.append(first[1:], points) - 1, rows, shares
+        starts = np.flatnonzero(begins)
+        first, rows, sums = first[starts], np.add.reduceat(rows, starts), np.add.reduceat(sums, starts)
+
+
+def _renormalised(outputs: Outputs, mapped: Callable[[Outputs], Array]) -> Outputs:
+    """The outputs with these values for probabilities, each row divided by its sum; read in parts."""
+    made = np.empty(outputs.logits.shape, np.float32)
+    for part in parts(outputs.logits):
+        p = np.maximum(mapped(outputs.take(part)), TINY)  # type: ignore[arg-type]
+        made[part] = np.log(p / p.sum(axis=1, keepdims=True))
+    return replace(outputs, logits=made, normalised=True, clipped=0)
