@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _remedy(remedy: argparse.ArgumentParser) -> None:
-    remedy.add_argument("method", metavar="METHOD", help="last-layer, temperature, guard")
+    remedy.add_argument("method", metavar="METHOD", help="last-layer, temperature, vector, matrix, guard")
     remedy.add_argument("model", metavar="MODEL")
     remedy.add_argument("data", metavar="DATA")
     remedy.add_argument(

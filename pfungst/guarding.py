@@ -68,7 +68,7 @@ def fitted_guard(study: Study, done: Passes, *, votes: bool, risk: float, reject
     for name, share in (("risk", risk), ("reject", reject)):
         if not 0 < share < 1:
             raise InputError(f"--{name} is {share}; give a share between 0 and 1")
-    temperature = fitted_temperature(study, Passes({Predict(half="discovery"): done[FIT]}), votes=votes)
+    temperature = fitted_temperature(study, done[FIT], votes=votes)
     rows = labelled(study.data, done[FIT])
     assert rows is not None, "a temperature was fitted to labelled rows"
     setting, judged = _parted(study, done)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pfungst.engine.rounds import Listener, Rounds
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter, Finding, RegionMap
 from pfungst.guarding import example, fitted_guard, judged_guard, passes
+from pfungst.methods.affine_recalibration import FitAffine, matrix, vector
 from pfungst.methods.candidates import candidates
 from pfungst.methods.cues import Cue
 from pfungst.methods.places import Region
@@ -22,7 +24,7 @@ from pfungst.methods.standing import scores
 from pfungst.methods.swaps import Swap
 from pfungst.passes import Passes, Predict
 from pfungst.probe import labelled
-from pfungst.recalibrating import FIT, JUDGED, bought, fitted_temperature, judged_temperature
+from pfungst.recalibrating import FIT, JUDGED, Foldable, bought, fitted_temperature, fitted_weights, judged_map
 from pfungst.remedies.last_layer import Examples, retrained
 from pfungst.request import resolve
 from pfungst.statistics.estimate import Estimate
@@ -86,10 +88,11 @@ def remedy(
     ``last-layer`` fits the layer that makes the scores anew, on rows whose ``cue`` was swapped so that it says nothing
     of the label; the cue is the gravest that the audit finds, or the one named. With ``column`` the rows are drawn so
     that label and column are independent. ``temperature`` divides the scores by the number with the least log-loss
-    against the labels, or with ``votes`` against the labellers' votes. ``guard`` adds calibrated probabilities and
+    against the labels, or with ``votes`` against the labellers' votes; ``vector`` and ``matrix`` give each class's
+    score weights and an intercept of its own, written into the last layer. ``guard`` adds calibrated probabilities and
     "none of these": at most ``risk`` of its answers are wrong, a known row is refused as strange with probability
-    ``reject``. The last two audit calibration (and unknowns) unless ``only`` names more. Other ``options`` are those
-    of ``pfungst.audit``.
+    ``reject``. All but the first audit calibration (``guard`` unknowns too) unless ``only`` names more. Other
+    ``options`` are those of ``pfungst.audit``.
 
     Raises:
         InputError: if there is no such method or cue, the model cannot be exported, or a promise cannot be kept.
@@ -125,18 +128,30 @@ def _relaid(study: Study, weight: FloatArray, bias: FloatArray, told: Told) -> F
 
 def _cooled(study: Study, before: Audit, asked: Asked) -> Fitted:
     del before
-    found = fitted_temperature(study, _asked(study, (FIT,)), votes=asked.votes)
-
-    def told(again: Study, _: Audit, __: Audit) -> tuple[tuple[BeforeAfter, ...], str]:
-        sides = [(one, _asked(one, (JUDGED,))) for one in (study, again)]
-        lines = bought(sides[0], sides[1])
-        return lines, judged_temperature(found, lines)
-
+    found = fitted_temperature(study, _asked(study, (FIT,))[FIT], votes=asked.votes)
     layer = study.model.last_layer() if hasattr(study.model, "last_layer") else None
     if layer is not None:
-        return _relaid(study, layer[0] / found.value, layer[1] / found.value, told)
+        return _relaid(study, *found.folded(*layer), partial(_told, study, found))
     _exportable(study)
-    return Fitted(study.model.scaled(found.value, example(study)), told)  # type: ignore[attr-defined]
+    scaled: bytes = study.model.scaled(found.value, example(study))  # type: ignore[attr-defined]
+    return Fitted(scaled, partial(_told, study, found))
+
+
+def _weighted(fit: FitAffine, study: Study, before: Audit, asked: Asked) -> Fitted:
+    del before
+    found = fitted_weights(fit, study, _asked(study, (FIT,))[FIT], votes=asked.votes)
+    layer = study.model.last_layer()  # type: ignore[attr-defined]
+    return _relaid(study, *found.folded(*layer), partial(_told, study, found))
+
+
+def _told(
+    study: Study, found: Foldable, again: Study, before: Audit, after: Audit
+) -> tuple[tuple[BeforeAfter, ...], str]:
+    """What recalibration bought on rows nobody fitted on."""
+    del before, after
+    sides = [(one, _asked(one, (JUDGED,))) for one in (study, again)]
+    lines = bought(sides[0], sides[1])
+    return lines, judged_map(found, lines)
 
 
 def _guarded(study: Study, before: Audit, asked: Asked) -> Fitted:
@@ -178,6 +193,8 @@ Fit = Callable[[Study, Audit, Asked], Fitted]
 METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
     "last-layer": (_refitted, ()),
     "temperature": (_cooled, ("calibration",)),
+    "vector": (partial(_weighted, vector), ("calibration",)),
+    "matrix": (partial(_weighted, matrix), ("calibration",)),
     "guard": (_guarded, ("calibration", "unknowns")),
 }
 """What each remedy is fitted by, and the chapters that are audited before and after unless others are named."""

@@ -49,6 +49,14 @@ class Affine:
             made[part] = _scores(outputs.take(part), self.of) @ self.weight.T + self.intercept  # type: ignore[arg-type]
         return replace(outputs, logits=made, normalised=False, clipped=0)
 
+    def folded(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """A linear layer's weight (classes, width) and bias that make these scores: A W and A b + c."""
+        assert self.of == "scores", "only a map of scores can be written into the layer that makes them"
+        return self.weight @ weight, self.weight @ bias + self.intercept
+
+
+FitAffine = Callable[[Outputs, IntArray | FloatArray], Affine]
+
 
 @dataclass(frozen=True)
 class Mixed:

@@ -35,6 +35,10 @@ class Temperature:
         scaled = (outputs.logits.astype(np.float64) / self.value).astype(np.float32)
         return Outputs(scaled, outputs.features, outputs.rows, normalised=False, complete=outputs.complete)
 
+    def folded(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """A linear layer's weight (classes, width) and bias that make the divided scores."""
+        return weight / self.value, bias / self.value
+
 
 def temperature(outputs: Outputs, targets: IntArray | FloatArray) -> Temperature:
     """The temperature with the least log-loss against labels (rows,), or against distributions (rows, classes).

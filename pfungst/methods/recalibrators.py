@@ -18,7 +18,6 @@ ANSWER_KEEPING = frozenset({"temperature", "temperature-mix"})
 """Those that change no answer."""
 
 
-@recalibrators
 def temperature(outputs: Outputs, targets: IntArray | FloatArray) -> Temperature:
     """Temperature scaling: all scores divided by one number, s -> s / T; no answer changes.
 
@@ -41,5 +40,5 @@ def temperature(outputs: Outputs, targets: IntArray | FloatArray) -> Temperature
     return found
 
 
-for one in (temperature_mix, vector, matrix, dirichlet, platt, beta, isotonic, histogram_binning):
+for one in (temperature, temperature_mix, vector, matrix, dirichlet, platt, beta, isotonic, histogram_binning):
     recalibrators(one)
