@@ -86,7 +86,7 @@ def temperature_mix(outputs: Outputs, targets: IntArray | FloatArray) -> Mixed:
         InputError: if there are fewer than 20 rows, no full outputs, impossible targets, or only a bound stops it.
     """
     scores = checked(outputs, targets)
-    _enough(len(scores), 20, "a temperature with a uniform share")
+    enough_rows(len(scores), 20, "a temperature with a uniform share")
     start = temperature(outputs, targets)
     best = _fitted(
         lambda theta: _mixed_loss(theta, scores, targets),
@@ -157,7 +157,7 @@ def _full(
     of: Literal["scores", "log-probabilities"],
 ) -> Affine:
     rows, classes = len(_ready(outputs, targets, name)[0]), outputs.classes
-    _enough(rows, classes * (classes + 1) // 2, f"{name} with {classes} classes")
+    enough_rows(rows, classes * (classes + 1) // 2, f"{name} with {classes} classes")
     scores, third = _scores(outputs, of), np.arange(rows) % 3 == 2
     start = np.concatenate([np.eye(classes).ravel() / temperature(outputs, targets).value, np.zeros(classes)])
     if strength is None:
@@ -174,7 +174,7 @@ def _chosen(
     """The strength with the least log-loss on the rows held out, and the weights it left."""
     classes, best = scores.shape[1], (np.inf, STRENGTHS[0], start)
     for strength in STRENGTHS:
-        start = _odir(scores[~held], targets[~held], strength, start)
+        start = _odir(scores[~held], targets[~held], strength, start, 1e-7)
         weight, intercept = start[:-classes].reshape(classes, classes), start[-classes:]
         loss, _ = _cross_entropy(scores[held] @ weight.T + intercept, targets[held])
         if loss > best[0]:
@@ -183,7 +183,9 @@ def _chosen(
     return best[1], best[2]
 
 
-def _odir(scores: FloatArray, targets: IntArray | FloatArray, strength: float, start: FloatArray) -> FloatArray:
+def _odir(
+    scores: FloatArray, targets: IntArray | FloatArray, strength: float, start: FloatArray, enough: float = 1e-10
+) -> FloatArray:
     classes = scores.shape[1]
     off = (1 - np.eye(classes)) * 2 * strength / max(1, classes * (classes - 1))
     low = 2 * strength * INTERCEPTS / classes
@@ -200,11 +202,11 @@ def _odir(scores: FloatArray, targets: IntArray | FloatArray, strength: float, s
         return value, scale * np.concatenate([(gap.T @ scores + pull).ravel(), gap.sum(axis=0) + lift])
 
     limits = [(-LARGEST / each, LARGEST / each) for each in scale]
-    return _fitted(loss, start / scale, limits) * scale
+    return _fitted(loss, start / scale, limits, enough) * scale
 
 
-def _fitted(loss: Loss, start: FloatArray, bounds: list[tuple[float, float]]) -> FloatArray:
-    options = {"maxiter": STEPS, "maxcor": 20, "ftol": 1e-10, "gtol": 1e-6}
+def _fitted(loss: Loss, start: FloatArray, bounds: list[tuple[float, float]], enough: float = 1e-10) -> FloatArray:
+    options = {"maxiter": STEPS, "maxcor": 20, "ftol": enough, "gtol": 1e-6}
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
 
 
@@ -261,14 +263,15 @@ def enough_of_each(outputs: Outputs, targets: IntArray | FloatArray, name: str) 
         InputError: if so.
     """
     classes = outputs.classes
-    _enough(len(outputs), A_CLASS * classes, f"{name} with {classes} classes")
+    enough_rows(len(outputs), A_CLASS * classes, f"{name} with {classes} classes")
     of_each = np.bincount(targets, minlength=classes) if targets.ndim == 1 else targets.sum(axis=0)
     if (of_each <= 0).any():
         lacking = int(np.flatnonzero(of_each <= 0)[0])
         raise InputError(f"{name} needs rows of every class and class {lacking} has none; fit a temperature instead")
 
 
-def _enough(rows: int, least: int, name: str) -> None:
+def enough_rows(rows: int, least: int, name: str) -> None:
+    """Refuse fewer rows than the least that this fit needs. Raises InputError if so."""
     if rows < least:
         raise InputError(f"{name} needs {least} rows and there are {rows}; give more, or fit a temperature instead")
 

@@ -7,11 +7,13 @@ import numpy as np
 from scipy.special import expit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.methods.affine_recalibration import enough_of_each
+from pfungst.methods.affine_recalibration import enough_of_each, enough_rows
 from pfungst.methods.recalibration import checked
 from pfungst.outputs import Outputs, parts
 
-BINS = 15
+BINS, A_BIN = 15, 20
+"""Bins of a histogram, and the least rows for each."""
+
 NEWTON_STEPS = 60
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -52,17 +54,26 @@ class Curves:
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """p_k -> the value of its bin for each class, then divided by their sum; ``edges`` are the bins' inner borders."""
+    """The answer's probability becomes the value of its bin, the others share the rest as before; ``edges`` are inner.
 
-    edges: tuple[FloatArray, ...]
-    values: tuple[FloatArray, ...]
+    >>> halves = Bins(np.array([0.5]), np.array([0.3, 0.6]))
+    >>> halves(Outputs(np.log(np.array([[0.8, 0.15, 0.05]], np.float32)))).probabilities.round(2).tolist()
+    [[0.6, 0.3, 0.1]]
+    """
+
+    edges: FloatArray
+    values: FloatArray
 
     def __call__(self, outputs: Outputs) -> Outputs:
-        """The answers with these probabilities; another class may answer."""
+        """The answers with these probabilities; another class may answer where the bin is low."""
 
         def mapped(one: Outputs) -> FloatArray:
-            p, bins = one.probabilities, zip(self.edges, self.values, strict=True)
-            return np.stack([value[np.searchsorted(at, p[:, k])] for k, (at, value) in enumerate(bins)], axis=1)
+            top, p = (np.arange(len(one)), one.predictions), one.probabilities
+            given = self.values[np.searchsorted(self.edges, one.confidence)]
+            p[top] = 0.0
+            p *= ((1 - given) / np.maximum(p.sum(axis=1), TINY))[:, None]
+            p[top] = given
+            return p
 
         return _renormalised(outputs, mapped)
 
@@ -110,23 +121,22 @@ def isotonic(outputs: Outputs, targets: IntArray | FloatArray) -> Curves:
 
 
 def histogram_binning(outputs: Outputs, targets: IntArray | FloatArray) -> Bins:
-    """Histogram binning of each class's probability, one against the rest: what 15 bins of equal count were right.
+    """Histogram binning of the answer's probability: it becomes the share of right answers in its bin.
 
-    A bin of n rows with s of the class gives (s + 1 / K) / (n + 1) (Zadrozny and Elkan 2001, with a row's prior so
-    that no class becomes impossible); equal probabilities share a bin.
+    15 bins of equal count; one of n rows, s of them right, gives (s + 1 / K) / (n + 1), so that nothing is called
+    certain; equal probabilities share a bin (Zadrozny and Elkan 2001; of the top class: Gupta and Ramdas 2022).
 
     Raises:
-        InputError: if there are fewer than 20 rows a class, or a class has none.
+        InputError: if there are fewer than 20 rows a bin.
     """
-    p, hits = _one_by_one(outputs, targets, "histogram binning")
-    edges, values = [], []
-    for k in range(outputs.classes):
-        inner = np.unique(np.quantile(p[:, k], np.arange(1, BINS) / BINS, method="lower"))
-        index = np.searchsorted(inner, p[:, k])
-        rows, right = (np.bincount(index, weights, minlength=len(inner) + 1) for weights in (None, hits[:, k]))
-        edges.append(inner)
-        values.append((right + 1 / outputs.classes) / (rows + 1))
-    return Bins(tuple(edges), tuple(values))
+    checked(outputs, targets)
+    enough_rows(len(outputs), A_BIN * BINS, f"histogram binning with {BINS} bins")
+    stated, rows = outputs.confidence, np.arange(len(outputs))
+    right = targets[rows, outputs.predictions] if targets.ndim == 2 else targets == outputs.predictions
+    edges = np.unique(np.quantile(stated, np.arange(1, BINS) / BINS, method="lower"))
+    index = np.searchsorted(edges, stated)
+    counts, sums = (np.bincount(index, weights, minlength=len(edges) + 1) for weights in (None, right))
+    return Bins(edges, (sums + 1 / outputs.classes) / (counts + 1))
 
 
 def _one_by_one(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> tuple[FloatArray, FloatArray]:

@@ -10,16 +10,15 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Finding, ReliabilityCurve, Skipped, Table
 from pfungst.methods.calibration_chance import Chance, by_chance, error_estimate, errors_by_chance, reliability
 from pfungst.methods.calibration_errors import signed_gap
-from pfungst.methods.opportunity import folds_of
-from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.methods.selective import area_under_risk_coverage, excess_area, promise
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_part import by_class, by_slice
 from pfungst.probes.ensembles import with_members
 from pfungst.probes.labellers import against_labellers
+from pfungst.probes.recalibrated import recalibrated
 from pfungst.statistics.estimate import Estimate, severity
-from pfungst.statistics.intervals import mean, paired_mean, proportion_of
+from pfungst.statistics.intervals import mean, proportion_of
 
 _CLEAN = Predict()
 RISKS = (0.01, 0.02, 0.05, 0.1)
@@ -58,7 +57,7 @@ class Calibration(Probe):
             yield Skipped(probe=self.topic, reason=reason)
             return
         gap = signed_gap(rows.outputs.confidence, rows.correct, units=rows.units)
-        evidence, sentence = self._evidence(rows, gap)
+        evidence, sentence = self._evidence(data, rows, gap)
         yield self._finding("overconfident", gap, evidence, sentence)
         less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
@@ -68,7 +67,7 @@ class Calibration(Probe):
             yield from against_labellers(data, rows, _CLEAN, self.tolerance)
         yield from with_members(data, rows, done, self.tolerance)
 
-    def _evidence(self, rows: Labelled, gap: Estimate) -> tuple[tuple[AnyEvidence, ...], str]:
+    def _evidence(self, data: Dataset, rows: Labelled, gap: Estimate) -> tuple[tuple[AnyEvidence, ...], str]:
         confidence, correct = rows.outputs.confidence, rows.correct
         chance = by_chance(confidence, correct, self.bins, rows.units)
         ece, null_mean, null_high, p = error_estimate(confidence, correct, self.bins, rows.units, chance=chance)
@@ -87,7 +86,8 @@ class Calibration(Probe):
         )
         if p > 0.05:
             sentence += " By this it is not distinguishable from a calibrated model."
-        return (curve, numbers, self._by_chance(rows, chance), self._declining(rows)), sentence + self._fixable(rows)
+        tables, fixable = recalibrated(data, rows)
+        return (curve, numbers, self._by_chance(rows, chance), *tables, self._declining(rows)), sentence + fixable
 
     def _by_chance(self, rows: Labelled, chance: Chance) -> Table:
         """Every calibration error beside what a perfectly calibrated model would show, from one simulation."""
@@ -126,18 +126,6 @@ class Calibration(Probe):
         return Table(
             title=title, columns=("promised error", "answer from", "answers", "errors here"), rows=tuple(lines)
         )
-
-    def _fixable(self, rows: Labelled) -> str:
-        """The share of the log-loss that a temperature would remove, each row judged by one fitted on other rows."""
-        if not rows.outputs.complete:
-            return ""
-        before = log_losses(rows.outputs, rows.labels)
-        after = log_losses(cross_fitted(rows.outputs, rows.labels, folds_of(len(before), rows.units)), rows.labels)
-        saved = paired_mean(before - after, units=rows.units, name="log-loss saved")
-        if saved.low <= 0:
-            return f" No part of its log-loss, {before.mean():.3f}, is shown to be removable by a temperature."
-        share = saved.value / before.mean()
-        return f" {share:.0%} of its log-loss, {before.mean():.3f}, a temperature would remove without retraining."
 
     def _finding(self, kind: str, effect: Estimate, evidence: tuple[AnyEvidence, ...], sentence: str) -> Finding:
         status = effect.against(self.tolerance)

@@ -26,7 +26,7 @@ SPLIT, SURE, SHOWN = 0.7, 0.9, 12
 
 def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: float) -> Iterator[Finding]:
     """The gap between stated confidence and the share of labellers who say the same."""
-    shares, votes = _shares(data, rows)
+    shares, votes = shares_of(data, rows)
     outputs = rows.outputs
     said = shares[np.arange(len(shares)), outputs.predictions]
     gap = mean(outputs.confidence - said, rows.units, "confidence less labellers' share", (-1.0, 1.0))
@@ -54,7 +54,7 @@ def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: 
     )
 
 
-def _shares(data: Dataset, rows: Labelled) -> tuple[FloatArray, float]:
+def shares_of(data: Dataset, rows: Labelled) -> tuple[FloatArray, float]:
     """Share of labellers for each class, (rows, classes), and the mean number of votes."""
     assert data.label_counts is not None, "only data with votes are asked"
     assert rows.outputs.rows is not None, "answers of a pass know their rows"
