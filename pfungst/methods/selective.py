@@ -48,6 +48,19 @@ def excess_area(confidence: Array, wrong: Array) -> float:
     return area_under_risk_coverage(confidence, w) - area_under_risk_coverage(-w, w)
 
 
+def area_under_generalised_risk(confidence: Array, wrong: Array) -> float:
+    """Mean over k of the errors among the k surest rows, over all rows (AUGRC; Traub et al. 2024, arXiv:2407.01032).
+
+    The risk that an answer is both given and wrong. Of many rows (1 - AUROC) accuracy (1 - accuracy)
+    + (1 - accuracy)^2 / 2, with the AUROC of confidence telling right from wrong; ties are averaged.
+
+    >>> round(area_under_generalised_risk(np.array([0.9, 0.8, 0.7, 0.6]), np.array([0, 0, 0, 1])), 4)
+    0.0625
+    """
+    coverage, risk = risk_coverage(confidence, wrong)
+    return float((coverage * risk).mean())
+
+
 @dataclass(frozen=True)
 class Promise:
     """Answer only where the confidence is at least ``threshold``: then at most ``risk`` of the answers are wrong.

@@ -10,12 +10,14 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Finding, ReliabilityCurve, Skipped, Table
 from pfungst.methods.calibration_chance import Chance, by_chance, error_estimate, errors_by_chance, reliability
 from pfungst.methods.calibration_errors import signed_gap
-from pfungst.methods.selective import area_under_risk_coverage, excess_area, promise
+from pfungst.methods.selective import area_under_generalised_risk, area_under_risk_coverage, excess_area, promise
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_part import by_class, by_slice
+from pfungst.probes.calibration_under_shift import under_shift
 from pfungst.probes.ensembles import with_members
 from pfungst.probes.labellers import against_labellers
+from pfungst.probes.promised_sets import promised_sets
 from pfungst.probes.recalibrated import recalibrated
 from pfungst.statistics.estimate import Estimate, severity
 from pfungst.statistics.intervals import mean, proportion_of
@@ -58,6 +60,7 @@ class Calibration(Probe):
             return
         gap = signed_gap(rows.outputs.confidence, rows.correct, units=rows.units)
         evidence, sentence = self._evidence(data, rows, gap)
+        evidence = (*evidence, *under_shift(data, rows, done), *promised_sets(data, rows))
         yield self._finding("overconfident", gap, evidence, sentence)
         less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
@@ -108,7 +111,8 @@ class Calibration(Probe):
     def _declining(self, rows: Labelled) -> Table:
         """What may be answered at most, so that few of the answers are wrong."""
         wrong = ~rows.correct
-        area, excess = (one(rows.outputs.confidence, wrong) for one in (area_under_risk_coverage, excess_area))
+        areas = (area_under_risk_coverage, excess_area, area_under_generalised_risk)
+        area, excess, generalised = (one(rows.outputs.confidence, wrong) for one in areas)
         lines = []
         for risk in RISKS:
             given = promise(rows.outputs.confidence, wrong, risk)
@@ -122,7 +126,10 @@ class Calibration(Probe):
                     f"{given.errors} of {given.rows}, at most {given.bound:.1%}" if some else "-",
                 )
             )
-        title = f"Answering only when sure (area under risk and coverage {area:.4f}, {excess:.4f} above the best order)"
+        title = (
+            f"Answering only when sure (area under risk and coverage {area:.4f}, {excess:.4f} above the best order; "
+            f"generalised {generalised:.4f})"
+        )
         return Table(
             title=title, columns=("promised error", "answer from", "answers", "errors here"), rows=tuple(lines)
         )
