@@ -1,6 +1,6 @@
 """Study: the model and the data of an audit, opened, fitted to each other and checked before anything is written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,12 +12,14 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.datasets.mapping import permutation
 from pfungst.engine.local import Executor, Inline, Processes
+from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep
 from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
+from pfungst.passes import Passes, Predict
 from pfungst.request import Request
 
 CHECKED_ROWS = 256
@@ -56,6 +58,10 @@ class Study:
     def sweep(self) -> Sweep:
         """What answers the pieces of a shard."""
         return Sweep(self.model, self.data, self.request.batch_size, self.members)
+
+    def answered(self, passes: Iterable[Predict]) -> Passes:
+        """The answers of some passes, asked at once and kept nowhere."""
+        return Rounds(self.data, self.executor()).answer(dict.fromkeys(passes, ("remedy",)), Passes())
 
     def executor(self) -> Executor:
         """Inline for one worker, else a pool of processes that open model and data from their sources."""
