@@ -67,7 +67,15 @@ def test_name_is_lower_case_and_docstring_says_what_it_is(name, item):
 
 
 def test_each_registry_holds_what_the_audit_needs():
-    assert set(probe_registry) == {"attribution", "mistakes", "calibration", "unknowns", "shift", "shortcuts"}
+    assert set(probe_registry) == {
+        "adversarial",
+        "attribution",
+        "mistakes",
+        "calibration",
+        "unknowns",
+        "shift",
+        "shortcuts",
+    }
     assert {"off-centre", "motion-blur", "brightness", "noise", "foliage"} <= set(shifts)
     assert {"brightness", "contrast", "colour-cast", "sharpness"} <= set(cues)
     assert {"max-probability", "energy"} <= set(unknownness_scores)
