@@ -8,9 +8,11 @@ from typing import Any
 import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
+from pfungst.methods.conformal import conformal_scores
 from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import fills
 from pfungst.methods.properties import cues
+from pfungst.methods.recalibrators import recalibrators
 from pfungst.methods.shifts import shifts
 from pfungst.methods.strangers import strangers
 from pfungst.methods.writing import text_cues
@@ -25,6 +27,8 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "Fills": fills,
     "Attributions": attributions,
     "Calibration errors": calibration_errors,
+    "Recalibrators": recalibrators,
+    "Scores of conformal sets": conformal_scores,
     "Scores of strangeness": unknownness_scores,
     "Made strangers": strangers,
 }

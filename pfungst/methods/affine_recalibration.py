@@ -9,11 +9,14 @@ from scipy.optimize import minimize
 
 from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.methods.recalibration import COLDEST, checked, temperature
+from pfungst.methods.recalibration import COLDEST, HOTTEST, checked, temperature
 from pfungst.outputs import Outputs, parts
 
 LARGEST = 20.0
 """Bound of every weight and intercept: separable rows drive them there, and then nothing can be recommended."""
+
+SEPARATED = 1e-4
+"""A log-loss below which the rows are told apart without an error, and weights would grow for ever."""
 
 A_CLASS = 20
 """Rows for each class below which weights of its own are not fitted to a class."""
@@ -85,17 +88,16 @@ def temperature_mix(outputs: Outputs, targets: IntArray | FloatArray) -> Mixed:
     Raises:
         InputError: if there are fewer than 20 rows, no full outputs, impossible targets, or only a bound stops it.
     """
-    scores = checked(outputs, targets)
-    enough_rows(len(scores), 20, "a temperature with a uniform share")
-    start = temperature(outputs, targets)
-    best = _fitted(
+    name, scores = "a temperature with a uniform share", checked(outputs, targets)
+    enough_rows(len(scores), 20, name)
+    best, least = _fitted(
         lambda theta: _mixed_loss(theta, scores, targets),
-        np.array([np.log(start.value), 0.01]),
-        [(np.log(COLDEST), np.log(LARGEST)), (0.0, 0.999)],
+        np.array([np.log(temperature(outputs, targets).value), 0.01]),
+        [(np.log(COLDEST), np.log(HOTTEST)), (0.0, 0.999)],
     )
     value, share = float(np.exp(best[0])), float(best[1])
-    if not COLDEST * 1.001 < value < LARGEST / 1.001 or share > 0.998:
-        raise InputError(_unbounded("a temperature with a uniform share", len(scores)))
+    inside = COLDEST * 1.001 < value < HOTTEST / 1.001 and share < 0.998
+    _refuse_bounds(inside and least > SEPARATED, name, len(scores))
     return Mixed(value, share)
 
 
@@ -116,9 +118,8 @@ def vector(outputs: Outputs, targets: IntArray | FloatArray) -> Affine:
         return value, np.concatenate([(gap * wide).sum(axis=0), gap.sum(axis=0)])
 
     start = np.concatenate([np.full(classes, 1 / temperature(outputs, targets).value), np.zeros(classes)])
-    best = _fitted(loss, start, [(0.0, LARGEST)] * classes + [(-LARGEST, LARGEST)] * classes)
-    if (np.abs(best) >= LARGEST).any():
-        raise InputError(_unbounded("vector scaling", len(scores)))
+    best, least = _fitted(loss, start, [(0.0, LARGEST)] * classes + [(-LARGEST, LARGEST)] * classes)
+    _refuse_bounds(np.abs(best).max() < LARGEST and least > SEPARATED, "vector scaling", len(scores))
     return Affine(np.diag(best[:classes]), best[classes:] - best[classes:].mean())
 
 
@@ -162,9 +163,8 @@ def _full(
     start = np.concatenate([np.eye(classes).ravel() / temperature(outputs, targets).value, np.zeros(classes)])
     if strength is None:
         strength, start = _chosen(scores, targets, third, start)
-    best = _odir(scores, targets, strength, start)
-    if (np.abs(best) >= LARGEST * (1 - 1e-9)).any():
-        raise InputError(_unbounded(name, rows))
+    best, least = _odir(scores, targets, strength, start)
+    _refuse_bounds(np.abs(best).max() < LARGEST * (1 - 1e-9) and least > SEPARATED, name, rows)
     return Affine(best[:-classes].reshape(classes, classes), best[-classes:], of)
 
 
@@ -174,7 +174,7 @@ def _chosen(
     """The strength with the least log-loss on the rows held out, and the weights it left."""
     classes, best = scores.shape[1], (np.inf, STRENGTHS[0], start)
     for strength in STRENGTHS:
-        start = _odir(scores[~held], targets[~held], strength, start, 1e-7)
+        start, _ = _odir(scores[~held], targets[~held], strength, start, 1e-7)
         weight, intercept = start[:-classes].reshape(classes, classes), start[-classes:]
         loss, _ = _cross_entropy(scores[held] @ weight.T + intercept, targets[held])
         if loss > best[0]:
@@ -185,7 +185,7 @@ def _chosen(
 
 def _odir(
     scores: FloatArray, targets: IntArray | FloatArray, strength: float, start: FloatArray, enough: float = 1e-10
-) -> FloatArray:
+) -> tuple[FloatArray, float]:
     classes = scores.shape[1]
     off = (1 - np.eye(classes)) * 2 * strength / max(1, classes * (classes - 1))
     low = 2 * strength * INTERCEPTS / classes
@@ -202,12 +202,17 @@ def _odir(
         return value, scale * np.concatenate([(gap.T @ scores + pull).ravel(), gap.sum(axis=0) + lift])
 
     limits = [(-LARGEST / each, LARGEST / each) for each in scale]
-    return _fitted(loss, start / scale, limits, enough) * scale
+    found, least = _fitted(loss, start / scale, limits, enough)
+    return found * scale, least
 
 
-def _fitted(loss: Loss, start: FloatArray, bounds: list[tuple[float, float]], enough: float = 1e-10) -> FloatArray:
+def _fitted(
+    loss: Loss, start: FloatArray, bounds: list[tuple[float, float]], enough: float = 1e-10
+) -> tuple[FloatArray, float]:
+    """The point of least loss within bounds, and the loss there."""
     options = {"maxiter": STEPS, "maxcor": 20, "ftol": enough, "gtol": 1e-6}
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return np.asarray(found.x), float(found.fun)
 
 
 def _cross_entropy(scores: FloatArray, targets: IntArray | FloatArray) -> tuple[float, FloatArray]:
@@ -276,11 +281,12 @@ def enough_rows(rows: int, least: int, name: str) -> None:
         raise InputError(f"{name} needs {least} rows and there are {rows}; give more, or fit a temperature instead")
 
 
-def _unbounded(name: str, rows: int) -> str:
-    return (
-        f"on these {rows} rows the log-loss of {name} falls down to a bound: they are separable (or labels wrong), so "
-        "none can be recommended; give more rows"
-    )
+def _refuse_bounds(inside: bool, name: str, rows: int) -> None:
+    if not inside:
+        raise InputError(
+            f"on these {rows} rows the log-loss of {name} falls down to a bound: they are separable (or labels wrong), "
+            "so none can be recommended; give more rows"
+        )
 
 
 def _scores(outputs: Outputs, of: str) -> FloatArray:

@@ -194,7 +194,7 @@ def _logistic(x: FloatArray, aims: FloatArray, free: BoolArray, start: FloatArra
         better = tried <= losses + 1e-12 * rows
         weights = np.where(better, weights - size * step, weights)
         losses = np.where(better, tried, losses)
-        if np.abs(size * step * better).max() <= 1e-8 * max(1.0, np.abs(weights).max()):
+        if np.abs(size * step * better).max() <= 1e-6 * max(1.0, np.abs(weights).max()):
             break
     return weights
 

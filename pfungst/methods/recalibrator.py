@@ -64,7 +64,8 @@ class Recalibrator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Array) -> Array:
         """The class with the largest recalibrated probability, (rows,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        answers = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[answers])
 
     def _outputs(self, X: Array) -> Outputs:
         if self.means not in _READ:

@@ -14,12 +14,14 @@ from pfungst.canonical import canonical
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
+from pfungst.methods.conformal import conformal_scores
 from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import Hidden, fills
 from pfungst.methods.known import known_rows
 from pfungst.methods.occlusion import SlidingOcclusion, SmallestFlip
 from pfungst.methods.places import Border, Region
 from pfungst.methods.properties import cues
+from pfungst.methods.recalibrators import recalibrators
 from pfungst.methods.shifts import shifts
 from pfungst.methods.strangers import strangers
 from pfungst.methods.unknownness import needed, strangeness
@@ -39,6 +41,8 @@ REGISTRIES = {
     "strangers": strangers,
     "cues": cues,
     "calibration-errors": calibration_errors,
+    "recalibrators": recalibrators,
+    "conformal-scores": conformal_scores,
     "unknownness-scores": unknownness_scores,
     "attributions": attributions,
     "fills": fills,

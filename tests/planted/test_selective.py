@@ -5,7 +5,14 @@ import pytest
 
 import pfungst
 from pfungst.errors import InputError
-from pfungst.methods.selective import area_under_risk_coverage, excess_area, promise, risk_coverage
+from pfungst.methods.selective import (
+    area_under_generalised_risk,
+    area_under_risk_coverage,
+    excess_area,
+    promise,
+    risk_coverage,
+)
+from pfungst.statistics.auroc import auroc
 
 
 def world(rows, seed, skill=1.0):
@@ -81,3 +88,21 @@ def test_the_report_says_when_to_answer(tmp_path):
     shown = [one for finding in pfungst.audit(str(path), only=("calibration",)).findings for one in finding.evidence]
     (table,) = [one for one in shown if one.title.startswith("Answering only when sure")]
     assert [row[0] for row in table.rows] == ["1%", "2%", "5%", "10%"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_generalised_area_is_its_closed_form(seed):
+    confidence, wrong = world(5000, seed)
+    accuracy = 1 - wrong.mean()
+    skill = auroc(confidence[wrong], confidence[~wrong]).value
+    closed = (1 - skill) * accuracy * (1 - accuracy) + (1 - accuracy) ** 2 / 2
+    assert area_under_generalised_risk(confidence, wrong) == pytest.approx(closed, abs=2e-4)
+
+
+def test_the_generalised_area_of_ties_is_the_average_over_their_orders():
+    confidence, wrong = np.repeat([0.9, 0.5], 30), np.random.default_rng(0).random(60) < 0.3
+    rng, drawn = np.random.default_rng(1), []
+    for _ in range(3000):
+        order = np.argsort(-confidence + 1e-6 * rng.random(60))
+        drawn.append(wrong[order].cumsum().mean() / 60)
+    assert area_under_generalised_risk(confidence, wrong) == pytest.approx(np.mean(drawn), abs=3e-3)
