@@ -51,7 +51,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _remedy(remedy: argparse.ArgumentParser) -> None:
-    remedy.add_argument("method", metavar="METHOD", help="last-layer, temperature, vector, matrix, guard")
+    remedy.add_argument(
+        "method", metavar="METHOD",
+        help="last-layer, temperature, vector, matrix, guard, augmentation, finetuning, adversarial-training",
+    )  # fmt: skip
     remedy.add_argument("model", metavar="MODEL")
     remedy.add_argument("data", metavar="DATA")
     remedy.add_argument(
@@ -62,6 +65,10 @@ def _remedy(remedy: argparse.ArgumentParser) -> None:
     remedy.add_argument("--risk", type=float, metavar="R", help="guard: share of its answers that may be wrong (0.05)")
     remedy.add_argument(
         "--reject", type=float, metavar="R", help="guard: share of known rows refused as strange (0.05)"
+    )
+    remedy.add_argument("--epochs", type=int, metavar="N", help="finetuning, adversarial-training: rounds (3)")
+    remedy.add_argument(
+        "--rate", type=float, metavar="R", help="finetuning, adversarial-training: learning rate (0.0003)"
     )
     _audit_options(remedy, out="the mended model's file; both audits are written beside it")
     _model_options(remedy)
@@ -74,6 +81,10 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     add("--only", metavar="PROBES", help="ask these probes only, separated by commas")
     add("--skip", metavar="PROBES", help="leave these probes out")
     add("--ood", metavar="NAME=DATA", action="append", default=[], help="strangers: rows of none of the classes")
+    add(
+        "--shifted", metavar="NAME=DATA", action="append", default=[],
+        help="rows of the same classes from elsewhere or later, with labels or without: what is left of the accuracy",
+    )  # fmt: skip
     add("--train", metavar="DATA", help="the rows it was trained on: for leaks, and to know what known rows look like")
     add(
         "--member", metavar="MODEL", action="append", default=[],

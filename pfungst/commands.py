@@ -69,7 +69,7 @@ def remedy(asked: Namespace) -> int:
     with heard(quiet=asked.quiet) as listen:
         done = run_remedy(
             asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column,
-            votes=asked.votes, risk=asked.risk, reject=asked.reject, task=task,
+            votes=asked.votes, risk=asked.risk, reject=asked.reject, epochs=asked.epochs, rate=asked.rate, task=task,
             listen=listen, **_options(asked), **_model_options(asked),
         )  # fmt: skip
     console = Console()
@@ -83,7 +83,8 @@ def _options(asked: Namespace) -> dict[str, Any]:
     return {
         "only": _listed(asked.only),
         "skip": _listed(asked.skip),
-        "ood": dict(_pair(item) for item in asked.ood),
+        "ood": _pairs("ood", asked.ood),
+        "shifted": _pairs("shifted", asked.shifted),
         "train": asked.train,
         "members": tuple(asked.member),
         "rows": asked.rows,
@@ -159,11 +160,16 @@ def _listed(words: str | None) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
 
 
-def _pair(item: str) -> tuple[str, str]:
-    name, equals, source = item.partition("=")
-    if not (name and equals and source):
-        raise InputError(f"--ood {item!r} names no data; write --ood NAME=DATA")
-    return name, source
+def _pairs(option: str, items: list[str]) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for item in items:
+        name, equals, source = item.partition("=")
+        if not (name and equals and source):
+            raise InputError(f"--{option} {item!r} names no data; write --{option} NAME=DATA")
+        if name in named:
+            raise InputError(f"--{option} {name} is given twice; give each set a name of its own")
+        named[name] = source
+    return named
 
 
 def _known(formats: tuple[str, ...]) -> None:

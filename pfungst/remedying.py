@@ -14,6 +14,8 @@ from pfungst.engine.rounds import Listener
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
 from pfungst.guarding import example, fitted_guard, judged_guard, passes
+from pfungst.hardening import augmented_layer, fragile_shifts, trained
+from pfungst.hardening import bought as hardening_bought
 from pfungst.methods.affine_recalibration import FitAffine, matrix, vector
 from pfungst.recalibrating import FIT, JUDGED, Foldable, bought, fitted_temperature, fitted_weights, judged_map
 from pfungst.request import resolve
@@ -44,6 +46,8 @@ class Asked:
     votes: bool = False
     risk: float = 0.05
     reject: float = 0.05
+    epochs: int = 3
+    rate: float = 3e-4
 
 
 Told = Callable[[Study, Audit, Audit], tuple[tuple[BeforeAfter, ...], str]]
@@ -79,8 +83,10 @@ def remedy(
     against the labels, or with ``votes`` against the labellers' votes; ``vector`` and ``matrix`` give each class's
     score weights and an intercept of its own, written into the last layer. ``guard`` adds calibrated probabilities and
     "none of these": at most ``risk`` of its answers are wrong, a known row is refused as strange with probability
-    ``reject``. All but the first audit calibration (``guard`` unknowns too) unless ``only`` names more. Other
-    ``options`` are those of ``pfungst.audit``.
+    ``reject``. ``augmentation`` fits the last layer to rows under the shifts it is fragile to; ``finetuning`` trains
+    the whole network (a PyTorch module) on them, ``adversarial-training`` on the worst inputs nearby, for ``epochs``
+    rounds at the learning rate ``rate``. Only the chapters a remedy is about are audited unless ``only`` names more.
+    Other ``options`` are those of ``pfungst.audit``.
 
     Raises:
         InputError: if there is no such method or cue, the model cannot be exported, or a promise cannot be kept.
@@ -171,6 +177,19 @@ def _refitted(study: Study, before: Audit, asked: Asked) -> Fitted:
     return _relaid(study, layer.weight, layer.bias, told)
 
 
+def _augmented(study: Study, before: Audit, asked: Asked) -> Fitted:
+    del asked
+    kinds = fragile_shifts(study, before)
+    layer = augmented_layer(study, kinds)
+    return _relaid(study, layer.weight, layer.bias, lambda again, _, __: hardening_bought(study, again, kinds))
+
+
+def _trained(against: str, study: Study, before: Audit, asked: Asked) -> Fitted:
+    kinds = fragile_shifts(study, before)
+    content = trained(study, kinds, epochs=asked.epochs, rate=asked.rate, against=against)
+    return Fitted(content, lambda again, _, __: hardening_bought(study, again, kinds), weights=True)
+
+
 Fit = Callable[[Study, Audit, Asked], Fitted]
 METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
     "last-layer": (_refitted, ()),
@@ -178,6 +197,9 @@ METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
     "vector": (partial(_weighted, vector), ("calibration",)),
     "matrix": (partial(_weighted, matrix), ("calibration",)),
     "guard": (_guarded, ("calibration", "unknowns")),
+    "augmentation": (_augmented, ("shift",)),
+    "finetuning": (partial(_trained, "shifts"), ("shift",)),
+    "adversarial-training": (partial(_trained, "attacks"), ("shift", "adversarial")),
 }
 """What each remedy is fitted by, and the chapters that are audited before and after unless others are named."""
 

@@ -19,8 +19,9 @@ from pfungst.load import bind, load_data, load_model
 from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
-from pfungst.passes import Passes, Predict
+from pfungst.passes import Pass, Passes
 from pfungst.request import Request
+from pfungst.task import Task
 
 CHECKED_ROWS = 256
 
@@ -49,6 +50,7 @@ class Study:
         """The command line that repeats this audit, or the Python call where objects were given."""
         words = [*_spelled(self.model_source), *([] if self.data_source is None else _spelled(self.data_source))]
         words += [f"--ood {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.ood.items()]
+        words += [f"--shifted {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.shifted.items()]
         words += [f"--train {_quoted(_spelled(self.request.train)[0])}"] if self.request.train is not None else []
         words += [f"--weights {_quoted(self.request.weights)}"] if self.request.weights else []
         words += [f"--member {_quoted(_spelled(one)[0])}" for one in self.request.members]
@@ -59,7 +61,7 @@ class Study:
         """What answers the pieces of a shard."""
         return Sweep(self.model, self.data, self.request.batch_size, self.members)
 
-    def answered(self, passes: Iterable[Predict]) -> Passes:
+    def answered(self, passes: Iterable[Pass]) -> Passes:
         """The answers of some passes, asked at once and kept nowhere."""
         return Rounds(self.data, self.executor()).answer(dict.fromkeys(passes, ("remedy",)), Passes())
 
@@ -114,20 +116,32 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
     bound = replace(bind(answering, asked, task), seed=request.seed)
     companions: dict[str, Dataset] = {}
     beside = {f"ood:{name}": source for name, source in request.ood.items()}
+    beside |= {f"shifted:{name}": source for name, source in request.shifted.items()}
     beside |= {} if request.train is None else {"train": request.train}
     for name, source in beside.items():
         other = _same_kind(load_data(source, task=task, name=name, seed=request.seed), bound)
-        companions[name] = replace(bind(answering, other, task), seed=request.seed)
+        companions[name] = replace(_bound(answering, other, task), seed=request.seed)
+        if name.startswith("shifted:") and other.fingerprint and other.fingerprint == bound.fingerprint:
+            raise InputError(
+                f"--shifted {name[8:]} holds the very rows the model is tested on; give rows from elsewhere"
+            )
     members = opened_members(request.members, answering, model, request)
     bound = replace(bound, companions=companions, limit=request.rows, members=tuple(members))
     return Study(answering, bound, model, data, request, members)
+
+
+def _bound(model: Model, other: Dataset, task: Task) -> Dataset:
+    """A further set as the model wants it; recorded answers cannot be asked about it, and what needs it is left out."""
+    if other.name.startswith("shifted:") and "new inputs" not in model.offers:
+        return other
+    return bind(model, other, task)
 
 
 def _same_kind(other: Dataset, data: Dataset) -> Dataset:
     if data.modality not in {"answers", other.modality}:
         raise InputError(
             f"{other.source} holds {other.modality} rows, the model is asked about {data.modality} rows; "
-            "training rows and strangers must be of the same kind"
+            "training rows, strangers and shifted rows must be of the same kind"
         )
     return other
 
@@ -188,6 +202,7 @@ def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         "labelled": data.labels is not None,
         "columns": sorted(data.columns),
         "strangers": {name[4:]: len(one) for name, one in data.companions.items() if name.startswith("ood:")},
+        "shifted": {name[8:]: len(one) for name, one in data.companions.items() if name.startswith("shifted:")},
         "train": len(data.companions["train"]) if "train" in data.companions else None,
         "notes": list(data.notes),
     }

@@ -18,6 +18,7 @@ from pfungst.frame import Frame
 from pfungst.models.model import Model
 from pfungst.models.names import numbered
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
+from pfungst.models.torch import TorchModel
 from pfungst.task import Task
 
 
@@ -55,6 +56,8 @@ def counted(model: Model, data: Dataset) -> None:
         batch, _ = data.batch(np.array([row]))
         if len(batch):
             model.classes, model.named = numbered(model.predict(batch.inputs).classes), False
+            if isinstance(model, TorchModel):
+                model.find_last_layer()
             return
     raise InputError(f"none of the first rows of {data.source} could be read; give data that can be")
 

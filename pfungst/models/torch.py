@@ -80,6 +80,12 @@ class TorchModel:
         scores, features = parted(answers, self.linear.in_features)
         return replace(outputs_of(scores, self.means, len(inputs), self.source, len(self.classes)), features=features)
 
+    def find_last_layer(self) -> None:
+        """Look for the linear layer that makes the scores, now that it is known how many classes there are."""
+        if "gradients" in self.offers:
+            self.linear = _last_linear(import_torch(self.source), self.module, len(self.classes))
+            self.offers |= {"features"} if self.linear is not None else frozenset()
+
     def last_layer(self) -> tuple[FloatArray, FloatArray] | None:
         """Weight (classes, width) and bias (classes,) of the linear layer that makes the scores, if it is known."""
         if self.linear is None:
@@ -160,20 +166,22 @@ class TorchModel:
         Raises:
             InputError: if safetensors is not installed.
         """
+        return self.state({id(self.linear.weight): weight, id(self.linear.bias): bias})
+
+    def state(self, instead: Mapping[int, FloatArray] | None = None) -> bytes:
+        """All weights as a safetensors file; ``instead`` holds other values for parameters, by their identity.
+
+        Raises:
+            InputError: if safetensors is not installed.
+        """
         try:
             from safetensors.numpy import save  # noqa: PLC0415 - an extra
         except ImportError:
             raise InputError("weights are written with safetensors; run `pip install pfungst[torch]`") from None
-        own = {id(self.linear.weight): weight, id(self.linear.bias): bias}
-        state = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
-        return bytes(
-            save(
-                {
-                    name: np.ascontiguousarray(own.get(id(tensor), tensor.detach().cpu().numpy()))
-                    for name, tensor in state.items()
-                }
-            )
-        )
+        own = instead or {}
+        held = dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+        arrays = {name: own.get(id(tensor), tensor.detach().cpu().numpy()) for name, tensor in held.items()}
+        return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
     def _prepared(self, inputs: Array) -> Array:
         values = self.preprocess(inputs) if inputs.ndim == 4 else as_numbers(inputs, self.source)
