@@ -14,6 +14,9 @@ from pfungst.maps import Maps
 from pfungst.models.model import Model
 from pfungst.outputs import Outputs
 
+NUDGED = "nudged"
+"""Asks, by this name, the model itself about inputs moved towards what it takes them for."""
+
 
 class Perturbation(Protocol):
     """A frozen dataclass that changes inputs and keeps their shape, type and range; ``name`` says what it does."""
@@ -108,6 +111,8 @@ class Predict:
     @property
     def wants(self) -> frozenset[str]:
         """What a model must offer: recorded answers cannot be asked about new inputs."""
+        if self.by == NUDGED:
+            return frozenset({"new inputs", "gradients"})
         return frozenset() if self.under is None and self.on == "test" else frozenset({"new inputs"})
 
     def inputs(self, batch: Batch) -> Array:

@@ -18,8 +18,9 @@ from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.members import opened_members
 from pfungst.models.model import Model
+from pfungst.models.nudged import nudged
 from pfungst.outputs import NotFinite, Outputs
-from pfungst.passes import Pass, Passes
+from pfungst.passes import NUDGED, Pass, Passes
 from pfungst.request import Request
 from pfungst.task import Task
 
@@ -59,7 +60,10 @@ class Study:
 
     def sweep(self) -> Sweep:
         """What answers the pieces of a shard."""
-        return Sweep(self.model, self.data, self.request.batch_size, self.members)
+        members = dict(self.members)
+        if "gradients" in self.model.offers:
+            members[NUDGED] = nudged(self.model)  # type: ignore[arg-type]
+        return Sweep(self.model, self.data, self.request.batch_size, members)
 
     def answered(self, passes: Iterable[Pass]) -> Passes:
         """The answers of some passes, asked at once and kept nowhere."""

@@ -1,6 +1,6 @@
 """Whether any score tells a set of strangers from known rows: chosen on half of them, reported on the other half."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from pfungst.methods.input_statistics import input_distances
 from pfungst.methods.near_duplicates import near_duplicates
 from pfungst.methods.unknownness import disagreement, needed, strangeness, why_not
 from pfungst.outputs import Outputs
-from pfungst.passes import Passes, Predict
+from pfungst.passes import NUDGED, Passes, Predict
 from pfungst.probes.known_parts import KnownParts, alternating, positions, reader
 from pfungst.probes.stranger_sets import StrangerSet
 from pfungst.statistics.auroc import accepted_at_95_id, auroc, rejected_at_95_ood
@@ -111,6 +111,7 @@ def detect(data: Dataset, done: Passes, parts: KnownParts, some: StrangerSet) ->
         if reason:
             refused.setdefault(_of_many(name, reason), []).append(name)
     scores += _disagreed(data, done, asked)
+    scores += _nudged(done, asked)
     if not scores:
         return "no score can be computed from these answers"
     best = max(scores, key=lambda one: one.chosen_by)
@@ -167,6 +168,28 @@ def _disagreed(data: Dataset, done: Passes, asked_of: Asked) -> Iterator[Scored]
     others = [done[one] for one in known]
     both = (_apart(parts.threshold, others), _apart(parts.report, others))
     yield _scored("disagreement", both, strange, asked_of)
+
+
+def nudged_passes(passes: Sequence[Predict]) -> list[Predict]:
+    """The same rows, moved towards what the model takes them for."""
+    return [replace(one, features=False, by=NUDGED) for one in passes]
+
+
+def _nudged(done: Passes, asked_of: Asked) -> Iterator[Scored]:
+    """Minus the largest probability at temperature 1000 of the moved inputs (ODIN), where they were asked."""
+    some, parts = asked_of.some, asked_of.parts
+    known, *strange = nudged_passes([Predict(), *some.scored_passes])
+    if any(one not in done or not done[one].complete for one in (known, *strange)):
+        return
+    found = np.empty(len(some.scored))
+    for origin, one in enumerate(strange):
+        here = some.scored_origins == origin
+        found[here] = strangeness("hot-probability", done[one].at(positions(some.scored)[here]))
+    both = tuple(
+        strangeness("hot-probability", done[known].at(positions(outputs)))
+        for outputs in (parts.threshold, parts.report)
+    )
+    yield _scored("odin", (both[0], both[1]), found, asked_of)
 
 
 def _apart(outputs: Outputs, others: list[Outputs]) -> FloatArray:

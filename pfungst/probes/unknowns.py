@@ -8,7 +8,7 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Finding, Skipped
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Probe, probes
-from pfungst.probes.detection import Detection, detect, member_passes
+from pfungst.probes.detection import Detection, detect, member_passes, nudged_passes
 from pfungst.probes.detection_words import undetectable
 from pfungst.probes.known_parts import KnownParts, known_parts, known_passes
 from pfungst.probes.stated_confidence import confident
@@ -38,6 +38,7 @@ class Unknowns(Probe):
     fewest: int = 30
     rows: int = 4096
     made_rows: int = 200
+    odin: bool = False
     shown: int = 12
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
@@ -48,11 +49,12 @@ class Unknowns(Probe):
         if names or kinds:
             yield from known_passes(data, self.rows)
             yield from member_passes(data, _CLEAN)
-        for name in names:
-            some = Predict(on=name, features=True, rows=self.rows)
-            yield from (Predict(on=name), some, *member_passes(data, some))
-        for one in () if names else kinds:
+        sets = [Predict(on=name, features=True, rows=self.rows) for name in names] if names else kinds
+        for one in sets:
             yield from (one, *member_passes(data, one))
+        yield from (Predict(on=name) for name in names)
+        if self.odin and sets:
+            yield from nudged_passes([_CLEAN, *sets])
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         """Two findings for each set of strangers; of made ones, those kinds that are stated with certainty."""
