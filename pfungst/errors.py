@@ -5,6 +5,10 @@ class InputError(ValueError):
     """It cannot be done as asked; the message is the sentence printed before exit code 2."""
 
 
+class NoLabels(InputError):  # noqa: N818 - named for what it says
+    """The column or array of labels that the task names is not there."""
+
+
 def first_line(error: BaseException) -> str:
     r"""The first line of another's error message, cut to fit a sentence.
 

@@ -17,7 +17,7 @@ from pfungst.datasets.folder import load_folder
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.table import from_columns, load_table, table_in_archive
-from pfungst.errors import InputError
+from pfungst.errors import InputError, NoLabels
 from pfungst.models.function import function_model
 from pfungst.models.model import Model
 from pfungst.models.onnx import is_session, load_onnx, of_session
@@ -147,17 +147,26 @@ def load_data(source: Any, *, task: Task = Task(), name: str = "test", seed: int
     """Rows from a folder, an archive, a table, an ``.npz`` file or arrays; see the contract's table DATA.
 
     In memory: ``(inputs, labels)``, inputs alone, a mapping of arrays, or a data frame. A set named ``ood:NAME`` holds
-    strangers, so whatever labels it has are dropped.
+    strangers, so whatever labels it has are dropped; one named ``shifted:NAME`` keeps its labels where it has any.
 
     Raises:
         InputError: if there is nothing to read, or it cannot be read as rows.
     """
     stranger = name.startswith("ood:")
     asked = task if name == "test" else _elsewhere(task, None if stranger else task.columns.label)
-    data = replace(source if isinstance(source, Dataset) else _read(source, asked), name=name, seed=seed)
+    read = _read_shifted if name.startswith("shifted:") else _read
+    data = replace(source if isinstance(source, Dataset) else read(source, asked), name=name, seed=seed)
     if stranger:
         return replace(data, labels=None, label_counts=None, classes=(), named=False, columns=_with_own_class(data))
     return data if name == "test" else replace(data, roles=_present(task.columns, data))
+
+
+def _read_shifted(source: Any, task: Task) -> Dataset:
+    """Rows that need not carry labels: where the label column is not there, there are none."""
+    try:
+        return _read(source, task)
+    except NoLabels:
+        return _read(source, _elsewhere(task, None))
 
 
 def _with_own_class(data: Dataset) -> Mapping[str, Array]:

@@ -12,6 +12,8 @@ from pfungst.probe import probes
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-run"
+SETS = ("ood", "shifted")
+"""Options that name further sets of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class Request:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     ood: Mapping[str, Any] = field(default_factory=dict)
+    shifted: Mapping[str, Any] = field(default_factory=dict)
     train: Any = None
     members: tuple[Any, ...] = ()
     rows: int | None = None
@@ -62,10 +65,11 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     from_task = {
         name: value
-        for name in known & set(Task.__struct_fields__) - {"ood", "format"}
+        for name in known & set(Task.__struct_fields__) - {*SETS, "format"}
         if (value := getattr(read, name)) not in (None, ())
     }
-    merged: dict[str, Any] = {**from_task, **given, "ood": {**read.ood, **dict(given.get("ood", {}))}}
+    sets = {name: {**getattr(read, name), **_named(name, given.get(name, {}))} for name in SETS}
+    merged: dict[str, Any] = {**from_task, **given, **sets}
     if isinstance(merged.get("budget"), str):
         merged["budget"] = seconds(merged["budget"])
     if merged.get("out") is not None:
@@ -74,6 +78,13 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     request = Request(task=read, **merged)
     _check(request)
     return request
+
+
+def _named(option: str, sets: Any) -> dict[str, Any]:
+    """Sets of rows by name, as they were given."""
+    if not isinstance(sets, Mapping) or not all(isinstance(name, str) and name for name in sets):
+        raise InputError(f"{option} holds no sets by name; write --{option} NAME=DATA, or {option}={{'name': data}}")
+    return dict(sets)
 
 
 def _check(request: Request) -> None:

@@ -89,6 +89,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     must_not_matter: dict[str, float] = {}
     cues: dict[str, tuple[float, float, float, float]] = {}
     ood: dict[str, str] = {}
+    shifted: dict[str, str] = {}
     preprocess: Preprocess | None = None
     shift: Shift = Shift()
     adversarial: Adversarial = Adversarial()

@@ -12,7 +12,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
-from pfungst.errors import InputError
+from pfungst.errors import InputError, NoLabels
 
 LABELS = ("label", "labels", "class", "target", "y")
 
@@ -79,10 +79,10 @@ def label_column(table: Mapping[str, Array], asked: str | None, source: str) -> 
     """Name of the label column, as asked or by its usual names; None if there is none.
 
     Raises:
-        InputError: if the one asked for is not there.
+        NoLabels: if the one asked for is not there.
     """
     if asked is not None and asked not in table:
-        raise InputError(
+        raise NoLabels(
             f"the task names a label column {asked!r} that {source} does not have; its columns are "
             f"{', '.join(list(table)[:20])}"
         )

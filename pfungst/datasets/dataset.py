@@ -76,8 +76,9 @@ class Dataset:
 
     ``labels`` are positions in ``classes`` (-1: none), or None for unlabelled data. ``label_counts`` is
     (rows, classes), labellers' votes. ``columns`` is metadata. ``companions`` are other sets of the same audit:
-    ``train``, ``ood:NAME``. ``notes`` are sentences about what was inferred while loading. ``named`` is False where
-    ``classes`` are only numbers. ``shape`` is that of one framed input; ``limit`` keeps an audit to a seeded sample.
+    ``train``, ``ood:NAME``, ``shifted:NAME``. ``notes`` are sentences about what was inferred while loading. ``named``
+    is False where ``classes`` are only numbers. ``shape`` is that of one framed input; ``limit`` keeps an audit to a
+    seeded sample.
     ``features`` names the columns of a table's inputs. ``members`` names the other models of an ensemble.
     """
 

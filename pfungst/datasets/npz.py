@@ -12,7 +12,7 @@ from pfungst.arrays import Array, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.labels import Labels, coded, majority, roles_of
-from pfungst.errors import InputError
+from pfungst.errors import InputError, NoLabels
 from pfungst.task import Task
 
 _KNOWN = frozenset({"inputs", "labels", "label", "label_counts", "masks", "classes", "id", "ids", "features"})
@@ -166,7 +166,7 @@ def labels_of(held: Mapping[str, Array], task: Task, source: str) -> tuple[Label
     votes = held.get("label_counts")
     given = held.get(task.columns.label or "labels", held.get("label"))
     if task.columns.label and task.columns.label not in held:
-        raise InputError(f"the task names a label column {task.columns.label!r} that {source} does not have")
+        raise NoLabels(f"the task names a label column {task.columns.label!r} that {source} does not have")
     if votes is not None and votes.ndim != 2:
         raise InputError(f"`label_counts` of {source} has shape {votes.shape}; votes are (rows, classes)")
     if votes is not None and given is None:
