@@ -20,6 +20,8 @@ from pfungst.statistics.intervals import paired_mean
 
 REAL = Path(os.environ.get("PFUNGST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 NETWORKS = ("densenet_BC_100_12", "resnet_basic_110", "vgg_15_BN_64", "wrn_28_10")
+TAUGHT = "cifar10h_post_wrn_28_10"
+"""One of them after training on the votes themselves: it states what people say, and labels look badly met."""
 
 
 def main() -> None:
@@ -36,6 +38,9 @@ def main() -> None:
     headed("network", "probabilities", "label ECE", "label log-loss", "human ECE", "cross-entropy to humans", "change")
     for name, one in (*zip(NETWORKS, members, strict=True), (f"all {len(members)} averaged", averaged(members))):
         rows(name, one, labels, shares)
+    if (REAL / "answers" / f"{TAUGHT}.npz").is_file():
+        taught = np.load(REAL / "answers" / f"{TAUGHT}.npz")
+        rows("wrn_28_10 taught the votes", from_logits(taught["logits"]), labels, shares)
     curve(members, labels, shares)
 
 
