@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.methods.recalibration import COLDEST, HOTTEST, checked, temperature
+from pfungst.methods.recalibration import checked, temperature
 from pfungst.outputs import Outputs, parts
 
 LARGEST = 20.0
@@ -61,46 +61,6 @@ class Affine:
 FitAffine = Callable[[Outputs, IntArray | FloatArray], Affine]
 
 
-@dataclass(frozen=True)
-class Mixed:
-    """(1 - share) softmax(s / temperature) + share / classes; no answer changes.
-
-    >>> Mixed(1.0, 0.2)(Outputs(np.log(np.array([[0.9, 0.1]], np.float32)))).probabilities.round(2).tolist()
-    [[0.82, 0.18]]
-    """
-
-    temperature: float
-    share: float
-
-    def __call__(self, outputs: Outputs) -> Outputs:
-        """The same answers, in other probabilities."""
-        cooled = replace(outputs, logits=(outputs.logits / np.float32(self.temperature)), normalised=False, clipped=0)
-        mixed = (1 - self.share) * cooled.probabilities + self.share / outputs.classes
-        return replace(cooled, logits=np.log(np.maximum(mixed, np.finfo(np.float32).tiny)).astype(np.float32))
-
-
-def temperature_mix(outputs: Outputs, targets: IntArray | FloatArray) -> Mixed:
-    """A temperature, and a share of the uniform distribution mixed in: for labels that err at times.
-
-    p = (1 - w) softmax(s / T) + w / K with the least log-loss (ensemble temperature scaling without its middle member;
-    Zhang, Kailkhura and Han 2020, arXiv:2003.07329). Two numbers; no answer changes.
-
-    Raises:
-        InputError: if there are fewer than 20 rows, no full outputs, impossible targets, or only a bound stops it.
-    """
-    name, scores = "a temperature with a uniform share", checked(outputs, targets)
-    enough_rows(len(scores), 20, name)
-    best, least = _fitted(
-        lambda theta: _mixed_loss(theta, scores, targets),
-        np.array([np.log(temperature(outputs, targets).value), 0.01]),
-        [(np.log(COLDEST), np.log(HOTTEST)), (0.0, 0.999)],
-    )
-    value, share = float(np.exp(best[0])), float(best[1])
-    inside = COLDEST * 1.001 < value < HOTTEST / 1.001 and share < 0.998
-    _refuse_bounds(inside and least > SEPARATED, name, len(scores))
-    return Mixed(value, share)
-
-
 def vector(outputs: Outputs, targets: IntArray | FloatArray) -> Affine:
     """Vector scaling: a weight and an intercept for each class, s_k -> w_k s_k + c_k.
 
@@ -109,6 +69,13 @@ def vector(outputs: Outputs, targets: IntArray | FloatArray) -> Affine:
 
     Raises:
         InputError: if there are fewer than 20 rows a class, a class has no rows, or only a bound stops a weight.
+
+    >>> rng = np.random.default_rng(0)
+    >>> true = rng.normal(0, 2, (3000, 3))
+    >>> labels = (true + rng.gumbel(size=true.shape)).argmax(axis=1)
+    >>> fitted = vector(Outputs((true * [1, 2, 4]).astype(np.float32)), labels)
+    >>> np.diag(fitted.weight).round(1).tolist()
+    [1.0, 0.5, 0.2]
     """
     scores, classes = _ready(outputs, targets, "vector scaling")
     wide = scores.astype(np.float64)
@@ -118,8 +85,8 @@ def vector(outputs: Outputs, targets: IntArray | FloatArray) -> Affine:
         return value, np.concatenate([(gap * wide).sum(axis=0), gap.sum(axis=0)])
 
     start = np.concatenate([np.full(classes, 1 / temperature(outputs, targets).value), np.zeros(classes)])
-    best, least = _fitted(loss, start, [(0.0, LARGEST)] * classes + [(-LARGEST, LARGEST)] * classes)
-    _refuse_bounds(np.abs(best).max() < LARGEST and least > SEPARATED, "vector scaling", len(scores))
+    best, least = least_of(loss, start, [(0.0, LARGEST)] * classes + [(-LARGEST, LARGEST)] * classes)
+    refuse_bounds(np.abs(best).max() < LARGEST and least > SEPARATED, "vector scaling", len(scores))
     return Affine(np.diag(best[:classes]), best[classes:] - best[classes:].mean())
 
 
@@ -133,6 +100,13 @@ def matrix(outputs: Outputs, targets: IntArray | FloatArray, strength: float | N
     Raises:
         InputError: if there are fewer than 20 rows a class or one for every two weights, a class has no rows, or only
             a bound stops a weight.
+
+    >>> rng = np.random.default_rng(0)
+    >>> true = rng.normal(0, 2, (3000, 3))
+    >>> labels = (true + rng.gumbel(size=true.shape)).argmax(axis=1)
+    >>> mixed = true @ np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> abs(matrix(Outputs(mixed.astype(np.float32)), labels).weight[0, 1] + 0.5).round(0)
+    np.float64(0.0)
     """
     return _full(outputs, targets, strength, "matrix scaling", "scores")
 
@@ -146,6 +120,13 @@ def dirichlet(outputs: Outputs, targets: IntArray | FloatArray, strength: float 
     Raises:
         InputError: if there are fewer than 20 rows a class or one for every two weights, a class has no rows, or only
             a bound stops a weight.
+
+    >>> rng = np.random.default_rng(0)
+    >>> true = rng.normal(0, 2, (3000, 3))
+    >>> labels = (true + rng.gumbel(size=true.shape)).argmax(axis=1)
+    >>> fitted = dirichlet(Outputs((2 * true).astype(np.float32)), labels)
+    >>> np.diag(fitted.weight).round(1).tolist()
+    [0.5, 0.5, 0.5]
     """
     return _full(outputs, targets, strength, "Dirichlet calibration", "log-probabilities")
 
@@ -164,7 +145,7 @@ def _full(
     if strength is None:
         strength, start = _chosen(scores, targets, third, start)
     best, least = _odir(scores, targets, strength, start)
-    _refuse_bounds(np.abs(best).max() < LARGEST * (1 - 1e-9) and least > SEPARATED, name, rows)
+    refuse_bounds(np.abs(best).max() < LARGEST * (1 - 1e-9) and least > SEPARATED, name, rows)
     return Affine(best[:-classes].reshape(classes, classes), best[-classes:], of)
 
 
@@ -202,11 +183,11 @@ def _odir(
         return value, scale * np.concatenate([(gap.T @ scores + pull).ravel(), gap.sum(axis=0) + lift])
 
     limits = [(-LARGEST / each, LARGEST / each) for each in scale]
-    found, least = _fitted(loss, start / scale, limits, enough)
+    found, least = least_of(loss, start / scale, limits, enough)
     return found * scale, least
 
 
-def _fitted(
+def least_of(
     loss: Loss, start: FloatArray, bounds: list[tuple[float, float]], enough: float = 1e-10
 ) -> tuple[FloatArray, float]:
     """The point of least loss within bounds, and the loss there."""
@@ -229,29 +210,6 @@ def _cross_entropy(scores: FloatArray, targets: IntArray | FloatArray) -> tuple[
         gap -= targets
     gap /= len(gap)
     return (float(np.log(total).sum()) - own) / len(gap), gap
-
-
-def _mixed_loss(theta: FloatArray, scores: FloatArray, targets: IntArray | FloatArray) -> tuple[float, FloatArray]:
-    """Mean log-loss of the mix by log T and w, and its derivatives, in parts."""
-    inverse, share, classes = float(np.exp(-theta[0])), float(theta[1]), scores.shape[1]
-    value, slopes = 0.0, np.zeros(2)
-    for part in parts(scores):
-        z = scores[part].astype(np.float64) * inverse
-        z -= z.max(axis=1, keepdims=True)
-        p = np.exp(z)
-        p /= p.sum(axis=1, keepdims=True)
-        mean, aimed = (p * z).sum(axis=1, keepdims=True), targets[part]
-        weight: FloatArray = np.ones((len(p), 1))
-        if aimed.ndim == 1:
-            chosen = np.arange(len(p)), aimed
-            p, z = p[chosen][:, None], z[chosen][:, None]
-        else:
-            weight = np.asarray(aimed, np.float64)
-        mixed = np.maximum((1 - share) * p + share / classes, np.finfo(np.float64).tiny)
-        value -= float((weight * np.log(mixed)).sum())
-        slopes[0] += float((weight * (1 - share) * p * (z - mean) / mixed).sum())
-        slopes[1] += float((weight * (p - 1 / classes) / mixed).sum())
-    return value / len(scores), slopes / len(scores)
 
 
 def _ready(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> tuple[FloatArray, int]:
@@ -281,7 +239,8 @@ def enough_rows(rows: int, least: int, name: str) -> None:
         raise InputError(f"{name} needs {least} rows and there are {rows}; give more, or fit a temperature instead")
 
 
-def _refuse_bounds(inside: bool, name: str, rows: int) -> None:
+def refuse_bounds(inside: bool, name: str, rows: int) -> None:
+    """Refuse a fit that nothing but a bound stopped. Raises InputError if so."""
     if not inside:
         raise InputError(
             f"on these {rows} rows the log-loss of {name} falls down to a bound: they are separable (or labels wrong), "

@@ -86,6 +86,14 @@ def platt(outputs: Outputs, targets: IntArray | FloatArray) -> LogOdds:
 
     Raises:
         InputError: if there are fewer than 20 rows a class, or a class has none.
+
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.02, 0.98, 4000)
+    >>> labels = (rng.random(4000) < p).astype(int)
+    >>> sure = p**2 / (p**2 + (1 - p) ** 2)
+    >>> outputs = Outputs(np.log(np.stack([1 - sure, sure], axis=1)).astype(np.float32))
+    >>> platt(outputs, labels).weights[0].round(1).tolist()
+    [0.5, 0.5]
     """
     return _by_class(
         outputs, targets, lambda inside, outside: (inside - outside, np.ones_like(inside)), "Platt scaling"
@@ -100,6 +108,14 @@ def beta(outputs: Outputs, targets: IntArray | FloatArray) -> LogOdds:
 
     Raises:
         InputError: if there are fewer than 20 rows a class, or a class has none.
+
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.02, 0.98, 4000)
+    >>> labels = (rng.random(4000) < p).astype(int)
+    >>> sure = p**2 / (p**2 + (1 - p) ** 2)
+    >>> outputs = Outputs(np.log(np.stack([1 - sure, sure], axis=1)).astype(np.float32))
+    >>> bool(np.abs(beta(outputs, labels).weights[:2] - 0.5).max() < 0.1)
+    True
     """
     return _by_class(
         outputs, targets, lambda inside, outside: (inside, -outside, np.ones_like(inside)), "beta calibration"
@@ -114,6 +130,14 @@ def isotonic(outputs: Outputs, targets: IntArray | FloatArray) -> Curves:
 
     Raises:
         InputError: if there are fewer than 20 rows a class, or a class has none.
+
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.02, 0.98, 4000)
+    >>> labels = (rng.random(4000) < p).astype(int)
+    >>> sure = p**2 / (p**2 + (1 - p) ** 2)
+    >>> outputs = Outputs(np.log(np.stack([1 - sure, sure], axis=1)).astype(np.float32))
+    >>> bool(np.abs(isotonic(outputs, labels)(outputs).probabilities[:, 1] - p).mean() < 0.03)
+    True
     """
     p, hits = _one_by_one(outputs, targets, "isotonic regression")
     curves = [_never_falling(p[:, k], hits[:, k], 1 / outputs.classes) for k in range(outputs.classes)]
@@ -128,6 +152,15 @@ def histogram_binning(outputs: Outputs, targets: IntArray | FloatArray) -> Bins:
 
     Raises:
         InputError: if there are fewer than 20 rows a bin.
+
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.02, 0.98, 4000)
+    >>> labels = (rng.random(4000) < p).astype(int)
+    >>> sure = p**2 / (p**2 + (1 - p) ** 2)
+    >>> outputs = Outputs(np.log(np.stack([1 - sure, sure], axis=1)).astype(np.float32))
+    >>> mended = histogram_binning(outputs, labels)(outputs)
+    >>> bool(abs(mended.confidence.mean() - (mended.predictions == labels).mean()) < 0.01)
+    True
     """
     checked(outputs, targets)
     enough_rows(len(outputs), A_BIN * BINS, f"histogram binning with {BINS} bins")

@@ -3,8 +3,9 @@
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.errors import InputError
 from pfungst.methods import recalibration
-from pfungst.methods.affine_recalibration import dirichlet, matrix, temperature_mix, vector
+from pfungst.methods.affine_recalibration import dirichlet, matrix, vector
 from pfungst.methods.classwise_recalibration import beta, histogram_binning, isotonic, platt
+from pfungst.methods.mixed_temperature import temperature_mix
 from pfungst.methods.recalibration import Fit, Temperature
 from pfungst.outputs import Outputs
 from pfungst.registry import Registry

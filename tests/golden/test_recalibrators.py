@@ -10,9 +10,10 @@ from sklearn.calibration import _SigmoidCalibration
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from pfungst.methods.affine_recalibration import dirichlet, matrix, temperature_mix, vector
+from pfungst.methods.affine_recalibration import dirichlet, matrix, vector
 from pfungst.methods.calibration_errors import expected_calibration_error
 from pfungst.methods.classwise_recalibration import beta, histogram_binning, isotonic, platt
+from pfungst.methods.mixed_temperature import temperature_mix
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.methods.recalibrators import temperature
 from pfungst.outputs import from_log_probabilities, from_logits, from_probabilities
