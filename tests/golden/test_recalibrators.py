@@ -54,6 +54,24 @@ def test_a_published_network_cross_fitted():
     assert log_losses(mixed(outputs), labels).mean() <= log_losses(found(outputs), labels).mean() + 1e-9
 
 
+@pytest.mark.parametrize(
+    ("name", "errors", "entropies"),
+    [("wrn_28_10", (0.0250, 0.0110, 0.0304), (0.4667, 0.3597, 0.3340)),
+     ("resnet_basic_110", (0.0399, 0.0094, 0.0430), (0.8545, 0.4013, 0.3686))],
+)  # fmt: skip
+def test_what_serves_labels_best_does_not_serve_labellers_best(name, errors, entropies):
+    file = ANSWERS / f"cifar10h_base_{name}.npz"
+    if not file.is_file():
+        pytest.skip(f"{file} is not there")
+    held = np.load(file)
+    outputs, labels = from_logits(held["logits"]), held["labels"].astype(int)
+    shares = held["label_counts"] / held["label_counts"].sum(axis=1, keepdims=True)
+    every = (outputs, *(cross_fitted(outputs, aim, np.arange(len(labels)) % 5) for aim in (labels, shares)))
+    found = [expected_calibration_error(one.confidence, one.predictions == labels) for one in every]
+    assert found == pytest.approx(errors, abs=1e-4)
+    assert [log_losses(one, shares).mean() for one in every] == pytest.approx(entropies, abs=1e-4)
+
+
 def test_vector_scaling_is_the_optimum_of_a_general_minimiser():
     outputs, labels = world(400, 3, bend=lambda z: z * [1.0, 2.0, 3.0] + [0.5, 0.0, -0.5])
     z = outputs.logits.astype(float)
