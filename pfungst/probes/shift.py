@@ -11,6 +11,7 @@ from pfungst.findings import Condition, Examples, Finding, SeverityCurve, Skippe
 from pfungst.methods.shifts import shifts
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
+from pfungst.probes.natural_shift import natural_passes, natural_shifts
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import mean, paired_accuracy_loss, paired_mean, proportion_of
 from pfungst.statistics.significance import mcnemar_midp
@@ -39,6 +40,7 @@ class Shift(Probe):
         """The rows as they are, and a sample of them under every shift at five severities."""
         del done
         yield _CLEAN
+        yield from natural_passes(data)
         if data.modality == "image":
             for kind in shifts.values():
                 for level in range(1, 6):
@@ -46,6 +48,7 @@ class Shift(Probe):
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """Two findings and a condition for each shift."""
+        yield from natural_shifts(data, done, self.tolerance)
         if data.modality != "image":
             reason = (
                 "these are recorded answers; give the model and its pictures, to have them shown differently"
