@@ -57,9 +57,10 @@ class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How severities are set."""
+    """How severities are set, and which shifts are asked about: single names or families."""
 
     severity: str = "table"
+    kinds: tuple[str, ...] = ()
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,12 +9,14 @@ import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
 from pfungst.methods.conformal import conformal_scores
+from pfungst.methods.corruptions import corruptions
 from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import fills
 from pfungst.methods.properties import cues
 from pfungst.methods.recalibrators import recalibrators
 from pfungst.methods.shifts import shifts
 from pfungst.methods.strangers import strangers
+from pfungst.methods.threats import threats
 from pfungst.methods.writing import text_cues
 from pfungst.probe import probes
 
@@ -22,6 +24,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "Probes": probes,
     "Shifts": shifts,
+    "Corruptions": corruptions,
+    "Threats": threats,
     "Cues of pictures": cues,
     "Cues of texts": text_cues,
     "Fills": fills,
@@ -42,7 +46,8 @@ def lines() -> Iterator[str]:
     for title, registry in TABLES.items():
         yield from ("", f"## {title}", "", "| name | what it is |", "|---|---|")
         for name, method in registry.items():
-            text = inspect.getdoc(method if hasattr(method, "__name__") else type(method)) or ""
+            told = getattr(method, "change", method)
+            text = inspect.getdoc(told if hasattr(told, "__name__") else type(told)) or ""
             first = " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
             yield f"| {name} | {first} |"
 

@@ -1,13 +1,17 @@
 """Shift: where the accuracy breaks when pictures are taken differently, and whether the confidence notices."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
+import msgspec
 import numpy as np
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import InputError
 from pfungst.findings import Condition, Examples, Finding, SeverityCurve, Skipped, Step
+from pfungst.methods.breaking import breaking_point
+from pfungst.methods.corruptions import as_alike, kinds_of
 from pfungst.methods.shifts import shifts
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
@@ -15,9 +19,12 @@ from pfungst.probes.natural_shift import natural_passes, natural_shifts
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import mean, paired_accuracy_loss, paired_mean, proportion_of
 from pfungst.statistics.significance import mcnemar_midp
+from pfungst.task import Task
 
 _CLEAN = Predict()
 MIDDLE = 3
+SCALES = ("table", "similarity")
+"""How corruptions are scaled: by published parameters, or by how alike they leave the user's own pictures."""
 
 
 @probes
@@ -32,9 +39,26 @@ class Shift(Probe):
     topic: ClassVar[str] = "shift"
     question: ClassVar[str] = "What remains of the accuracy when pictures are taken differently?"
     tolerance: float = 0.05
+    kinds: tuple[str, ...] = ("field",)
+    severity: str = "table"
     rows: int = 1000
     fewest: int = 100
     shown: int = 6
+
+    def for_task(self, task: Task) -> Self:
+        """The shifts and the scale of severities that the task file names."""
+        if task.shift.severity not in SCALES:
+            raise InputError(f"[shift] severity is {task.shift.severity!r}; there are {', '.join(SCALES)}")
+        kinds = task.shift.kinds or self.kinds
+        kinds_of(kinds, shifts)
+        return replace(self, kinds=kinds, severity=task.shift.severity)
+
+    def asked(self, data: Dataset) -> dict[str, Callable[..., Any]]:
+        """Makers of the shifts, each of a severity, by name."""
+        makers = kinds_of(self.kinds, shifts)
+        if self.severity == "table":
+            return makers
+        return {name: maker if name in shifts else as_alike(data, name) for name, maker in makers.items()}
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
         """The rows as they are, and a sample of them under every shift at five severities."""
@@ -42,7 +66,7 @@ class Shift(Probe):
         yield _CLEAN
         yield from natural_passes(data)
         if data.modality == "image":
-            for kind in shifts.values():
+            for kind in self.asked(data).values():
                 for level in range(1, 6):
                     yield self._under(kind(severity=level))
 
@@ -60,7 +84,7 @@ class Shift(Probe):
         if len(data.classes) and labelled(data, done[_CLEAN]) is None:
             yield Skipped(probe=self.topic, reason="the rows carry no labels")
             return
-        for name, kind in shifts.items():
+        for name, kind in self.asked(data).items():
             if self._under(kind(severity=MIDDLE)) in done:
                 yield from self._judge_one(name, kind, data, done)
 
@@ -82,10 +106,20 @@ class Shift(Probe):
         words = kind(severity=MIDDLE).name
         yield Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy)
         pictures = self._flipped(data, middle, before, after)
-        yield self._fragile(words, loss, curve, pictures, mcnemar_midp(before.correct, after.correct, after.units))
+        fragile = self._fragile(words, loss, curve, pictures, mcnemar_midp(before.correct, after.correct, after.units))
+        yield msgspec.structs.replace(fragile, claim=fragile.claim + self._breaks(kind, data, done, before))
         grown = (after.outputs.confidence - after.correct) - (before.outputs.confidence - before.correct)
         gap = paired_mean(grown, units=after.units, name="confidence that did not follow", bounds=(-2.0, 2.0))
         yield self._overconfident(words, gap, curve)
+
+    def _breaks(self, kind: Any, data: Dataset, done: Passes, before: Labelled) -> str:
+        """At which severity a tenth of the rows is lost, in a sentence."""
+        levels = [labelled(data, done[self._under(kind(severity=level))]) for level in range(1, 6)]
+        after = np.stack([rows.correct for rows in levels if rows is not None])
+        point = breaking_point(before.correct, after, before.units, seed=data.seed)
+        if point is None:
+            return " Ten points are not gone at the largest severity."
+        return f" Ten points are gone at severity {point.value:.1f} [{point.low:.1f}, {point.high:.1f}]."
 
     def _curve(self, name: str, kind: Any, data: Dataset, done: Passes, before: Labelled) -> SeverityCurve:
         steps = [_step(0, "as it is", before)]

@@ -1,0 +1,86 @@
+"""Blurs of a picture (height, width, channels) in [0, 1]; edges go on as they end, and nothing moves."""
+
+import cv2
+import numpy as np
+
+from pfungst.arrays import FloatArray
+
+SMALL = 1e-3
+"""Weight below which a tap of the motion is left out."""
+
+
+def gaussian(image: FloatArray, rng: np.random.Generator, sigma: float) -> FloatArray:
+    """A Gaussian of this deviation in pixels."""
+    del rng
+    return (
+        image if sigma <= 0 else _kept(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), image)
+    )
+
+
+def defocus(image: FloatArray, rng: np.random.Generator, radius: float, smooth: float) -> FloatArray:
+    """A disk of this radius in pixels, its rim smoothed by a Gaussian."""
+    del rng
+    if radius <= 0:
+        return image
+    reach = int(np.ceil(radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    # The rim's pixels weigh what lies inside, so that the disk grows with every part of a pixel.
+    disk = np.clip(radius - np.hypot(x, y) + 0.5, 0, 1) if radius % 1 else (x**2 + y**2 <= radius**2).astype(float)
+    disk = cv2.GaussianBlur(disk, (3, 3) if radius <= 8 else (5, 5), max(smooth, 1e-3))
+    return _kept(cv2.filter2D(image, -1, disk / disk.sum(), borderType=cv2.BORDER_REPLICATE), image)
+
+
+def glass(image: FloatArray, rng: np.random.Generator, sigma: float, reach: float, rounds: float) -> FloatArray:
+    """Blurred, its pixels sent about ``rounds`` times within ``reach``, and blurred again.
+
+    The parameters are in the published order: deviation, largest displacement, rounds.
+    """
+    blurred = gaussian(image, rng, sigma)
+    far, times = max(0, round(reach)), round(rounds)
+    height, width = image.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    for _ in range(times if far else 0):
+        moves = rng.integers(-far, far, (2, height, width)).astype(np.float32)
+        across, down = np.clip(x + moves[0], 0, width - 1), np.clip(y + moves[1], 0, height - 1)
+        blurred = _kept(cv2.remap(blurred, across, down, cv2.INTER_NEAREST), image)
+    return gaussian(blurred, rng, sigma)
+
+
+def motion(image: FloatArray, rng: np.random.Generator, radius: float, sigma: float) -> FloatArray:
+    """Taps 0 .. 2 r along an angle in +-45 degrees, weighing exp(-i^2 / 2 s^2), about their common centre."""
+    angle = rng.uniform(-np.pi / 4, np.pi / 4)
+    taps = np.arange(int(2 * max(radius, 0)) + 1)
+    weights = np.exp(-(taps**2) / (2 * max(sigma, 1e-6) ** 2))
+    taps, weights = taps[weights > SMALL], weights[weights > SMALL] / weights[weights > SMALL].sum()
+    away = taps - (taps * weights).sum()
+    return _kept(cv2.filter2D(image, -1, _line(away, weights, angle), borderType=cv2.BORDER_REPLICATE), image)
+
+
+def zoom(image: FloatArray, rng: np.random.Generator, most: float, step: float) -> FloatArray:
+    """The mean of the picture and of its centred zooms up to ``most``; the picture itself counts twice."""
+    del rng
+    height, width = image.shape[:2]
+    total, factors = image * 2, np.arange(1 + step, most - 1e-9, max(step, 1e-3))
+    for factor in factors:
+        turn = np.array([[factor, 0, (1 - factor) * (width - 1) / 2], [0, factor, (1 - factor) * (height - 1) / 2]])
+        seen = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        total = total + seen.reshape(image.shape)
+    return np.asarray(total / np.float32(len(factors) + 2))
+
+
+def _line(away: FloatArray, weights: FloatArray, angle: float) -> FloatArray:
+    """A kernel with weights at distances along an angle, each shared by its four neighbours; its centroid is 0."""
+    reach = int(np.ceil(np.abs(away).max())) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
+    across, down = away * np.cos(angle) + reach, away * np.sin(angle) + reach
+    x, y = np.floor(across).astype(int), np.floor(down).astype(int)
+    for i in (0, 1):
+        for j in (0, 1):
+            part = np.abs(1 - i - (across - x)) * np.abs(1 - j - (down - y))
+            np.add.at(kernel, (y + j, x + i), weights * part)
+    # filter2D correlates; turned round, the picture is smeared along the line as a kernel would smear it.
+    return np.asarray(kernel[::-1, ::-1] / kernel.sum())
+
+
+def _kept(values: FloatArray, image: FloatArray) -> FloatArray:
+    return np.asarray(values, np.float32).reshape(image.shape)

@@ -1,0 +1,70 @@
+"""Tones, places and codes of a picture (height, width, channels) in [0, 1]."""
+
+import cv2
+import numpy as np
+
+from pfungst.arrays import FloatArray
+
+REACH = 0.005
+"""Largest random offset of the elastic transform, as a share of the side, before it is smoothed and multiplied."""
+
+
+def brightness(image: FloatArray, rng: np.random.Generator, more: float) -> FloatArray:
+    """More of the value of HSV, which is the largest channel."""
+    del rng
+    largest = image.max(axis=2, keepdims=True)
+    wanted = np.clip(largest + np.float32(more), 0, 1)
+    return np.asarray(np.where(largest > 0, image * (wanted / np.maximum(largest, 1e-6)), wanted))
+
+
+def contrast(image: FloatArray, rng: np.random.Generator, factor: float) -> FloatArray:
+    """(x - mean of the channel) c + mean."""
+    del rng
+    mean = image.mean(axis=(0, 1), keepdims=True, dtype=np.float64).astype(np.float32)
+    return np.asarray((image - mean) * np.float32(factor) + mean)
+
+
+def saturate(image: FloatArray, rng: np.random.Generator, factor: float, more: float) -> FloatArray:
+    """A S + b of the saturation of HSV; grey pictures have none and stay."""
+    del rng
+    if image.shape[2] < 3:
+        return image
+    largest, smallest = image.max(axis=2, keepdims=True), image.min(axis=2, keepdims=True)
+    own = (largest - smallest) / np.maximum(largest, 1e-6)
+    wanted = np.clip(own * np.float32(factor) + np.float32(more), 0, 1)
+    # Colourless pixels take the hue 0, red, as HSV does.
+    red = np.concatenate([np.zeros_like(largest), np.ones_like(largest), np.ones_like(largest)], axis=2)
+    shape = np.where(own > 0, (largest - image) / np.maximum(largest - smallest, 1e-6), red)
+    return np.asarray(largest * (1 - wanted * shape))
+
+
+def elastic(image: FloatArray, rng: np.random.Generator, alpha: float) -> FloatArray:
+    """Random offsets, smoothed by a hundredth of the side and multiplied by alpha; bilinear, edges reflected."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    drawn = rng.uniform(-REACH * side, REACH * side, (height, width, 2)).astype(np.float32)
+    moves = cv2.GaussianBlur(drawn, (0, 0), max(0.01 * side, 0.3)) * np.float32(alpha)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    seen = cv2.remap(image, x + moves[..., 0], y + moves[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(seen).reshape(image.shape)
+
+
+def pixelate(image: FloatArray, rng: np.random.Generator, share: float) -> FloatArray:
+    """Means of boxes, shown as boxes."""
+    del rng
+    height, width = image.shape[:2]
+    small = (max(1, int(width * share)), max(1, int(height * share)))
+    few = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST)).reshape(image.shape)
+
+
+def jpeg(image: FloatArray, rng: np.random.Generator, quality: float) -> FloatArray:
+    """Stored as JPEG of this quality and read again."""
+    del rng
+    levels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    shown = levels[..., ::-1] if levels.shape[2] == 3 else levels
+    _, code = cv2.imencode(".jpg", np.ascontiguousarray(shown), [cv2.IMWRITE_JPEG_QUALITY, max(1, round(quality))])
+    read = cv2.imdecode(code, cv2.IMREAD_COLOR if levels.shape[2] == 3 else cv2.IMREAD_GRAYSCALE)
+    assert read is not None, "what was just encoded can be decoded"
+    seen = read[..., ::-1] if levels.shape[2] == 3 else read
+    return np.asarray(seen, np.float32).reshape(image.shape) / np.float32(255)
