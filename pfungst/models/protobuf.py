@@ -12,7 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from pfungst.arrays import FloatArray
+from pfungst.errors import InputError
 
+NO_BIAS = (
+    "the last layer has no bias, so one cannot be written into it; export the network with a bias there (zeros will do)"
+)
 _PASSED_ON = frozenset({"Identity", "Cast", "Flatten", "Squeeze"})
 _SQUASHING = frozenset({"Softmax", "LogSoftmax"})
 _FLOAT = 1
@@ -62,7 +66,13 @@ class Linear:
         return weight, np.zeros(len(weight), np.float32) if self.bias is None else _numbers(data, self.bias).ravel()
 
     def replaced(self, data: bytes, weight: FloatArray, bias: FloatArray) -> bytes:
-        """The file with another weight (classes, width) and bias (classes,) in place of these, byte for byte."""
+        """The file with another weight (classes, width) and bias (classes,) in place of these, byte for byte.
+
+        Raises:
+            InputError: if it has no bias to put another in place of.
+        """
+        if self.bias is None and np.any(bias):
+            raise InputError(NO_BIAS)
         stored = weight if self.across else weight.T
         written = bytearray(data)
         written[self.weight.start : self.weight.stop] = np.ascontiguousarray(stored, "<f4").tobytes()

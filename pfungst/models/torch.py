@@ -21,6 +21,7 @@ from pfungst.models.model import Derivatives, Linearised
 from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
+from pfungst.models.protobuf import NO_BIAS
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, linearised, redrawn
 from pfungst.models.torch_guard import archived, asked_of, guarded_module, scaled_module
@@ -164,8 +165,10 @@ class TorchModel:
         """All weights as a safetensors file, with another last layer.
 
         Raises:
-            InputError: if safetensors is not installed.
+            InputError: if safetensors is not installed, or the layer has no bias to put another in place of.
         """
+        if self.linear.bias is None and np.any(bias):
+            raise InputError(NO_BIAS)
         return self.state({id(self.linear.weight): weight, id(self.linear.bias): bias})
 
     def state(self, instead: Mapping[int, FloatArray] | None = None) -> bytes:

@@ -6,8 +6,10 @@ import pytest
 import pfungst
 from pfungst.demo import demo_files
 from pfungst.errors import InputError
+from pfungst.load import load_model
 from pfungst.remedies.last_layer import Examples, retrained, worst_group
 from pfungst.report.terminal import remedied
+from pfungst.task import task_of
 
 
 def planted(rows=1200, seed=0):
@@ -78,3 +80,14 @@ def test_a_model_without_a_last_layer_is_refused(tmp_path):
     files = demo_files()
     with pytest.raises(InputError, match=r"last layer|holds"):
         pfungst.remedy("last-layer", str(answers), str(files.data), out=tmp_path / "m.npz")
+
+
+def test_a_layer_without_a_bias_is_given_none():
+    """Dropping the bias that was fitted would be another model than the one that was judged."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2, bias=False))
+    model = load_model(net, task=task_of({"task": {"classes": ["a", "b"]}}))
+    assert model.with_last_layer(np.ones((2, 4), np.float32), np.zeros(2, np.float32))
+    with pytest.raises(InputError, match="no bias"):
+        model.with_last_layer(np.ones((2, 4), np.float32), np.ones(2, np.float32))
