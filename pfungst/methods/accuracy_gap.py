@@ -41,12 +41,11 @@ def decomposed(
     whole = difference_of_shares(*correct, *units, "accuracy lost")
     classes = 1 + int(max(labels[0].max(), labels[1].max()))
     rng = np.random.default_rng(seed)
-    sides = []
-    for right, label, unit in zip(correct, labels, units, strict=True):
-        drawn = _drawn(unit, len(label), rng)
-        one = np.eye(classes)[label]
-        sides.append((drawn @ (one * right[:, None]), drawn @ one))
-    (hits, rows), (new_hits, new_rows) = sides
+    counted = [
+        _drawn(2 * label + right, unit, 2 * classes, rng)
+        for right, label, unit in zip(correct, labels, units, strict=True)
+    ]
+    (hits, rows), (new_hits, new_rows) = ((one[:, 1::2], one[:, ::2] + one[:, 1::2]) for one in counted)
     known = hits.sum(axis=1) / rows.sum(axis=1)
     by_class = np.where(rows > 0, hits / np.maximum(rows, 1), known[:, None])
     shares = new_rows / new_rows.sum(axis=1, keepdims=True)
@@ -60,11 +59,16 @@ def decomposed(
     )
 
 
-def _drawn(units: Array | None, rows: int, rng: np.random.Generator) -> FloatArray:
-    """How often each row is drawn; in the first draw each once."""
-    codes, count = (np.arange(rows), rows) if units is None else numbered(units, rows)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)[:, codes]
-    return np.concatenate([np.ones((1, rows)), drawn.astype(np.float64)])
+def _drawn(cells: IntArray, units: Array | None, kinds: int, rng: np.random.Generator) -> FloatArray:
+    """How often each kind of row comes, (1 + draws, kinds): as given, then with rows or whole units drawn anew."""
+    given = np.bincount(cells, minlength=kinds).astype(np.float64)
+    if units is None:
+        again = rng.multinomial(len(cells), given / len(cells), size=DRAWS).astype(np.float64)
+    else:
+        codes, count = numbered(units, len(cells))
+        times = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
+        again = np.stack([np.bincount(cells, one[codes], minlength=kinds) for one in times])
+    return np.concatenate([given[None], again])
 
 
 def _part(name: str, drawn: FloatArray, whole: Estimate) -> Estimate:

@@ -10,7 +10,6 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
 from pfungst.findings import Table
 from pfungst.methods.accuracy_estimates import Asked, accuracy_estimates, asked_about, estimated, spread
-from pfungst.methods.shifts import shifts
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
@@ -18,8 +17,9 @@ from pfungst.probes.known_parts import positions
 from pfungst.statistics.estimate import Estimate
 
 ASSUMPTION = "holds only if the shift does not break a shortcut"
-CHECKED_ROWS, FEWEST, ENOUGH = 500, 100, 200
-"""Rows of a shift that an estimate is checked on, the least of them, and new rows below which none is trusted."""
+CHECKED_ROWS, CHECKED_BY, FEWEST, ENOUGH = 500, 2000, 100, 200
+"""Rows of a made shift that an estimate is checked on and test rows it goes by there, at most; the least rows of such
+a shift; and the new rows below which no estimate is trusted."""
 
 LEAST, FAR = 30, 0.05
 """Labelled rows of a natural shift to check an estimate on, at least; the mean error above which it is not trusted."""
@@ -72,15 +72,14 @@ def unlabelled(
 def misses_of(data: Dataset, done: Passes, test: Labelled, names: Sequence[str]) -> list[Miss]:
     """How far each estimate was off on the shifts that have labels: ours at two severities, and the further sets."""
     found: list[Miss] = []
-    kinds = set(shifts.values())
+    test = _some(test, CHECKED_BY)
     for one in done:
-        if isinstance(one, Predict) and type(one.under) in kinds and one.on == "test" and not one.by:
-            if getattr(one.under, "severity", 0) not in CHECKED:
-                continue
+        if not isinstance(one, Predict) or one.under is None or one.on != "test" or one.by:
+            continue
+        if getattr(one.under, "severity", 0) in CHECKED:
             rows = labelled(data, done[one])
             if rows is not None and len(rows.labels) >= FEWEST:
-                assert one.under is not None, "only shifted rows are of these kinds"
-                found += _missed(_first(rows), test, one.under.name, data, done, made=True)
+                found += _missed(_some(rows, CHECKED_ROWS), test, one.under.name, data, done, made=True)
     for name in names:
         rows = labelled(data.on(name), done[Predict(on=name)]) if Predict(on=name) in done else None
         if rows is not None and len(rows.labels) >= LEAST:
@@ -88,9 +87,9 @@ def misses_of(data: Dataset, done: Passes, test: Labelled, names: Sequence[str])
     return found
 
 
-def _first(rows: Labelled) -> Labelled:
-    some = np.arange(len(rows.labels))[:: max(1, len(rows.labels) // CHECKED_ROWS)][:CHECKED_ROWS]
-    return Labelled(rows.outputs.take(some), rows.labels[some], None)
+def _some(rows: Labelled, most: int) -> Labelled:
+    some = np.arange(len(rows.labels))[:: max(1, len(rows.labels) // most)][:most]
+    return Labelled(rows.outputs.take(some), rows.labels[some], None if rows.units is None else rows.units[some])
 
 
 def _missed(rows: Labelled, test: Labelled, name: str, data: Dataset, done: Passes, *, made: bool) -> Iterator[Miss]:
