@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pfungst.probes  # noqa: F401 - fills the registry
+from pfungst.methods.accuracy_estimates import accuracy_estimates
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
 from pfungst.methods.conformal import conformal_scores
@@ -17,6 +18,7 @@ from pfungst.methods.recalibrators import recalibrators
 from pfungst.methods.shifts import shifts
 from pfungst.methods.strangers import strangers
 from pfungst.methods.threats import threats
+from pfungst.methods.two_sample import two_sample_tests
 from pfungst.methods.writing import text_cues
 from pfungst.probe import probes
 
@@ -24,6 +26,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "Probes": probes,
     "Shifts": shifts,
+    "Two-sample tests": two_sample_tests,
+    "Accuracy without labels": accuracy_estimates,
     "Corruptions": corruptions,
     "Threats": threats,
     "Cues of pictures": cues,

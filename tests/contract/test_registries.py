@@ -12,6 +12,7 @@ import pytest
 
 from pfungst.canonical import canonical
 from pfungst.datasets.dataset import Batch, Dataset
+from pfungst.methods.accuracy_estimates import accuracy_estimates
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
 from pfungst.methods.conformal import conformal_scores
@@ -24,6 +25,7 @@ from pfungst.methods.properties import cues
 from pfungst.methods.recalibrators import recalibrators
 from pfungst.methods.shifts import shifts
 from pfungst.methods.strangers import strangers
+from pfungst.methods.two_sample import two_sample_tests
 from pfungst.methods.unknownness import needed, strangeness
 from pfungst.methods.wordwise import ColumnPermutation, TokenOcclusion
 from pfungst.methods.writing import text_cues
@@ -47,6 +49,8 @@ REGISTRIES = {
     "attributions": attributions,
     "fills": fills,
     "text-cues": text_cues,
+    "two-sample-tests": two_sample_tests,
+    "accuracy-estimates": accuracy_estimates,
 }
 EVERY = [
     pytest.param(name, item, id=f"{kind}:{name}") for kind, some in REGISTRIES.items() for name, item in some.items()
