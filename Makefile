@@ -15,13 +15,13 @@ demo: $(DEMO_STAMP)
 	  echo "Open pfungst-run-demo/report.html in a browser. The twin without the trick: $(DEMO_VENV)/bin/pfungst demo --clean"
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py
