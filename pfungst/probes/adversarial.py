@@ -19,6 +19,8 @@ from pfungst.statistics.intervals import mean, proportion_of
 
 _CLEAN = Predict()
 USUAL = Asked()
+LARGE = 128
+"""Side in pixels beyond which a picture is large."""
 
 
 @probes
@@ -38,7 +40,8 @@ class Adversarial(Probe):
     rows: int = 100
     steps: int = 40
     targets: int = 3
-    queries: int = 300
+    queries: int = 150
+    grid: int = 5
     fewest: int = 50
     shown: int = 6
     asked: Asked = USUAL
@@ -50,13 +53,20 @@ class Adversarial(Probe):
             return self
         return replace(self, asked=asked, rows=max(self.rows, 256), steps=100, targets=9, queries=1000)
 
+    def sized(self, data: Dataset) -> Self:
+        """A shorter search where each picture costs much, unless a task file named the threat."""
+        side = 0 if data.shape is None else min(data.shape[:2])
+        if self.asked.named or 0 < side <= LARGE:
+            return self
+        return replace(self, rows=min(self.rows, self.fewest), targets=1, queries=40, grid=3)
+
     def threats(self, data: Dataset) -> tuple[Any, ...]:
         """What is searched."""
         asked = self.asked.over_defaults(data)
         norms = tuple(
             Norm(one.norm, one.sizes, _levels(one.sizes), self.steps, self.targets, self.queries) for one in asked.norms
         )
-        turned = RotationTranslation(asked.degrees, asked.translation)
+        turned = RotationTranslation(asked.degrees, asked.translation, self.grid, self.grid)
         return (*norms, turned, *((Patch(asked.patch),) if asked.patch else ()))
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict | Attack]:
@@ -64,8 +74,9 @@ class Adversarial(Probe):
         del done
         yield _CLEAN
         if data.modality == "image" and data.labels is not None:
-            yield from (self._attack(threat) for threat in self.threats(data))
-            yield self._whole_range(data)
+            own = self.sized(data)
+            yield from (own._attack(threat) for threat in own.threats(data))  # noqa: SLF001 - its own kind
+            yield own._whole_range(data)  # noqa: SLF001 - its own kind
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """A finding for each budget, and one about the search itself."""
@@ -75,6 +86,9 @@ class Adversarial(Probe):
         if data.labels is None:
             yield Skipped(probe=self.topic, reason="the rows carry no labels")
             return
+        yield from self.sized(data)._judged(data, done)  # noqa: SLF001 - its own kind
+
+    def _judged(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         for threat in self.threats(data):
             if self._attack(threat) not in done:
                 continue
