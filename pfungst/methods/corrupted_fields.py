@@ -48,14 +48,14 @@ def brownish(image: FloatArray, rng: np.random.Generator, deviation: float) -> F
 
 
 def _coloured(rng: np.random.Generator, height: int, width: int, *, rising: bool) -> FloatArray:
-    """Noise of random phases, mean 0 and deviation 1."""
+    """Noise of random phases and of deviation 1; where waves of no frequency weigh, a channel is tinted."""
     amplitude = _amplitude(height, width, rising)
     phases = rng.random(amplitude.shape, np.float32) * np.float32(2 * np.pi)
     waves = np.empty(amplitude.shape, np.complex64)
     np.multiply(amplitude, np.cos(phases), out=waves.real)
     np.multiply(amplitude, np.sin(phases), out=waves.imag)
     noise = irfft2(waves, (amplitude.shape[0], _fast(width)))[:height, :width]
-    return np.asarray((noise - noise.mean()) / max(float(noise.std()), 1e-12), np.float32)
+    return np.asarray(noise / max(float(noise.std()), 1e-12), np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +63,6 @@ def _amplitude(height: int, width: int, rising: bool) -> FloatArray:
     tall, wide = _fast(height), _fast(width)
     waves = np.hypot(np.fft.fftfreq(tall)[:, None], np.fft.rfftfreq(wide)[None])
     amplitude = waves if rising else 1 / ((waves * np.sqrt(height * width)) ** 2 + 1)
-    amplitude[0, 0] = 0
     return np.asarray(amplitude, np.float32)
 
 
