@@ -1,6 +1,6 @@
 """How often tests of a log call feedback that is there, and that is not: python benchmarks/feedback.py.
 
-200 logs of 4000 units with five features in a world that keeps .8 of itself; who scores above .8 is acted on, but a tenth
+200 logs of 4000 units with five features in a world that keeps .8 of itself; who scores above .8 is acted on, a tenth
 withheld at random; acting moves the next round's score by .3, drift everybody's by .5. Beside our tests stand two that
 people use and that cannot tell drift, or the mere return to the mean, from feedback; the package does not offer them.
 """
