@@ -14,7 +14,8 @@ from pfungst.findings import BeforeAfter
 from pfungst.methods.attack_losses import scale_free_cross_entropy
 from pfungst.methods.balls import Ball, balls
 from pfungst.methods.gradient_attack import Search, climb
-from pfungst.methods.shifts import shifts
+from pfungst.methods.shift_kind import USUAL
+from pfungst.methods.shifts import maker, named, shifts
 from pfungst.methods.threats import Norm
 from pfungst.models.torch import TorchModel
 from pfungst.models.torch_training import Training
@@ -37,7 +38,7 @@ JUDGED = 3
 
 
 def fragile_shifts(study: Study, before: Audit) -> tuple[Any, ...]:
-    """The shifts under which accuracy was found to be lost, or all where none was.
+    """The shifts under which accuracy was found to be lost, or all usual ones where none was.
 
     Raises:
         InputError: if the rows are no pictures.
@@ -45,7 +46,9 @@ def fragile_shifts(study: Study, before: Audit) -> tuple[Any, ...]:
     if study.data.modality != "image":
         raise InputError(f"{study.data.source} holds {study.data.modality} rows; what is learned here is for pictures")
     found = {one.subject for one in before.report.findings if one.kind == "fragile" and one.status == "found"}
-    return tuple(kind for name, kind in shifts.items() if name in found) or tuple(shifts.values())
+    names = [name for name in shifts if name in found]
+    names = names or [name for name in named((USUAL,)) if shifts[name].modality == "image"]
+    return tuple(maker(name, study.data) for name in names)
 
 
 def augmented_layer(study: Study, kinds: Sequence[Any]) -> LastLayer:

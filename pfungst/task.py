@@ -57,10 +57,15 @@ class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How severities are set, and which shifts are asked about: single names or families."""
+    """How severities are set, and which shifts are asked about: single names, families, and the user's own.
+
+    ``functions`` are ``file.py:function`` of a row and a severity; ``occluders`` are pictures with transparency.
+    """
 
     severity: str = "table"
     kinds: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    occluders: tuple[str, ...] = ()
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

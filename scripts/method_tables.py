@@ -10,7 +10,6 @@ from pfungst.methods.accuracy_estimates import accuracy_estimates
 from pfungst.methods.attributions import attributions
 from pfungst.methods.calibration_errors import calibration_errors
 from pfungst.methods.conformal import conformal_scores
-from pfungst.methods.corruptions import corruptions
 from pfungst.methods.feature_scores import unknownness_scores
 from pfungst.methods.hiding import fills
 from pfungst.methods.properties import cues
@@ -28,7 +27,6 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "Shifts": shifts,
     "Two-sample tests": two_sample_tests,
     "Accuracy without labels": accuracy_estimates,
-    "Corruptions": corruptions,
     "Threats": threats,
     "Cues of pictures": cues,
     "Cues of texts": text_cues,
@@ -53,7 +51,16 @@ def lines() -> Iterator[str]:
             told = getattr(method, "change", method)
             text = inspect.getdoc(told if hasattr(told, "__name__") else type(told)) or ""
             first = " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
-            yield f"| {name} | {first} |"
+            yield f"| {name} | {first}{severities(method)} |"
+
+
+def severities(method: Any) -> str:
+    """What is done at severities 1 to 5, of a shift that says so."""
+    if not getattr(method, "table", None):
+        return ""
+    levels = [", ".join(f"{value:.3g}" for value in row) for row in method.table]
+    words = "; ".join(f"({level})" if "," in level else level for level in levels)
+    return f" Severities: {words}. Family {method.family}, for {method.modality} rows."
 
 
 def page() -> str:

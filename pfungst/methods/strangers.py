@@ -9,7 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError
-from pfungst.methods.shifts import colours
+from pfungst.methods.shift_kind import colours
 from pfungst.registry import Registry
 
 strangers: Registry[Any] = Registry("strangers")

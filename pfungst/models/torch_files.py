@@ -1,15 +1,11 @@
 """Files that hold PyTorch networks: exported archives, and factories with weights."""
 
-import hashlib
-import importlib
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pfungst.errors import InputError, first_line
+from pfungst.imported import imported
 from pfungst.models.preprocess import Wanted
 from pfungst.models.torch import Origin, TorchModel, import_torch, torch_model
 from pfungst.task import Task
@@ -58,53 +54,14 @@ def built(source: str) -> tuple[Any, Path | None, str]:
     Raises:
         InputError: if the file, the module or the factory is not there, or it raises.
     """
-    where, _, name = source.rpartition(":")
-    path = Path(where) if where.endswith(".py") else None
-    if path is not None and not path.is_file():
-        raise InputError(f"there is no file {path}; give file.py:factory")
-    # A factory's file may import its neighbours, as it could when it was run as a script.
-    with _neighbours(Path.cwd() if path is None else path.parent):
-        module = _imported(where, path)
-        factory = getattr(module, name, None)
-        if not callable(factory):
-            listed = ", ".join(key for key, value in vars(module).items() if callable(value) and key[0] != "_")
-            raise InputError(f"{where} has no factory {name!r}; it has {listed[:200] or 'none'}")
+    with imported(source) as named:
         try:
-            made = factory()
+            made = named.function()
         except Exception as error:
             raise InputError(
                 f"{source} raised {type(error).__name__}: {first_line(error)}; it is called without arguments"
             ) from error
-    file = getattr(module, "__file__", None)
-    code = Path(file).read_bytes() if file else b""
-    folder = Path(file).parent if file else None
-    return made, folder, hashlib.blake2b(code, digest_size=16).hexdigest() + name
-
-
-@contextmanager
-def _neighbours(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-def _imported(where: str, path: Path | None) -> Any:
-    try:
-        if path is None:
-            return importlib.import_module(where)
-        name = f"pfungst_factory_{hashlib.blake2b(str(path.resolve()).encode(), digest_size=8).hexdigest()}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None, "a .py file always has a loader"
-        assert spec.loader is not None, "a .py file always has a loader"
-        module = importlib.util.module_from_spec(spec)
-        # Dataclasses and pickles look their module up by name while the file is still running.
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"{where} could not be imported: {type(error).__name__}: {first_line(error)}") from error
-    return module
+    return made, named.folder, named.hash
 
 
 def with_weights(module: Any, path: Path) -> Any:

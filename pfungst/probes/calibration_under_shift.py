@@ -11,7 +11,7 @@ from pfungst.findings import Table
 from pfungst.methods.calibration_errors import expected_calibration_error
 from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibrators import temperature
-from pfungst.methods.shifts import shifts
+from pfungst.methods.shifts import Shifted
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
@@ -51,12 +51,7 @@ def under_shift(data: Dataset, rows: Labelled, done: Passes) -> Iterator[Table]:
 
 def _shifted(data: Dataset, done: Passes) -> list[Labelled]:
     """The labelled rows of each shift that was asked of the model itself, with the scores of all classes."""
-    kinds = set(shifts.values())
-    asked = [
-        one
-        for one in done
-        if isinstance(one, Predict) and one.under is not None and type(one.under) in kinds and not one.by
-    ]
+    asked = [one for one in done if isinstance(one, Predict) and isinstance(one.under, Shifted) and not one.by]
     parts = [labelled(data, done[one]) for one in asked]
     return [part for part in parts if part is not None and part.outputs.complete and len(part.labels) >= FEWEST]
 

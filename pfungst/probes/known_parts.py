@@ -9,7 +9,7 @@ from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
 from pfungst.methods.known import Known, known_rows
-from pfungst.methods.shifts import shifts
+from pfungst.methods.shifts import Shifted
 from pfungst.methods.unknownness import strangeness
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
@@ -110,9 +110,9 @@ def _units(data: Dataset, outputs: Outputs) -> Array | None:
 
 def _shifted(done: Passes, report: IntArray) -> Iterator[tuple[str, Outputs]]:
     for one in done:
-        if not isinstance(one, Predict) or one.on != "test" or one.by or type(one.under) not in shifts.values():
+        if not isinstance(one, Predict) or one.on != "test" or one.by or not isinstance(one.under, Shifted):
             continue
-        if getattr(one.under, "severity", 0) == 1:
+        if one.under.severity == 1:
             inside = done[one].take(np.isin(positions(done[one]), report))
             if len(inside):
                 yield one.name, inside

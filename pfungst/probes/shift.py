@@ -1,4 +1,4 @@
-"""Shift: where the accuracy breaks when pictures are taken differently, and whether the confidence notices."""
+"""Shift: where accuracy breaks when rows are taken, written or recorded differently, and whether confidence notices."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -11,11 +11,14 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
 from pfungst.findings import Condition, Examples, Finding, SeverityCurve, Skipped, Step
 from pfungst.methods.breaking import breaking_point
-from pfungst.methods.corruptions import as_alike, kinds_of
-from pfungst.methods.shifts import shifts
+from pfungst.methods.own_shifts import own
+from pfungst.methods.shift_kind import USUAL
+from pfungst.methods.shifts import maker, named, shifts
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
 from pfungst.probes.natural_shift import natural_passes, natural_shifts
+from pfungst.probes.resampled import resampled
+from pfungst.probes.shift_summary import Judged, summary
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import mean, paired_accuracy_loss, paired_mean, proportion_of
 from pfungst.statistics.significance import mcnemar_midp
@@ -37,97 +40,111 @@ class Shift(Probe):
     """
 
     topic: ClassVar[str] = "shift"
-    question: ClassVar[str] = "What remains of the accuracy when pictures are taken differently?"
+    question: ClassVar[str] = (
+        "What remains of the accuracy when the same rows are taken, written or recorded differently?"
+    )
     tolerance: float = 0.05
-    kinds: tuple[str, ...] = ("field",)
+    kinds: tuple[str, ...] = (USUAL,)
     severity: str = "table"
+    functions: tuple[str, ...] = ()
+    occluders: tuple[str, ...] = ()
     rows: int = 1000
     fewest: int = 100
     shown: int = 6
 
     def for_task(self, task: Task) -> Self:
         """The shifts and the scale of severities that the task file names."""
-        if task.shift.severity not in SCALES:
-            raise InputError(f"[shift] severity is {task.shift.severity!r}; there are {', '.join(SCALES)}")
-        kinds = task.shift.kinds or self.kinds
-        kinds_of(kinds, shifts)
-        return replace(self, kinds=kinds, severity=task.shift.severity)
+        asked = task.shift
+        if asked.severity not in SCALES:
+            raise InputError(f"[shift] severity is {asked.severity!r}; there are {', '.join(SCALES)}")
+        kinds = asked.kinds or self.kinds
+        named(kinds, own(asked.functions, asked.occluders))
+        return replace(self, kinds=kinds, severity=asked.severity, functions=asked.functions, occluders=asked.occluders)
 
     def asked(self, data: Dataset) -> dict[str, Callable[..., Any]]:
-        """Makers of the shifts, each of a severity, by name."""
-        makers = kinds_of(self.kinds, shifts)
-        if self.severity == "table":
-            return makers
-        return {name: maker if name in shifts else as_alike(data, name) for name, maker in makers.items()}
+        """Makers of the shifts for rows of this kind, each of a severity, by name."""
+        ours = own(self.functions, self.occluders)
+        made = {name: maker(name, data, self.severity) for name in self._fitting(data)}
+        return made | {name: one for name, (modality, one) in ours.items() if modality in {"", data.modality}}
+
+    def _fitting(self, data: Dataset) -> list[str]:
+        names = named(self.kinds, own(self.functions, self.occluders))
+        fitting = [name for name in names if name in shifts and shifts[name].modality == data.modality]
+        # What is told of the data to an informed shift of texts is which words go with which label.
+        return [name for name in fitting if name != "good-words" or data.labels is not None]
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
         """The rows as they are, and a sample of them under every shift at five severities."""
         del done
         yield _CLEAN
         yield from natural_passes(data)
-        if data.modality == "image":
+        if data.modality != "answers":
             for kind in self.asked(data).values():
                 for level in range(1, 6):
                     yield self._under(kind(severity=level))
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
-        """Two findings and a condition for each shift."""
+        """Two findings and a condition for each shift, and all of them side by side with the worst."""
         yield from natural_shifts(data, done, self.tolerance)
-        if data.modality != "image":
-            reason = (
-                "these are recorded answers; give the model and its pictures, to have them shown differently"
-                if data.modality == "answers"
-                else f"the shifts are made for pictures; these rows are {data.modality}"
-            )
+        if data.modality == "answers":
+            reason = "these are recorded answers; give the model and its rows, to have them shown differently"
             yield Skipped(probe=self.topic, reason=reason)
             return
         if len(data.classes) and labelled(data, done[_CLEAN]) is None:
             yield Skipped(probe=self.topic, reason="the rows carry no labels")
             return
+        for name in self.kinds:
+            if name in shifts and shifts[name].modality != data.modality:
+                reason = f"made for {shifts[name].modality} rows; these are {data.modality} rows"
+                yield Skipped(probe=self.topic, subject=name, reason=reason)
+        judged = []
         for name, kind in self.asked(data).items():
             if self._under(kind(severity=MIDDLE)) in done:
-                yield from self._judge_one(name, kind, data, done)
+                found = self._judge_one(name, kind, data, done)
+                if isinstance(found, Judged):
+                    judged.append(found)
+                else:
+                    yield found
+        yield from summary(judged, data.classes)
+        yield from resampled(data, done, self.tolerance, self.fewest)
 
     def _under(self, perturbation: Any) -> Predict:
         return Predict(under=perturbation, rows=self.rows)
 
-    def _judge_one(self, name: str, kind: Any, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
+    def _judge_one(self, name: str, kind: Any, data: Dataset, done: Passes) -> Judged | Skipped:
         middle = self._under(kind(severity=MIDDLE))
         after = labelled(data, done[middle])
         if after is None or len(after.labels) < self.fewest:
             have = 0 if after is None else len(after.labels)
             reason = f"{have} labelled rows; {self.fewest} are the least that say anything"
-            yield Skipped(probe=self.topic, subject=name, reason=reason)
-            return
+            return Skipped(probe=self.topic, subject=name, reason=reason)
         assert after.outputs.rows is not None, "answers of a pass know their rows"
         before = Labelled(done[_CLEAN].at(after.outputs.rows), after.labels, after.units)
-        curve = self._curve(name, kind, data, done, before)
+        levels = self._levels(kind, data, done)
+        steps = [_step(level, kind(severity=level).parameter, rows) for level, rows in enumerate(levels, start=1)]
+        curve = SeverityCurve(
+            title=f"Accuracy and confidence as {name} grows", shift=name, steps=(_step(0, "as it is", before), *steps)
+        )
         loss = paired_accuracy_loss(before.correct, after.correct, units=after.units, name="accuracy lost")
         words = kind(severity=MIDDLE).name
-        yield Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy)
+        point = breaking_point(before.correct, np.stack([one.correct for one in levels]), before.units, seed=data.seed)
         pictures = self._flipped(data, middle, before, after)
         fragile = self._fragile(words, loss, curve, pictures, mcnemar_midp(before.correct, after.correct, after.units))
-        yield msgspec.structs.replace(fragile, claim=fragile.claim + self._breaks(kind, data, done, before))
         grown = (after.outputs.confidence - after.correct) - (before.outputs.confidence - before.correct)
         gap = paired_mean(grown, units=after.units, name="confidence that did not follow", bounds=(-2.0, 2.0))
-        yield self._overconfident(words, gap, curve)
+        return Judged(
+            name=name,
+            condition=Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy),
+            fragile=msgspec.structs.replace(fragile, claim=fragile.claim + _breaks(point)),
+            overconfident=self._overconfident(words, gap, curve),
+            breaks=point,
+            before=before,
+            levels=levels,
+        )
 
-    def _breaks(self, kind: Any, data: Dataset, done: Passes, before: Labelled) -> str:
-        """At which severity a tenth of the rows is lost, in a sentence."""
-        levels = [labelled(data, done[self._under(kind(severity=level))]) for level in range(1, 6)]
-        after = np.stack([rows.correct for rows in levels if rows is not None])
-        point = breaking_point(before.correct, after, before.units, seed=data.seed)
-        if point is None:
-            return " Ten points are not gone at the largest severity."
-        return f" Ten points are gone at severity {point.value:.1f} [{point.low:.1f}, {point.high:.1f}]."
-
-    def _curve(self, name: str, kind: Any, data: Dataset, done: Passes, before: Labelled) -> SeverityCurve:
-        steps = [_step(0, "as it is", before)]
-        for level in range(1, 6):
-            rows = labelled(data, done[self._under(kind(severity=level))])
-            assert rows is not None, "the same rows carried labels a moment ago"
-            steps.append(_step(level, kind(severity=level).parameter, rows))
-        return SeverityCurve(title=f"Accuracy and confidence as {name} grows", shift=name, steps=tuple(steps))
+    def _levels(self, kind: Any, data: Dataset, done: Passes) -> tuple[Labelled, ...]:
+        found = [labelled(data, done[self._under(kind(severity=level))]) for level in range(1, 6)]
+        return tuple(rows for rows in found if rows is not None)
 
     def _flipped(self, data: Dataset, one: Predict, before: Labelled, after: Labelled) -> Iterator[Examples]:
         flipped = np.flatnonzero(before.correct & ~after.correct)
@@ -156,7 +173,7 @@ class Shift(Probe):
             tolerance=self.tolerance,
             p_value=p_value,
             evidence=(curve, *pictures),
-            remedy=f"train on rows with {curve.shift}, or keep such pictures from the model in use"
+            remedy=f"train on rows with {curve.shift}, or keep such rows from the model in use"
             if status == "found"
             else "",
         )
@@ -180,6 +197,13 @@ class Shift(Probe):
             if status == "found"
             else "",
         )
+
+
+def _breaks(point: Estimate | None) -> str:
+    """At which severity a tenth of the rows is lost, in a sentence."""
+    if point is None:
+        return " Ten points are not gone at the largest severity."
+    return f" Ten points are gone at severity {point.value:.1f} [{point.low:.1f}, {point.high:.1f}]."
 
 
 def _step(level: int, parameter: str, rows: Labelled) -> Step:

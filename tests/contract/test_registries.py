@@ -58,7 +58,9 @@ EVERY = [
 RNG = np.random.default_rng(0)
 OF_PICTURES = (*attributions.values(), SlidingOcclusion(), SmallestFlip())
 OF_ALL = (*OF_PICTURES, ColumnPermutation(), TokenOcclusion())
-VALUES = tuple(item for some in REGISTRIES.values() for item in some.values() if is_dataclass(type(item)))
+VALUES = tuple(
+    item for kind, some in REGISTRIES.items() for item in some.values() if is_dataclass(type(item)) and kind != "shifts"
+)
 TEXTS = np.array(["", " ", "Call NOW, free!!", "don't", "日本語 🔥", "...", "a", "ß\n\tx", "3.50 http://a.b/c"], object)
 
 

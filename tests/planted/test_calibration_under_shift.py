@@ -1,17 +1,19 @@
 """Calibration under shift: from the passes that were asked anyway, no shifted row cooled by its own fold's label."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.methods.recalibrators import temperature
-from pfungst.methods.shifts import shifts
+from pfungst.methods.shifts import Shifted
 from pfungst.outputs import Outputs, from_logits
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
 from pfungst.probes.calibration_under_shift import under_shift
 
-ROWS, NOISE, BRIGHTNESS = 1500, shifts["noise"], shifts["brightness"]
+ROWS, NOISE, BRIGHTNESS = 1500, partial(Shifted, "noise"), partial(Shifted, "brightness")
 
 
 def world(seed=0, *, patients=False):

@@ -9,7 +9,7 @@ import pytest
 import pfungst
 from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.findings import Estimates, Examples, Finding, Skipped, Table
-from pfungst.methods.shifts import Brightness
+from pfungst.methods.shifts import Shifted
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.probes.unknowns import Unknowns
@@ -157,8 +157,8 @@ def test_slightly_shifted_known_rows_that_would_be_rejected_are_told():
         for one in probe.needs(data, Passes())
     }
     shifted = answers(data, features * 0.5, kept=False)
-    done[Predict(under=Brightness(severity=1), rows=600)] = shifted
-    done[Predict(under=Brightness(severity=3), rows=600)] = replace(shifted, logits=shifted.logits * 0)
+    done[Predict(under=Shifted("brightness", 1), rows=600)] = shifted
+    done[Predict(under=Shifted("brightness", 3), rows=600)] = replace(shifted, logits=shifted.logits * 0)
     card = evidence(only(list(probe.judge(data, Passes(done))), "undetectable"), Table)[1]
     told = [row for row in card.rows if row[0].startswith("known rows, slightly shifted")]
     assert len(told) >= 1

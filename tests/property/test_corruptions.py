@@ -7,12 +7,12 @@ from sklearn.datasets import load_sample_images
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError
 from pfungst.methods.breaking import breaking_point
-from pfungst.methods.corruptions import Corruption, corruptions, kinds_of
-from pfungst.methods.shifts import shifts
+from pfungst.methods.shifts import Shifted, named, shifts
 from pfungst.methods.similarity import STRONGEST, TARGETS, dissimilarity, solved
 
-KINDS = pytest.mark.parametrize("topic", list(corruptions))
-BLURS = ("gaussian-blur", "defocus-blur", "motion-blur", "zoom-blur")
+PUBLISHED = [name for name, kind in shifts.items() if kind.family.startswith("imagenet-c")]
+KINDS = pytest.mark.parametrize("topic", PUBLISHED)
+BLURS = ("gaussian-blur", "defocus-blur", "imagenet-c:motion-blur", "zoom-blur")
 COARSE = {"glass-blur": 0.25, "pixelate": 0.25, "zoom-blur": 0.25}
 """Corruptions in whole steps: the mildest of them changes more than the first targets ask for."""
 
@@ -37,10 +37,10 @@ def test_shape_type_and_range_are_kept_at_every_size(topic, side, channels):
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (2, side, side + 5, channels), dtype=np.uint8)
     for severity in (1, 5):
-        done = Corruption(topic, severity)(batch(images))
+        done = Shifted(topic, severity)(batch(images))
         assert done.shape == images.shape
         assert done.dtype == np.uint8
-    shares = Corruption(topic)(batch((images / 255).astype(np.float32)))
+    shares = Shifted(topic)(batch((images / 255).astype(np.float32)))
     assert shares.dtype == np.float32
     assert np.isfinite(shares).all()
     assert 0 <= shares.min() <= shares.max() <= 1
@@ -50,22 +50,24 @@ def test_shape_type_and_range_are_kept_at_every_size(topic, side, channels):
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_constant_pictures_stay_finite(topic, level):
     images = np.full((1, 32, 32, 3), level, np.uint8)
-    assert Corruption(topic, 5)(batch(images)).shape == images.shape
+    assert Shifted(topic, 5)(batch(images)).shape == images.shape
 
 
 @KINDS
 def test_rows_are_the_same_for_any_batch_and_order(topic, crops):
     whole = batch(crops)
-    done = Corruption(topic)(whole)
+    done = Shifted(topic)(whole)
     order = np.array([4, 1, 3])
-    assert np.array_equal(Corruption(topic)(whole.take(order)), done[order])
-    assert np.array_equal(Corruption(topic)(whole), done)
+    assert np.array_equal(Shifted(topic)(whole.take(order)), done[order])
+    assert np.array_equal(Shifted(topic)(whole), done)
 
 
-@pytest.mark.parametrize("topic", ["gaussian-blur", "defocus-blur", "motion-blur", "elastic-transform", "contrast"])
+@pytest.mark.parametrize(
+    "topic", ["gaussian-blur", "defocus-blur", "imagenet-c:motion-blur", "elastic-transform", "contrast"]
+)
 def test_the_mean_is_kept(topic, crops):
     flat = np.clip(np.pad(crops[:, 16:48, 16:48], ((0, 0), (32, 32), (32, 32), (0, 0)), mode="edge"), 40, 215)
-    change = Corruption(topic, 3)(batch(flat)).mean(dtype=float) - flat.mean(dtype=float)
+    change = Shifted(topic, 3)(batch(flat)).mean(dtype=float) - flat.mean(dtype=float)
     assert abs(change) < (0.1 if topic != "elastic-transform" else 0.5)
 
 
@@ -74,7 +76,7 @@ def test_the_mean_is_kept(topic, crops):
 def test_a_blur_moves_nothing(topic, severity):
     dots = np.zeros((12, 65, 65, 1), np.float32)
     dots[:, 31:34, 31:34] = 1
-    done = Corruption(topic, severity)(batch(dots))[..., 0].astype(float)
+    done = Shifted(topic, severity)(batch(dots))[..., 0].astype(float)
     y, x = np.mgrid[0:65, 0:65]
     for one in done:
         assert abs((one * y).sum() / one.sum() - 32) < 0.25
@@ -93,16 +95,16 @@ def test_glass_sends_pixels_elsewhere_and_makes_none_up():
 
 @KINDS
 def test_severities_tell_themselves_apart_and_unknown_ones_are_refused(topic):
-    assert len({Corruption(topic, level).name for level in range(1, 6)}) == 5
+    assert len({Shifted(topic, level).name for level in range(1, 6)}) == 5
     with pytest.raises(InputError, match="1, 2, 3, 4 and 5"):
-        Corruption(topic, 6)
+        Shifted(topic, 6)
 
 
 @KINDS
 def test_solved_strengths_rise_and_leave_pictures_as_alike_as_asked(topic, crops):
-    strengths = solved(lambda strength: Corruption(topic, strength=strength)(batch(crops)), crops)
+    strengths = solved(lambda strength: Shifted(topic, strength=strength)(batch(crops)), crops)
     assert list(strengths) == sorted(strengths)
-    met = [dissimilarity(crops, Corruption(topic, strength=one)(batch(crops))).mean() for one in strengths]
+    met = [dissimilarity(crops, Shifted(topic, strength=one)(batch(crops))).mean() for one in strengths]
     for target, got, strength in list(zip(TARGETS, met, strengths, strict=True))[1:4]:
         near = abs(got - target) < 0.04 or target < COARSE.get(topic, 0)
         assert near or (strength >= STRONGEST - 0.01 and got < target), (topic, target, got)
@@ -113,34 +115,36 @@ def test_solved_severities_mean_the_same_on_larger_pictures(topic):
     images = load_sample_images().images
     for side in (64, 224):
         crops = np.stack([image[150 : 150 + side, 100 : 100 + side] for image in images])
-        strengths = solved(lambda strength, crops=crops: Corruption(topic, strength=strength)(batch(crops)), crops)
-        met = dissimilarity(crops, Corruption(topic, strength=strengths[2])(batch(crops))).mean()
+        strengths = solved(lambda strength, crops=crops: Shifted(topic, strength=strength)(batch(crops)), crops)
+        met = dissimilarity(crops, Shifted(topic, strength=strengths[2])(batch(crops))).mean()
         assert abs(met - 0.2) < 0.02
 
 
 def test_strengths_of_whole_numbers_are_the_table():
-    for topic, kind in corruptions.items():
+    for topic, kind in shifts.items():
         for severity in range(1, 6):
             assert kind.at(severity) == pytest.approx(kind.table[severity - 1]), topic
         assert kind.at(0) == pytest.approx(kind.rest)
 
 
 def test_nothing_is_changed_at_rest(crops):
-    for topic in corruptions:
+    for topic in PUBLISHED:
         if topic in {"jpeg-compression", "snow", "spatter", "zoom-blur"}:
             continue
-        done = Corruption(topic, strength=0.0)(batch(crops))
+        done = Shifted(topic, strength=0.0)(batch(crops))
         assert np.abs(done.astype(int) - crops).max() <= 2, topic
 
 
 def test_families_and_single_names_are_asked_for():
-    assert set(kinds_of(("field",), shifts)) == set(shifts)
-    family = kinds_of(("imagenet-c",), shifts)
+    usual, field = named(("usual",)), named(("field",))
+    assert {"off-centre", "foliage", "night", "typos", "missing"} <= set(usual) < set(field)
+    family = named(("imagenet-c",))
     assert len(family) == 19
     assert {"imagenet-c:motion-blur", "fog"} <= set(family)
-    assert family["imagenet-c:motion-blur"](severity=2) == Corruption("motion-blur", 2)
+    assert len(named(("imagenet-c-bar",))) == 10
+    assert named(("fog", "imagenet-c", "mine"), {"mine": None})[0] == "fog"
     with pytest.raises(InputError, match="no shift 'rainbows'"):
-        kinds_of(("rainbows",), shifts)
+        named(("rainbows",))
 
 
 def test_identical_pictures_are_alike_and_unlike_ones_are_not(crops):

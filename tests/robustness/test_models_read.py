@@ -329,7 +329,7 @@ def test_torch_factories_and_weights_that_do_not_fit(tmp_path):
     net.write_text(
         "import torch\ndef net():\n    return torch.nn.Linear(48, 3)\ndef bad():\n    raise OSError('no disk')\n"
     )
-    refused(lambda: load_model(f"{net}:nothing"), "has no factory 'nothing'", "net")
+    refused(lambda: load_model(f"{net}:nothing"), "has no function 'nothing'", "net")
     refused(lambda: load_model(f"{net}:bad"), "OSError", "no disk")
     refused(lambda: load_model(f"{tmp_path}/absent.py:net"), "there is no file")
     refused(lambda: load_model("no_such_package_here:net"), "could not be imported")

@@ -1,0 +1,164 @@
+"""Shifts of the user's own: a function of a row and a severity, and pictures that come between it and the lens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pfungst.arrays import Array, FloatArray
+from pfungst.canonical import fingerprint
+from pfungst.datasets.dataset import Batch
+from pfungst.errors import InputError, first_line
+from pfungst.imported import imported
+from pfungst.methods.field_shifts import LUMINANCE
+from pfungst.methods.shift_kind import colours
+
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4)
+"""Share of the picture that an occluder covers, by severity."""
+
+LARGEST = 1024
+"""Side in pixels to which larger occluders are brought when they are read."""
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A function ``file.py:function`` of the user's: a row and a severity of 1 to 5 to the row as it would be.
+
+    A row is a text, the numbers of a table's row, or a picture as the model's user sees it. ``code`` is a hash of the
+    file, so that no answer under an older version of it is taken for one under this.
+    """
+
+    source: str
+    code: str
+    severity: int = 3
+
+    @property
+    def parameter(self) -> str:
+        """The severity that the function is given."""
+        return f"severity {self.severity}"
+
+    @property
+    def name(self) -> str:
+        """The function's name with the severity."""
+        return f"{self.source.rpartition(':')[2]}, severity {self.severity}"
+
+    def __call__(self, batch: Batch) -> Array:
+        """The rows as the function returns them.
+
+        Raises:
+            InputError: if the function raises, or what it returns is of another shape.
+        """
+        function = _function(self.source)
+        done = batch.inputs.copy()
+        for at, row in enumerate(batch.inputs):
+            try:
+                done[at] = function(row, self.severity)
+            except Exception as error:
+                raise InputError(
+                    f"{self.source} raised {type(error).__name__} on the row {batch.ids[at]}: {first_line(error)}; "
+                    "it is called with a row and a severity, and returns a row of the same kind"
+                ) from error
+        return done
+
+
+@dataclass(frozen=True)
+class Occluded:
+    """A picture with transparency, pasted near the middle so large that it covers 5, 10, 20, 30 or 40 % of the row."""
+
+    source: str
+    content: str
+    severity: int = 3
+
+    @property
+    def parameter(self) -> str:
+        """How much is covered, in words."""
+        return f"{SHARES[self.severity - 1]:.0%} covered"
+
+    @property
+    def name(self) -> str:
+        """The picture's name with how much it covers."""
+        return f"{Path(self.source).stem} over {SHARES[self.severity - 1]:.0%}"
+
+    def __call__(self, batch: Batch) -> Array:
+        """The covered rows; all severities of a row share the place."""
+        share, picture = SHARES[self.severity - 1], _picture(self.source)
+        generators = batch.generators(f"occluder:{self.content}")
+
+        def paste(values: FloatArray) -> FloatArray:
+            done = np.empty_like(values)
+            for image, out, rng in zip(values, done, generators, strict=True):
+                out[:] = cover(image, rng, share, picture)
+            return done
+
+        return colours(batch.inputs, paste)
+
+
+def own(functions: tuple[str, ...], occluders: tuple[str, ...]) -> dict[str, tuple[str, Callable[..., Any]]]:
+    """Modality ("" for any) and maker, of a severity, of the user's own shifts, by name.
+
+    Raises:
+        InputError: if a function cannot be imported, or a file is no picture.
+    """
+    found: dict[str, tuple[str, Callable[..., Any]]] = {}
+    for source in functions:
+        with imported(source) as named:
+            found[source.rpartition(":")[2].replace("_", "-")] = ("", _maker(Rewritten, source, named.hash))
+    for source in occluders:
+        content = np.ascontiguousarray(_picture(source))
+        found[f"occluder:{Path(source).stem}"] = ("image", _maker(Occluded, source, fingerprint(content)))
+    return found
+
+
+def _maker(kind: Callable[..., Any], source: str, content: str) -> Callable[..., Any]:
+    return lambda severity: kind(source, content, severity)
+
+
+def cover(image: FloatArray, rng: np.random.Generator, share: float, picture: FloatArray) -> FloatArray:
+    """The picture (height, width, 4) pasted so large that its mean opacity is this share of the image, near its middle.
+
+    What lies outside the image is lost and counts no more, so that a large share may be missed by a little.
+    """
+    height, width = image.shape[:2]
+    place = rng.uniform(-0.15, 0.15, 2) * (height, width)
+    opaque = max(float(picture[..., 3].sum()), 1e-6)
+    scale = float(np.sqrt(share * height * width / opaque))
+    matrix = np.array(
+        [
+            [scale, 0, width / 2 + place[1] - scale * picture.shape[1] / 2],
+            [0, scale, height / 2 + place[0] - scale * picture.shape[0] / 2],
+        ],
+        np.float32,
+    )
+    # Colours are weighed by opacity before they are mixed: what is transparent has none.
+    weighed = np.concatenate([picture[..., :3] * picture[..., 3:], picture[..., 3:]], axis=2)
+    size = (max(1, round(scale * picture.shape[1])), max(1, round(scale * picture.shape[0])))
+    shrunk = cv2.resize(weighed, size, interpolation=cv2.INTER_AREA) if scale < 1 else weighed
+    if scale < 1:
+        matrix[:, :2] = np.diag([scale * picture.shape[1] / size[0], scale * picture.shape[0] / size[1]])
+    pasted = cv2.warpAffine(shrunk, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    colour = pasted[..., :3] if image.shape[2] == 3 else (pasted[..., :3] @ LUMINANCE)[..., None]
+    return np.asarray(image * (1 - pasted[..., 3:]) + colour)
+
+
+@lru_cache(maxsize=16)
+def _function(source: str) -> Callable[..., Any]:
+    with imported(source) as named:
+        return named.function
+
+
+@lru_cache(maxsize=16)
+def _picture(source: str) -> FloatArray:
+    """Colours and transparency in [0, 1], (height, width, 4)."""
+    try:
+        with Image.open(source) as opened:
+            opened.thumbnail((LARGEST, LARGEST))
+            return np.asarray(opened.convert("RGBA"), np.float32) / np.float32(255)
+    except FileNotFoundError:
+        raise InputError(f"there is no occluder {source}; give a picture with transparency, such as a PNG") from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"the occluder {source} is no picture that can be read: {first_line(error)}") from None
