@@ -8,14 +8,15 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pfungst"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
-    "arrays": 1, "attacked": 1, "canonical": 1, "errors": 1, "frame": 1, "maps": 1, "outputs": 1, "registry": 1,
+    "arrays": 1, "attacked": 1, "canonical": 1, "errors": 1, "frame": 1, "imported": 1, "maps": 1, "outputs": 1,
+    "registry": 1,
     "stated": 1, "statistics": 1, "targets": 1,
     "datasets": 2, "findings": 2, "models": 2, "task": 2,
     "load": 3, "passes": 3, "report": 3,
     "engine": 4, "methods": 4, "probe": 4,
     "probes": 5, "remedies": 5,
     "audit_result": 6, "auditing": 6, "budget": 6, "commands": 6, "demo": 6, "doctor": 6, "guarding": 6,
-    "hardening": 6, "members": 6,
+    "feedback": 6, "hardening": 6, "members": 6,
     "pictures": 6, "progress": 6, "ranking": 6, "recalibrating": 6, "redaction": 6, "remedying": 6, "request": 6,
     "retraining": 6, "study": 6,
     "cli": 7,
