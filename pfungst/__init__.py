@@ -39,6 +39,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in {"commands", "probes"}:
+    if name in {"commands", "feedback", "probes"}:
         return import_module(f"pfungst.{name}")
     raise AttributeError(f"module 'pfungst' has no attribute {name!r}")

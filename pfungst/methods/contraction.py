@@ -17,7 +17,7 @@ ABOVE = 3.0
 FEWEST = 3
 """Rounds above the floor that a rate needs, and below it that a settled model needs."""
 
-_ABOUT_ONE, _TURNED = 0.02, -0.5
+_ABOUT_ONE, _TURNED, _ROUNDING = 0.02, -0.5, 1e-9
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def contraction(gaps: FloatArray, turns: FloatArray, floor: float, level: float 
 def _settled(gaps: FloatArray, floor: float, rho: Estimate | None) -> Contraction:
     half = len(gaps) // 2
     early, late = float(np.median(gaps[: max(half, 1)])), float(np.median(gaps[half:]))
-    # A change that grows from round to round is no rest, however small it still is.
-    if late > 2 * early:
+    # A change that grows from round to round is no rest, however small it still is; rounding errors may grow.
+    if late > 2 * early and late > _ROUNDING * floor:
         return Contraction("undetermined", None, "changes lie within the noise of a refit, but grow; play more rounds")
     return Contraction(
         "contracting", rho, f"the last {FEWEST} changes of the model lie within the noise of a refit ({floor:.2g})"

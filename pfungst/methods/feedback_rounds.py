@@ -190,7 +190,7 @@ def _next(fit: Fit, old: Any, history: list[tuple[Any, Array]], policy: Policy, 
         return new
     if not all(hasattr(model, name) for model in (old, new) for name in ("coef_", "intercept_")):
         raise InputError(
-            f"a {type(new).__name__} has no coef_ and intercept_ to damp; use a linear model or another policy"
+            f"a {type(new).__name__} has no coef_ and intercept_ to damp; use a linear model or no damping"
         )
     mixed = copy.copy(new)
     for name in ("coef_", "intercept_"):
