@@ -1,5 +1,7 @@
 """Blurs of a picture (height, width, channels) in [0, 1]; edges go on as they end, and nothing moves."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -7,6 +9,9 @@ from pfungst.arrays import FloatArray
 
 SMALL = 1e-3
 """Weight below which a tap of the motion is left out."""
+
+DIRECT = 129
+"""Most taps of a kernel, zeros and all, that OpenCV sums one by one."""
 
 
 def gaussian(image: FloatArray, rng: np.random.Generator, sigma: float) -> FloatArray:
@@ -53,7 +58,7 @@ def motion(image: FloatArray, rng: np.random.Generator, radius: float, sigma: fl
     weights = np.exp(-(taps**2) / (2 * max(sigma, 1e-6) ** 2))
     taps, weights = taps[weights > SMALL], weights[weights > SMALL] / weights[weights > SMALL].sum()
     away = taps - (taps * weights).sum()
-    return _kept(cv2.filter2D(image, -1, _line(away, weights, angle), borderType=cv2.BORDER_REPLICATE), image)
+    return _kept(_thin(image, _line(away, weights, angle).astype(np.float32)), image)
 
 
 def zoom(image: FloatArray, rng: np.random.Generator, most: float, step: float) -> FloatArray:
@@ -64,8 +69,9 @@ def zoom(image: FloatArray, rng: np.random.Generator, most: float, step: float) 
     for factor in factors:
         turn = np.array([[factor, 0, (1 - factor) * (width - 1) / 2], [0, factor, (1 - factor) * (height - 1) / 2]])
         seen = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        total = total + seen.reshape(image.shape)
-    return np.asarray(total / np.float32(len(factors) + 2))
+        total += seen.reshape(image.shape)
+    total /= np.float32(len(factors) + 2)
+    return total
 
 
 def _line(away: FloatArray, weights: FloatArray, angle: float) -> FloatArray:
@@ -80,6 +86,41 @@ def _line(away: FloatArray, weights: FloatArray, angle: float) -> FloatArray:
             np.add.at(kernel, (y + j, x + i), weights * part)
     # filter2D correlates; turned round, the picture is smeared along the line as a kernel would smear it.
     return np.asarray(kernel[::-1, ::-1] / kernel.sum())
+
+
+def _thin(image: FloatArray, kernel: FloatArray) -> FloatArray:
+    """filter2D with a kernel that is mostly 0, in parts so small that OpenCV sums their taps and leaves zeros out.
+
+    Above 129 taps, zeros and all, it goes by way of Fourier transforms, which is several times slower here.
+    """
+    height, width = image.shape[:2]
+    reach = kernel.shape[0] // 2
+    padded = cv2.copyMakeBorder(image, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    total = np.zeros(padded[reach : reach + height, reach : reach + width].shape, np.float32)
+    for top, left, part in _parts(kernel):
+        tall, wide = part.shape
+        seen = padded[top : top + height + tall - 1, left : left + width + wide - 1]
+        total += cv2.filter2D(seen, -1, part, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)[:height, :width]
+    return total
+
+
+def _parts(kernel: FloatArray) -> Iterator[tuple[int, int, FloatArray]]:
+    """Blocks of neighbouring columns, without their empty rows, of at most 129 taps: top, left and weights."""
+    columns = np.flatnonzero(kernel.any(axis=0))
+    left, last = int(columns[0]), int(columns[-1])
+    while left <= last:
+        wide = 1
+        while left + wide <= last and _rows(kernel, left, wide + 1)[1] * (wide + 1) <= DIRECT:
+            wide += 1
+        top, tall = _rows(kernel, left, wide)
+        yield top, left, np.ascontiguousarray(kernel[top : top + tall, left : left + wide])
+        left += wide
+
+
+def _rows(kernel: FloatArray, left: int, wide: int) -> tuple[int, int]:
+    """First row that is not empty, and how many up to the last one, of some columns."""
+    rows = np.flatnonzero(kernel[:, left : left + wide].any(axis=1))
+    return (int(rows[0]), int(rows[-1] - rows[0]) + 1) if len(rows) else (0, 1)
 
 
 def _kept(values: FloatArray, image: FloatArray) -> FloatArray:

@@ -1,5 +1,8 @@
 """Tones, places and codes of a picture (height, width, channels) in [0, 1]."""
 
+from collections.abc import Callable
+from functools import reduce
+
 import cv2
 import numpy as np
 
@@ -12,16 +15,22 @@ REACH = 0.005
 def brightness(image: FloatArray, rng: np.random.Generator, more: float) -> FloatArray:
     """More of the value of HSV, which is the largest channel."""
     del rng
-    largest = image.max(axis=2, keepdims=True)
+    largest = _extreme(image, np.maximum)
     wanted = np.clip(largest + np.float32(more), 0, 1)
-    return np.asarray(np.where(largest > 0, image * (wanted / np.maximum(largest, 1e-6)), wanted))
+    gain = wanted / np.maximum(largest, np.float32(1e-6))
+    black = largest <= 0
+    done = np.empty_like(image)
+    for channel in range(image.shape[2]):
+        done[..., channel] = np.where(black, wanted, image[..., channel] * gain)
+    return done
 
 
 def contrast(image: FloatArray, rng: np.random.Generator, factor: float) -> FloatArray:
     """(x - mean of the channel) c + mean."""
     del rng
-    mean = image.mean(axis=(0, 1), keepdims=True, dtype=np.float64).astype(np.float32)
-    return np.asarray((image - mean) * np.float32(factor) + mean)
+    mean = image.mean(axis=0, dtype=np.float64).mean(axis=0)
+    row = np.tile((mean * (1 - factor)).astype(np.float32), image.shape[1])
+    return np.asarray(image.reshape(len(image), -1) * np.float32(factor) + row).reshape(image.shape)
 
 
 def saturate(image: FloatArray, rng: np.random.Generator, factor: float, more: float) -> FloatArray:
@@ -29,13 +38,24 @@ def saturate(image: FloatArray, rng: np.random.Generator, factor: float, more: f
     del rng
     if image.shape[2] < 3:
         return image
-    largest, smallest = image.max(axis=2, keepdims=True), image.min(axis=2, keepdims=True)
-    own = (largest - smallest) / np.maximum(largest, 1e-6)
-    wanted = np.clip(own * np.float32(factor) + np.float32(more), 0, 1)
-    # Colourless pixels take the hue 0, red, as HSV does.
-    red = np.concatenate([np.zeros_like(largest), np.ones_like(largest), np.ones_like(largest)], axis=2)
-    shape = np.where(own > 0, (largest - image) / np.maximum(largest - smallest, 1e-6), red)
-    return np.asarray(largest * (1 - wanted * shape))
+    largest, smallest = _extreme(image, np.maximum), _extreme(image, np.minimum)
+    spread = largest - smallest
+    wanted = np.clip(spread / np.maximum(largest, np.float32(1e-6)) * np.float32(factor) + np.float32(more), 0, 1)
+    wanted *= largest
+    grey = spread <= 0
+    slope = wanted / np.maximum(spread, np.float32(1e-6))
+    done = np.empty_like(image)
+    for channel in range(image.shape[2]):
+        done[..., channel] = largest - slope * (largest - image[..., channel])
+    if more > 0 and grey.any():
+        # Colourless pixels take the hue 0, red, as HSV does.
+        done[grey, 1:] -= wanted[grey][:, None]
+    return done
+
+
+def _extreme(image: FloatArray, of: Callable[..., FloatArray]) -> FloatArray:
+    """Largest or smallest channel of every pixel, (height, width)."""
+    return reduce(of, (image[..., channel] for channel in range(image.shape[2])))
 
 
 def elastic(image: FloatArray, rng: np.random.Generator, alpha: float) -> FloatArray:
