@@ -24,6 +24,8 @@ PLACEBO = 0.01
 BINS = 60
 _CANDIDATES, _POINTS, _WITHIN = 8, 400, 10
 _UNDERSMOOTHED = 1 / 20
+_MARGIN = 3
+"""Bins between the window and the edge of the scores, on which the fit can lean."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _bandwidth(r: FloatArray, z: FloatArray, units: Array | None) -> float:
     errors = np.concatenate([_one_sided(*side, tried) for side in zip(near, values, strict=True)], axis=1)
     shared = np.isfinite(errors).all(axis=0)
     best = float(tried[np.argmin(errors[:, shared].mean(axis=1))] if shared.any() else tried[-1])
-    return max(float(tried[0]), best * len(r) ** -_UNDERSMOOTHED)
+    return max(float(tried[0]), best * float(len(r) ** -_UNDERSMOOTHED))
 
 
 def _one_sided(r: FloatArray, z: FloatArray, tried: FloatArray) -> FloatArray:
@@ -203,14 +205,14 @@ def bunching(
 ) -> Bunching:
     """Whether scores crowd on one side of running = score - threshold = 0, as they do where people move across it.
 
-    A Poisson regression with a cubic log density on the histogram of the central 98 % (widened to hold the window)
-    leaves out ``window`` on both sides of 0; what was counted there less what was expected, as a share of it, has the
-    error of the count and of the fit, widened by overdispersion (Saez 2010; Chetty et al. 2011; McCrary 2008). Needs no
-    outcome. ``threshold`` tells where round scores lie: the same is asked at three of them, fitted likewise.
+    A Poisson regression with a cubic log density on the histogram of the central 98 % of the scores leaves out
+    ``window`` on both sides of 0; what was counted there less what was expected, as a share of it, has the error of the
+    count and of the fit, widened by overdispersion (Saez 2010; Chetty et al. 2011; McCrary 2008). Needs no outcome.
+    ``threshold`` tells where round scores lie: the same is asked at three of them, fitted likewise.
 
     Raises:
-        InputError: if fewer than 50 rows are expected on a side of the window, or scores crowd at other round values
-            too (p below .05 / 3), so that rounding explains them.
+        InputError: if the window is within 3 bins of the edge of the scores, if fewer than 50 rows are expected on a
+            side of it, or if scores crowd at other round values too (p below .05 / 3), so that rounding explains them.
 
     >>> rng = np.random.default_rng(0)
     >>> r = rng.normal(size=4000) - 0.8
@@ -221,6 +223,12 @@ def bunching(
     r = checked(running, "bunching")
     wide = _histogram_width(r, window, bins)
     wider = max(1, round(0.05 * bins)) * wide if window is None else float(window)
+    low, high = np.quantile(r, (0.01, 0.99))
+    if min(-low, high) < wider + _MARGIN * wide:
+        raise InputError(
+            f"the threshold lies {min(-low, high):.3g} from the edge of the central scores, too near to tell what a "
+            f"window of {wider:.3g} should hold; give a narrower window"
+        )
     below, above, error = _excess(r, wide, wider, 0.0)
     if min(below[1], above[1]) < FEWEST:
         raise InputError(
@@ -263,8 +271,9 @@ def _excess(
 ) -> tuple[tuple[float, float, float], tuple[float, float, float], float]:
     """(Share beyond the expected, expected rows, error of the share) below and above a place, and that of the jump."""
     low, high = np.quantile(r, (0.01, 0.99))
-    first = min(int(np.floor(low / wide)), round((at - window) / wide))
-    last = max(int(np.ceil(high / wide)), round((at + window) / wide))
+    # Whole bins within the central scores: a bin that reaches beyond all scores would bend the fit.
+    first = min(int(np.ceil(low / wide)), round((at - window) / wide))
+    last = max(int(np.floor(high / wide)), round((at + window) / wide))
     edges = (np.arange(first, last + 1) + (at / wide - round(at / wide))) * wide
     counts = np.histogram(r, edges)[0].astype(np.float64)
     middle = (edges[1:] + edges[:-1]) / 2

@@ -14,7 +14,7 @@ from pfungst.errors import InputError
 from pfungst.statistics.auroc import auroc
 from pfungst.statistics.estimate import Estimate, Status
 from pfungst.statistics.multiplicity import holm
-from pfungst.statistics.proportions import proportion_of
+from pfungst.statistics.proportions import difference_of_shares, proportion_of
 from pfungst.statistics.regression import least_squares, with_error
 from pfungst.statistics.units import checked, numbered
 
@@ -96,10 +96,11 @@ def arm_contrast(
     """Mean outcome of rows acted on less that of rows withheld at random, among rows that would be acted on.
 
     Welch's interval; with units, the variance of the difference linearised over them, and Welch's degrees of freedom
-    from the units of each arm (Welch 1947; Liang and Zeger 1986).
+    from the units of each arm (Welch 1947; Liang and Zeger 1986). Where an arm shows only one of the outcomes 0 and 1,
+    Newcombe's interval, and the p-value of a variance pooled over both arms.
 
     Raises:
-        InputError: if an arm has fewer than 10 units, or a value is not finite.
+        InputError: if an arm has fewer than 10 units, a value is not finite, or an arm's numbers do not vary at all.
 
     >>> rng = np.random.default_rng(0)
     >>> acted = np.arange(400) % 2 == 0
@@ -116,13 +117,28 @@ def arm_contrast(
         totals = np.bincount(codes[side], z[side] - z[side].mean(), minlength=groups) / side.sum()
         influence += sign * math.sqrt(size / (size - 1)) * totals
         variances.append(float((totals**2).sum()) * size / (size - 1))
-    freedom = groups - 2.0
-    if sum(variances) > 0:
-        freedom = sum(variances) ** 2 / sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
+    if min(variances) <= 0:
+        return _without_spread(z, arm, units, name, level=level)
+    freedom = sum(variances) ** 2 / sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
     value, error = float(z[arm].mean() - z[~arm].mean()), math.sqrt(float((influence**2).sum()))
     unit = "row" if units is None else "unit"
     estimate, p = with_error(name, value, error, freedom, rows=groups, unit=unit, level=level)
     return Effect(estimate, p, float(z[~arm].std(ddof=1)))
+
+
+def _without_spread(z: FloatArray, arm: BoolArray, units: Array | None, name: str, *, level: float) -> Effect:
+    """The contrast where an arm showed one value only: of shares, which know that a rare value may be unseen."""
+    if not np.isin(z, (0, 1)).all():
+        raise InputError(
+            f"{name!r} cannot be judged: the outcome is the same in all rows of an arm; log one that varies"
+        )
+    mine, others = (None, None) if units is None else (np.asarray(units)[arm], np.asarray(units)[~arm])
+    estimate = difference_of_shares(z[arm] == 1, z[~arm] == 1, mine, others, name, level=level)
+    share = float(z.mean())
+    counts = [len(z[side]) if names is None else len(np.unique(names)) for side, names in ((arm, mine), (~arm, others))]
+    error = math.sqrt(share * (1 - share) * (1 / counts[0] + 1 / counts[1]))
+    p = math.erfc(abs(estimate.value) / error / math.sqrt(2)) if error > 0 else 1.0
+    return Effect(estimate, p, math.sqrt(share * (1 - share)))
 
 
 def version_switch(

@@ -175,6 +175,42 @@ def test_rounding_is_not_taken_for_gaming(grid, rounding):
     assert alarms <= 5
 
 
+@pytest.mark.parametrize("draw", ["exponential", "laplace", "logistic", "standard_normal"])
+def test_a_skewed_or_pointed_histogram_is_not_crowded(draw):
+    alarms = 0
+    for seed in range(SIMULATIONS):
+        scores = getattr(np.random.default_rng(seed), draw)(size=8000)
+        try:
+            alarms += bunching(scores - 0.5, 0.5).p_value < 0.05
+        except InputError:
+            continue
+    assert alarms <= 9
+
+
+def test_a_threshold_at_the_edge_of_the_scores_is_refused():
+    scores = np.random.default_rng(0).exponential(size=4000)
+    for threshold, said in (
+        (0.1, "too near"),
+        (-0.1, "outside the central scores"),
+        (9.0, "outside the central scores"),
+    ):
+        with pytest.raises(InputError, match=said):
+            bunching(scores - threshold, threshold)
+
+
+def test_an_outcome_never_seen_in_an_arm_may_still_happen():
+    """None of 30 withheld: up to a tenth may have it, whatever Welch's variance of zero says."""
+    acted = np.arange(130) >= 30
+    rare = arm_contrast(np.arange(130) >= 120, acted)
+    assert rare.estimate.low < 0 < rare.estimate.value == 0.1
+    assert rare.p_value > 0.05
+    none = arm_contrast(np.zeros(130), acted)
+    assert none.p_value == 1
+    assert none.estimate.low < -0.05 < 0.02 < none.estimate.high
+    with pytest.raises(InputError, match="the same in all rows"):
+        arm_contrast(np.full(130, 3.0), acted)
+
+
 def test_bounds_hold_the_truth_and_the_point_comes_from_the_lot():
     rng = np.random.default_rng(0)
     y = rng.uniform(size=5000) < 0.3
