@@ -101,17 +101,19 @@ def spots(rng: np.random.Generator, height: int, width: int, share: float) -> tu
             break
         radius = COARSE * (0.03 + 0.13 * size**2)
         y, x = across * sheet[0], down * sheet[1]
-        top, left = max(0, int(y - 1.5 * radius)), max(0, int(x - 1.5 * radius))
-        window = layer[top : int(y + 1.5 * radius) + 2, left : int(x + 1.5 * radius) + 2]
+        top, left = max(0, int(y - 1.75 * radius)), max(0, int(x - 1.75 * radius))
+        window = layer[top : int(y + 1.75 * radius) + 2, left : int(x + 1.75 * radius) + 2]
         rows = np.arange(top, top + window.shape[0], dtype=np.float32)[:, None] + np.float32(0.5 - y)
         columns = np.arange(left, left + window.shape[1], dtype=np.float32)[None] + np.float32(0.5 - x)
-        rim = radius * (0.3 + 0.5 * soft)
+        rim = radius * (0.8 + 0.6 * soft)
         part = np.clip((radius - np.sqrt(rows**2 + columns**2)) / np.float32(rim) + np.float32(0.5), 0, 1)
         part *= part * (3 - 2 * part) * np.float32(0.35 + 0.5 * strength)
-        gained = float((part * (1 - window[..., 0])).sum()) / (sheet[0] * sheet[1])
+        # What comes later lies behind, so more dirt takes back none.
+        part *= 1 - window[..., 0]
+        gained = float(part.sum(dtype=np.float64)) / (sheet[0] * sheet[1])
         weight = min(1.0, (share - mean) / max(gained, 1e-9))
-        colour = np.array([1, 0.08 + 0.15 * dark if dark < 0.65 else 0.5 + 0.4 * dark], np.float32)
-        window += np.float32(weight) * part[..., None] * (colour - window)
+        tone = 0.08 + 0.15 * dark if dark < 0.7 else 0.35 + 0.5 * dark
+        window += part[..., None] * np.array([weight, weight * tone], np.float32)
         mean += weight * gained
     shown = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
     return np.ascontiguousarray(shown[..., 0]), np.ascontiguousarray(shown[..., 1])
@@ -119,7 +121,7 @@ def spots(rng: np.random.Generator, height: int, width: int, share: float) -> tu
 
 def compression(image: FloatArray, rng: np.random.Generator, generations: float) -> FloatArray:
     """Made smaller, stored as JPEG and enlarged again, this many times; a part of a time is a part of the way."""
-    shares, qualities = rng.uniform(0.6, 0.95, GENERATIONS), rng.uniform(25, 70, GENERATIONS)
+    shares, qualities = rng.uniform(0.7, 0.95, GENERATIONS), rng.uniform(35, 80, GENERATIONS)
     levels = np.rint(np.clip(image[..., ::-1], 0, 1) * 255).astype(np.uint8)
     seen, left = image, min(generations, float(GENERATIONS))
     for share, quality in zip(shares, qualities, strict=True):
