@@ -1,238 +1,199 @@
-"""How a world answers a model in force: people move, words are appended, forecasts make themselves true or false."""
+"""How a world answers a deployed model: people who move, words that are added, forecasts that come true or defeat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy import sparse
 
-from pfungst.arrays import Array, BoolArray, FloatArray
+from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.methods.feedback_models import Deployed
 
-Response = Callable[[Any, Array, Deployed], tuple[Any, Array]]
-"""From the rows as they would be without a model, their labels and the model in force to what they become."""
+Response = Callable[[Any, Array, Any, np.random.Generator], tuple[Any, Array]]
+"""(inputs, labels, deployed model, random numbers of the round) to the inputs and labels that the world then shows.
 
-_BEYOND = 1e-9
-_LINEAR = 1e-6
+Inputs are (rows, columns), dense or scipy sparse, always the world's own rows and not those of the round before.
+"""
+
+
+def answers(model: Any, inputs: Any) -> FloatArray:
+    """What a model says: the probability of class 1, probabilities (rows, classes) where there are more, or a number.
+
+    Raises:
+        InputError: if it has neither ``predict_proba`` nor ``predict``, or an answer is not finite.
+    """
+    asked = next((getattr(model, name) for name in ("predict_proba", "predict") if hasattr(model, name)), None)
+    if asked is None:
+        raise InputError(f"a {type(model).__name__} has neither predict_proba nor predict; return a model that has one")
+    said = np.asarray(asked(inputs), np.float64)
+    if not np.isfinite(said).all():
+        raise InputError(f"a {type(model).__name__} gave answers that are not finite; check the fit and its inputs")
+    return said[:, 1] if said.ndim == 2 and said.shape[1] == 2 else said
+
+
+def coefficients(model: Any, columns: int) -> FloatArray:
+    """How the score of class 1 rises with each column: ``coef_``, or a naive Bayes' difference of log-probabilities.
+
+    Raises:
+        InputError: if the model has neither for these columns; a response function of your own may read it instead.
+    """
+    found = getattr(model, "coef_", None)
+    if found is None and len(getattr(model, "feature_log_prob_", ())) == 2:
+        found = model.feature_log_prob_[1] - model.feature_log_prob_[0]
+    theta = np.zeros(0) if found is None else np.asarray(found, np.float64).ravel()
+    if len(theta) != columns:
+        raise InputError(
+            f"a {type(model).__name__} has no coefficient for each of {columns} columns, which this response needs; "
+            "fit a linear model, or give a response function of your own"
+        )
+    return theta
 
 
 @dataclass(frozen=True)
-class Gaming:
-    """Everybody moves against the model's weights: x_S <- x_S - strength theta_S (Perdomo et al. 2020, section 5).
+class LinearGaming:
+    """Everybody moves the columns they can change against the score: x_S <- x_S - eps theta_S (Perdomo et al. 2020).
 
-    The best response of people with a quadratic cost; ``columns`` is S (all where not given), ``only`` the label of
-    those who move (everybody where not given).
-
-    Raises:
-        InputError: if the score is not linear in the columns, or there is no such column.
-
-    >>> model = Deployed(((1.0, lambda rows: rows @ np.array([1.0, 2.0])),), "values")
-    >>> Gaming(0.5, columns=(1,))(np.zeros((1, 2)), np.zeros(1), model)[0]
-    array([[ 0., -1.]])
+    >>> from types import SimpleNamespace
+    >>> moves = LinearGaming((1,), 10.0)
+    >>> moves(np.zeros((1, 2)), np.zeros(1), SimpleNamespace(coef_=[0.5, 0.2]), np.random.default_rng(0))[0]
+    array([[ 0., -2.]])
     """
 
-    strength: float
-    columns: tuple[int, ...] | None = None
-    only: float | None = None
+    columns: Sequence[int]
+    eps: float
 
-    def __call__(self, inputs: Any, labels: Array, model: Deployed) -> tuple[Any, Array]:
-        """The rows moved; labels stay."""
-        rows = _dense(inputs)
-        moving = _mutable(rows, self.columns)
-        step = np.where(moving, -self.strength * _weights(rows, model), 0.0)
-        return rows + step * _who(labels, self.only)[:, None], labels
+    def __call__(self, inputs: Array, labels: Array, model: Any, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Inputs moved, labels as they are."""
+        del rng
+        theta = coefficients(model, inputs.shape[1])
+        chosen = _places(self.columns, inputs.shape[1])
+        moved = _dense(inputs)
+        moved[:, chosen] -= self.eps * theta[chosen]
+        return moved, labels
 
 
 @dataclass(frozen=True)
-class BestResponse:
-    """Who is decided against makes the cheapest move across the threshold, if it costs no more than the budget.
+class ThresholdGaming:
+    """Who stands on the wrong side moves just across, by the cheapest way, if that costs at most ``budget``.
 
-    For a score w x + b, with mutable columns S (``columns``), the distance d of the score to the threshold costs
-    d / |w_S|_2 along w_S where cost is l2, and d / max|w_S| in the one best column where it is l1 (Hardt et al. 2016).
-    ``wanted`` is the decision that people want, ``only`` the label of those who move, ``share`` how many of them do
-    (which ones is drawn by the seed and stays).
+    The score is x theta + intercept, the way w theta_M / abs(theta_M)^2 for cost ``l2``, or the one column with the
+    largest coefficient for ``l1``; columns in ``immutable`` stay (Hardt et al. 2016). ``wanted`` is the good side.
 
-    Raises:
-        InputError: if the score is not linear in the columns, or there is no such column.
-
-    >>> model = Deployed(((1.0, lambda rows: rows @ np.array([3.0, 4.0])),), "values", threshold=5.0)
-    >>> BestResponse(1.0)(np.zeros((1, 2)), np.zeros(1), model)[0].round(3)
-    array([[0.6, 0.8]])
+    >>> from types import SimpleNamespace
+    >>> line = SimpleNamespace(coef_=[1.0, 1.0], intercept_=0.0)
+    >>> moves = ThresholdGaming(1.0, wanted="below", immutable=(1,))
+    >>> moves(np.array([[0.5, 0.0], [2.0, 0.0]]), np.zeros(2), line, np.random.default_rng(0))[0].round(3)
+    array([[-0.,  0.],
+           [ 2.,  0.]])
     """
 
     budget: float
-    cost: Literal["l2", "l1"] = "l2"
-    columns: tuple[int, ...] | None = None
-    wanted: int = 1
-    only: float | None = None
-    share: float = 1.0
-    seed: int = 0
+    threshold: float = 0.0
+    wanted: Literal["above", "below"] = "above"
+    immutable: Sequence[int] = ()
+    cost: Literal["l1", "l2"] = "l2"
 
-    def __call__(self, inputs: Any, labels: Array, model: Deployed) -> tuple[Any, Array]:
-        """The rows moved; labels stay."""
-        rows = _dense(inputs)
-        direction, price = self.way(rows, model)
-        lacking = self.lacking(rows, model)
-        cost = lacking * price
-        who = (
-            _who(labels, self.only)
-            & _some(len(rows), self.share, self.seed)
-            & (lacking > 0)
-            & (cost <= self.budget * (1 + _LINEAR))
-        )
-        return rows + np.where(who, lacking, 0.0)[:, None] * direction, labels
-
-    def lacking(self, rows: FloatArray, model: Deployed) -> FloatArray:
-        """How much score each row lacks (rows,) for the wanted decision; 0 where it has that already."""
-        away = model.threshold - model.scores(rows)
-        beyond = _BEYOND * (1 + np.abs(model.threshold) + np.abs(away))
-        if self.wanted == 1:
-            return np.where(away > 0, away + beyond, 0.0)
-        return np.where(away <= 0, beyond - away, 0.0)
-
-    def way(self, rows: FloatArray, model: Deployed) -> tuple[FloatArray, float]:
-        """The move (columns,) that changes the score by 1 towards the wanted side at the least cost, and that cost."""
-        weights = np.where(_mutable(rows, self.columns), _weights(rows, model), 0.0)
-        sign = 1.0 if self.wanted == 1 else -1.0
-        if not np.any(weights):
-            return np.zeros(len(weights)), np.inf
-        if self.cost == "l2":
-            return sign * weights / (weights @ weights), float(1 / np.sqrt(weights @ weights))
-        best = int(np.argmax(np.abs(weights)))
-        return sign * np.eye(len(weights))[best] / weights[best], float(1 / abs(weights[best]))
+    def __call__(self, inputs: Array, labels: Array, model: Any, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Inputs of those who can cross moved to the other side, labels as they are."""
+        del rng
+        moved = _dense(inputs)
+        theta = coefficients(model, moved.shape[1])
+        free = theta.copy()
+        free[_places(self.immutable, len(theta))] = 0.0
+        if not free.any():
+            raise InputError("every column that can change has coefficient 0, so nobody can cross; free other columns")
+        way = free / float(free @ free) if self.cost == "l2" else _single(free)
+        score = moved @ theta + float(np.ravel(getattr(model, "intercept_", 0.0))[0]) - self.threshold
+        sign = 1.0 if self.wanted == "above" else -1.0
+        # A hair beyond, so that rounding leaves nobody on the threshold.
+        lacking = -sign * score + 1e-9 * (1 + np.abs(score))
+        price = lacking * float(np.abs(way).sum() if self.cost == "l1" else np.linalg.norm(way))
+        crosses = (sign * score < 0) & (price <= self.budget)
+        moved[crosses] += sign * lacking[crosses, None] * way
+        return moved, labels
 
 
 @dataclass(frozen=True)
 class GoodWords:
-    """Rows of one label append ``count`` of the ``pool`` words that speak most against it (Lowd and Meek 2005).
+    """Rows of class 1 append ``words`` of the ``known`` words that lower the score most (Lowd and Meek 2005).
 
-    Inputs are counts of words (dense or scipy sparse). What a word says is the score of a row that holds it alone less
-    that of an empty row; which of the pool a row takes is drawn anew from the seed for each row, and stays.
+    Inputs are counts of words, dense or sparse; each row draws its words by lot, all different.
 
-    >>> model = Deployed(((1.0, lambda rows: rows @ np.array([1.0, -1.0, -2.0])),), "values")
-    >>> GoodWords(1, pool=1)(np.array([[1, 0, 0], [1, 0, 0]]), np.array([1, 0]), model)[0]
-    array([[1., 0., 1.],
-           [1., 0., 0.]])
+    >>> from types import SimpleNamespace
+    >>> adds = GoodWords(1, known=1)
+    >>> adds(np.zeros((2, 3)), np.array([0, 1]), SimpleNamespace(coef_=[0.1, -2, 3]), np.random.default_rng(0))[0]
+    array([[0., 0., 0.],
+           [0., 1., 0.]])
     """
 
-    count: int
-    pool: int = 60
-    only: float = 1
-    seed: int = 0
+    words: int
+    known: int = 60
 
-    def __call__(self, inputs: Any, labels: Array, model: Deployed) -> tuple[Any, Array]:
-        """The rows with words appended; labels stay."""
-        if not 0 <= self.count <= self.pool <= inputs.shape[1]:
-            raise InputError(
-                f"{self.count} of {self.pool} good words were asked for, of {inputs.shape[1]} there are; append no "
-                "more than the pool holds, and let it hold no more than there are"
-            )
-        slopes = model.slopes(inputs)
-        best = np.argsort(-slopes if self.only == 0 else slopes, kind="stable")[: self.pool]
-        ranks = np.random.default_rng(self.seed).uniform(size=(inputs.shape[0], self.pool)).argsort(axis=1)
-        who = np.flatnonzero(_who(labels, self.only))
-        words = best[ranks[who, : self.count]].ravel()
-        place = (np.ones(len(words)), (np.repeat(who, self.count), words))
-        added = csr_array(place, shape=inputs.shape)
-        if issparse(inputs):
-            return (csr_array(inputs, dtype=np.float64) + added).tocsr(), labels
-        return np.asarray(inputs, np.float64) + added.toarray(), labels
+    def __call__(self, inputs: Any, labels: Array, model: Any, rng: np.random.Generator) -> tuple[Any, Array]:
+        """Counts with the words added, labels as they are."""
+        theta = coefficients(model, inputs.shape[1])
+        good = np.argsort(theta, kind="stable")[: self.known]
+        if self.words > len(good):
+            raise InputError(f"{self.words} words were to be added and only {len(good)} are known; know more words")
+        rows = np.flatnonzero(np.asarray(labels) == 1)
+        drawn = np.argsort(rng.uniform(size=(len(rows), len(good))), axis=1)[:, : self.words]
+        at = (np.repeat(rows, self.words), good[drawn].ravel())
+        added = sparse.csr_matrix((np.ones(len(at[0])), at), shape=inputs.shape)
+        if sparse.issparse(inputs):
+            return (inputs + added).tocsr(), labels
+        return np.asarray(inputs) + added.toarray(), labels
 
 
 @dataclass(frozen=True)
 class SelfFulfilling:
-    """The label becomes what was decided, with probability ``kappa``; ``decided`` names the one decision that acts.
-
-    Which rows give in is drawn by the seed and stays, so that only the model changes from round to round.
-
-    >>> model = Deployed(((1.0, lambda rows: rows[:, 0]),), "values")
-    >>> SelfFulfilling(1.0, decided=1)(np.array([[1.0], [-1.0]]), np.array([0, 1]), model)[1]
-    array([1, 1])
-    """
+    """The label becomes the model's decision with probability ``kappa``: a forecast that brings itself about."""
 
     kappa: float
-    decided: int | None = None
-    seed: int = 0
+    threshold: float = 0.5
 
-    def __call__(self, inputs: Any, labels: Array, model: Deployed) -> tuple[Any, Array]:
-        """The labels changed; inputs stay."""
-        decisions = model.decisions(inputs)
-        giving = _some(len(labels), self.kappa, self.seed)
-        if self.decided is not None:
-            giving &= decisions == bool(self.decided)
-        return inputs, np.where(giving, decisions.astype(labels.dtype), labels)
+    def __call__(self, inputs: Any, labels: Array, model: Any, rng: np.random.Generator) -> tuple[Any, Array]:
+        """Inputs as they are, labels (0 or 1) in part the decisions."""
+        if not 0 <= self.kappa <= 1:
+            raise InputError(f"kappa is a probability, and {self.kappa:g} was given; give one from 0 to 1")
+        said = answers(model, inputs)
+        if said.ndim > 1:
+            raise InputError(f"a decision needs one answer a row, and the model gives {said.shape[1]}; use two classes")
+        taken = rng.uniform(size=len(labels)) < self.kappa
+        return inputs, np.where(taken, (said >= self.threshold).astype(labels.dtype), labels)
 
 
 @dataclass(frozen=True)
 class Congestion:
-    """Who hears a forecast of a crowd stays away: load <- base (1 - elasticity (forecast - mean) / mean).
-
-    ``base`` are the labels, ``mean`` is theirs. An elasticity near 1 makes forecasts overshoot for ever.
-
-    Raises:
-        InputError: if the mean load is not above 0.
-
-    >>> model = Deployed(((1.0, lambda rows: rows[:, 0]),), "values")
-    >>> Congestion(0.5)(np.array([[2.0], [1.0]]), np.array([1.0, 1.0]), model)[1]
-    array([0.5, 1. ])
-    """
+    """People avoid what is forecast to be full: load <- base (1 - e (forecast - mean) / mean), e = ``elasticity``."""
 
     elasticity: float
 
-    def __call__(self, inputs: Any, labels: Array, model: Deployed) -> tuple[Any, Array]:
-        """The loads changed; inputs stay."""
-        usual = float(np.mean(labels))
-        if not usual > 0:
-            raise InputError(f"the mean load is {usual:.3g}, congestion needs one above 0; give loads as labels")
-        return inputs, labels * (1 - self.elasticity * (model(inputs) - usual) / usual)
+    def __call__(self, inputs: Any, labels: Array, model: Any, rng: np.random.Generator) -> tuple[Any, Array]:
+        """Inputs as they are, loads moved against their forecast."""
+        del rng
+        forecast = answers(model, inputs)
+        centre = float(forecast.mean())
+        if forecast.ndim > 1 or abs(centre) <= 1e-12:
+            raise InputError("congestion needs one forecast a row, with a mean other than 0; forecast loads")
+        return inputs, np.asarray(labels, np.float64) * (1 - self.elasticity * (forecast - centre) / centre)
 
 
 def _dense(inputs: Any) -> FloatArray:
-    if issparse(inputs):
-        raise InputError("columns of a sparse matrix cannot be moved; give a dense array, or append words (GoodWords)")
-    rows = np.asarray(inputs, np.float64)
-    if rows.ndim != 2:
-        raise InputError(f"inputs of shape {rows.shape} have no columns to move; give an array of rows and columns")
-    return rows
+    if sparse.issparse(inputs):
+        raise InputError("this response moves numbers in columns and was given a sparse matrix; give a dense array")
+    return np.array(inputs, np.float64)
 
 
-def _weights(rows: FloatArray, model: Deployed) -> FloatArray:
-    """The weights of a score that is linear in its columns.
-
-    Raises:
-        InputError: if it is not.
-    """
-    weights = model.slopes(rows)
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), 50)).astype(int)]
-    scores = model.scores(some)
-    left = np.abs(scores - some @ weights - model.empty(rows))
-    # Log-odds of stated probabilities are worth nothing where those are rounded to 0 or 1.
-    known = np.abs(scores) < 30 if model.answers == "probabilities" else np.full(len(some), fill_value=True)
-    if model.answers == "decisions" or (known.any() and left[known].max() > _LINEAR * (1 + np.abs(scores).max())):
-        raise InputError(
-            "the model's score is not linear in the columns, so that the cheapest move is not known; give a linear "
-            "model, or your own function of inputs, labels and model"
-        )
-    return weights
+def _single(free: FloatArray) -> FloatArray:
+    way = np.zeros(len(free))
+    best = int(np.abs(free).argmax())
+    way[best] = 1 / free[best]
+    return way
 
 
-def _mutable(rows: FloatArray, columns: tuple[int, ...] | None) -> BoolArray:
-    width = rows.shape[1]
-    if columns is None:
-        return np.ones(width, bool)
-    wrong = [one for one in columns if not 0 <= one < width]
-    if wrong:
-        raise InputError(f"there is no column {wrong[0]}; the inputs have columns 0 to {width - 1}")
-    return np.isin(np.arange(width), columns)
-
-
-def _who(labels: Array, only: float | None) -> BoolArray:
-    return np.ones(len(labels), bool) if only is None else np.asarray(labels == only)
-
-
-def _some(rows: int, share: float, seed: int) -> BoolArray:
-    if not 0 <= share <= 1:
-        raise InputError(f"a share of {share} of the rows was asked for; give one from 0 to 1")
-    return np.random.default_rng(seed).uniform(size=rows) < share
+def _places(columns: Sequence[int], width: int) -> IntArray:
+    places = np.asarray(tuple(columns), np.int64)
+    if len(places) and (places.min() < 0 or places.max() >= width):
+        raise InputError(f"columns {list(columns)} were named and there are {width}, numbered from 0; name those")
+    return places
