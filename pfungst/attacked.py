@@ -10,9 +10,9 @@ from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 
 
 class Proposed(NamedTuple):
-    """What an attack claims, row by row: inputs in [0, 1], the budget it kept to, the stage, and what it cost."""
+    """What an attack claims, row by row: inputs (pictures in [0, 1]), the budget it kept to, the stage, the cost."""
 
-    inputs: FloatArray
+    inputs: Array
     budget: FloatArray
     stage: IntArray
     forwards: FloatArray
@@ -28,7 +28,7 @@ class Attacked:
     budget and how far from the row, infinite where it withstood, 0 where the row was wrong to begin with. ``stage``
     numbers the part of the attack that broke it. ``stored`` says that it is still wrong when rounded to whole grey
     levels. ``answers`` and ``confidence`` are the model's to what was left. ``forwards``, ``backwards``: what each
-    row cost. ``signs`` holds, bit by bit, what made the search suspicious. ``left`` is what was left, as uint8.
+    row cost. ``signs`` holds, bit by bit, what made the search suspicious. ``left`` is what was left, in grey levels.
     """
 
     broken: BoolArray

@@ -64,11 +64,11 @@ class Threat(Protocol):
         """Search; what comes back is clipped and asked again by the framework."""
         ...
 
-    def kept_to(self, originals: FloatArray, inputs: FloatArray, budget: FloatArray) -> FloatArray:
+    def kept_to(self, originals: Array, inputs: Array, budget: FloatArray) -> Array:
         """The inputs drawn back into what each row's budget allows."""
         ...
 
-    def distance(self, originals: FloatArray, inputs: FloatArray) -> FloatArray:
+    def distance(self, originals: Array, inputs: Array) -> FloatArray:
         """How far each row's input lies from the original."""
         ...
 
@@ -194,12 +194,13 @@ class Attack:
     def run(self, model: Model, batch: Batch) -> Attacked:
         """Search, draw what was found into the budget, and let the model's own answer decide."""
         proposed = self.threat(model, batch)
-        originals = as_shares(batch.inputs)
+        pictures = batch.inputs.ndim == 4
+        originals = as_shares(batch.inputs) if pictures else batch.inputs
         inputs = self.threat.kept_to(originals, proposed.inputs, proposed.budget)
         answers = model.predict(inputs)
         labels = np.where(batch.labels < 0, model.predict(batch.inputs).predictions, batch.labels)
         broken = (answers.predictions != labels) & np.isfinite(proposed.budget)
-        whole = as_levels(originals, inputs)
+        whole = as_levels(originals, inputs) if pictures else inputs
         again = model.predict(whole) if batch.inputs.dtype == np.uint8 else answers
         distance = np.where(proposed.budget == 0, 0.0, self.threat.distance(originals, inputs))
         return Attacked(

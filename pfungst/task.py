@@ -76,7 +76,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Budgets an attacker has, as shares of the input range."""
+    """Budgets an attacker has: shares of the input range; of texts numbers of words; of tables deviations moved.
+
+    ``immutable`` names columns that nobody can change.
+    """
 
     linf: tuple[float | str, ...] = ()
     l2: tuple[float | str, ...] = ()
@@ -85,6 +88,10 @@ class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     rotation: float | None = None
     translation: float | None = None
     patch: float | None = None
+    words: tuple[int, ...] = ()
+    misspelled: tuple[int, ...] = ()
+    columns: tuple[float, ...] = ()
+    immutable: tuple[str, ...] = ()
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -106,9 +106,9 @@ def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> p
             "map": _lists(answers.values.reshape(len(rows), -1)),
         }
     elif isinstance(answers, Attacked):
-        about |= {"shape": list(answers.left.shape[1:]), "attacked": True}
+        about |= {"shape": list(answers.left.shape[1:]), "attacked": True, "left": answers.left.dtype.str}
         columns |= {name: pa.array(getattr(answers, name)) for name in _ATTACKED}
-        columns["left"] = _bytes(answers.left)
+        columns["left"] = _bytes(answers.left) if answers.left.dtype == np.uint8 else _spelled(answers.left)
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
@@ -124,6 +124,15 @@ def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> p
 def _bytes(values: Array) -> pa.Array:
     flat = np.ascontiguousarray(values, np.uint8).reshape(len(values), -1)
     return pa.array([row.tobytes() for row in flat], pa.binary())
+
+
+def _spelled(values: Array) -> pa.Array:
+    """Texts and rows of tables, as JSON."""
+    return pa.array([json.dumps(row, default=_plain) for row in values.tolist()], pa.string())
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _lists(values: Array) -> pa.Array:
@@ -179,11 +188,20 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
         values = _numbers(table, "map").reshape(-1, *about["shape"])
         return Maps(values, numbers["target"].astype(np.int64), numbers["error"], numbers["forwards"], positions)
     if "left" in table.column_names:
-        left = np.frombuffer(b"".join(table["left"].to_pylist()), np.uint8).reshape(-1, *about["shape"])
+        left = _left(table["left"].to_pylist(), about)
         each = {name: table[name].to_numpy() for name in _ATTACKED}
         return Attacked(**each, left=left, rows=positions)
     features = _numbers(table, "features") if "features" in table.column_names else None
     return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
+
+
+def _left(kept: list[Any], about: dict[str, Any]) -> Array:
+    if np.dtype(about["left"]) == np.uint8:
+        return np.frombuffer(b"".join(kept), np.uint8).reshape(-1, *about["shape"])
+    left = np.empty((len(kept), *about["shape"]), np.dtype(about["left"]))
+    for at, row in enumerate(kept):
+        left[at] = json.loads(row)
+    return left
 
 
 def _numbers(table: pa.Table, name: str) -> FloatArray:

@@ -20,8 +20,13 @@ from pfungst.methods.gradient_attack import Search, climb, inside
 from pfungst.methods.square_attack import squares
 from pfungst.registry import Registry
 
-STAGES = ("withstood", "wrong as it is", "noise", "gradient", "targeted gradient", "random search", "grid")
+STAGES = (
+    "withstood", "wrong as it is", "noise", "gradient", "targeted gradient", "random search", "grid",
+    "appended words", "misspelled words", "moved columns",
+)  # fmt: skip
 """What broke a row, by number."""
+
+WORDS, MISSPELLED, COLUMNS = 7, 8, 9
 
 FLAT, SATURATED, UNSTEADY = 1, 2, 4
 """Signs that a search cannot be trusted: no derivative, a plain loss would have none, two answers to one input."""

@@ -14,6 +14,7 @@ from pfungst.methods.threats import FLAT, STAGES, UNSTEADY, Norm, Patch, Rotatio
 from pfungst.passes import Attack, Passes, Predict
 from pfungst.probe import Probe, probes
 from pfungst.probes.named_threats import Asked, asked_for
+from pfungst.probes.row_attacks import allowed, changed_rows, row_threats
 from pfungst.statistics.estimate import Estimate, Severity, Status, severity
 from pfungst.statistics.intervals import mean, proportion_of
 
@@ -30,8 +31,9 @@ class Adversarial(Probe):
 
     Searches are stopped row by row: noise, auto-step gradient ascent (Croce and Hein 2020) on a loss of no scale, the
     same towards runner-up classes, random search by squares (Andriushchenko et al. 2020); turned and moved over a whole
-    grid (Engstrom et al. 2019); a patch at nine places. What was found is drawn into the budget and the model asked
-    again. A search that fails proves nothing: only a grid that was searched through can be ``absent``.
+    grid (Engstrom et al. 2019); a patch at nine places. Words of texts are appended or misspelled, columns of tables
+    moved. What was found is drawn into the budget and the model asked again. A search that fails proves nothing: only a
+    grid that was searched through can be ``absent``.
     """
 
     topic: ClassVar[str] = "adversarial"
@@ -55,13 +57,15 @@ class Adversarial(Probe):
 
     def sized(self, data: Dataset) -> Self:
         """A shorter search where each picture costs much, unless a task file named the threat."""
-        side = 0 if data.shape is None else min(data.shape[:2])
-        if self.asked.named or 0 < side <= LARGE:
+        side = min(data.shape[:2]) if data.shape is not None and data.modality == "image" else 0
+        if self.asked.named or side <= LARGE:
             return self
         return replace(self, rows=min(self.rows, self.fewest), targets=1, queries=40, grid=3)
 
     def threats(self, data: Dataset) -> tuple[Any, ...]:
         """What is searched."""
+        if data.modality != "image":
+            return row_threats(self.asked, data)
         asked = self.asked.over_defaults(data)
         norms = tuple(
             Norm(one.norm, one.sizes, _levels(one.sizes), self.steps, self.targets, self.queries) for one in asked.norms
@@ -73,15 +77,16 @@ class Adversarial(Probe):
         """The rows as they are, and a sample of them attacked within each threat."""
         del done
         yield _CLEAN
-        if data.modality == "image" and data.labels is not None:
+        if data.modality != "answers" and data.labels is not None:
             own = self.sized(data)
             yield from (own._attack(threat) for threat in own.threats(data))  # noqa: SLF001 - its own kind
-            yield own._whole_range(data)  # noqa: SLF001 - its own kind
+            if data.modality == "image":
+                yield own._whole_range(data)  # noqa: SLF001 - its own kind
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """A finding for each budget, and one about the search itself."""
-        if data.modality != "image":
-            yield Skipped(probe=self.topic, reason=f"threats are known for pictures; these rows are {data.modality}")
+        if data.modality == "answers":
+            yield Skipped(probe=self.topic, reason="these are recorded answers; give the model, to have it attacked")
             return
         if data.labels is None:
             yield Skipped(probe=self.topic, reason="the rows carry no labels")
@@ -112,7 +117,7 @@ class Adversarial(Probe):
 
     def _subject(self, data: Dataset, threat: Any, budget: float) -> str:
         if not isinstance(threat, Norm):
-            return str(threat.name)
+            return str(threat.name) if data.modality == "image" else f"{threat.name}:{budget:g}"
         return self.asked.over_defaults(data).subject(threat.norm, budget)
 
     def _fragile(self, data: Dataset, done: Passes, threat: Any, budget: float) -> Iterator[Finding | Condition]:
@@ -132,7 +137,7 @@ class Adversarial(Probe):
             subject=subject,
             status=status,
             severity=self._weight(loss) if status == "found" else "none",
-            claim=self._claim(done, threat, subject, loss, status),
+            claim=self._claim(done, threat, _allowed(threat, subject, budget), loss, status),
             effect=loss,
             tolerance=self.tolerance,
             evidence=tuple(self._evidence(data, done, threat, budget)),
@@ -147,11 +152,11 @@ class Adversarial(Probe):
         weight = severity(loss, "loss", self.tolerance)
         return weight if self.asked.named or weight not in {"critical", "high"} else "medium"
 
-    def _claim(self, done: Passes, threat: Any, subject: str, loss: Estimate, status: Status) -> str:
+    def _claim(self, done: Passes, threat: Any, within: str, loss: Estimate, status: Status) -> str:
         found = done[self._attack(threat)]
         cost = f"{found.forwards.mean():.0f} forward and {found.backwards.mean():.0f} backward passes a row"
         words = (
-            f"{_allowed(threat, subject)} the answer can be made wrong on {loss.value:.1%} "
+            f"{within} the answer can be made wrong on {loss.value:.1%} "
             f"[{loss.low:.1%}, {loss.high:.1%}] of the rows (tolerance {self.tolerance:.0%}; {len(found)} rows, "
             f"{cost})."
         )
@@ -165,28 +170,33 @@ class Adversarial(Probe):
 
     def _evidence(self, data: Dataset, done: Passes, threat: Any, budget: float) -> Iterator[AnyEvidence]:
         found = done[self._attack(threat)]
-        if isinstance(threat, Norm) and budget == max(threat.budgets):
+        if budget == max(threat.budgets) and (isinstance(threat, Norm) or len(threat.budgets) > 1):
             yield self._curve(data, threat, done)
         stages = np.bincount(found.stage, minlength=len(STAGES))
         rows = tuple((STAGES[at], str(int(stages[at]))) for at in range(len(STAGES)) if stages[at])
         yield Table(title="What broke how many rows", columns=("part of the attack", "rows"), rows=rows)
+        if data.modality != "image":
+            yield from changed_rows(data, found, self.shown)
+            return
         chosen = np.flatnonzero(found.broken & (found.budget > 0) & (found.budget <= budget))[: self.shown]
         if len(chosen):
             items = tuple(self._shots(data, done, threat, int(at)) for at in chosen)
             yield Examples(title="As it is, what was changed (made visible), and what the model then says", items=items)
 
-    def _curve(self, data: Dataset, threat: Norm, done: Passes) -> SeverityCurve:
+    def _curve(self, data: Dataset, threat: Any, done: Passes) -> SeverityCurve:
         found = done[self._attack(threat)]
         assert found.rows is not None, "answers of a pass know their rows"
         usual = done[_CLEAN].at(found.rows).confidence
         steps = [_step(0, "as it is", ~(found.broken & (found.budget == 0)), usual)]
-        sizes = sorted({*threat.budgets, *(threat.levels if found.backwards.any() else ())})
+        between = threat.levels if isinstance(threat, Norm) and found.backwards.any() else ()
+        sizes = sorted({*threat.budgets, *between})
         for number, size in enumerate(sizes, start=1):
             fallen = found.broken & (found.budget <= size)
             words = self._subject(data, threat, size).partition(":")[2]
             steps.append(_step(number, words, ~fallen, np.where(fallen, found.confidence, usual)))
-        title = f"Accuracy as the budget grows ({threat.norm})"
-        return SeverityCurve(title=title, shift=threat.norm, steps=tuple(steps), axis="budget")
+        family = threat.norm if isinstance(threat, Norm) else threat.name
+        title = f"Accuracy as the budget grows ({family})"
+        return SeverityCurve(title=title, shift=family, steps=tuple(steps), axis="budget")
 
     def _shots(self, data: Dataset, done: Passes, threat: Any, at: int) -> tuple[Shot, ...]:
         attack = self._attack(threat)
@@ -260,12 +270,12 @@ def _remedy(threat: Any) -> str:
     return "train on such inputs (adversarial training), or keep whoever could make them from its inputs"
 
 
-def _allowed(threat: Any, subject: str) -> str:
+def _allowed(threat: Any, subject: str, budget: float) -> str:
     if isinstance(threat, RotationTranslation):
         return f"Turned by up to {threat.degrees:g}° and moved by up to {threat.share:.0%} of the side,"
     if isinstance(threat, Patch):
         return f"With any content in a square of {threat.share:.0%} of the picture"
-    return f"Within {subject}"
+    return f"Within {subject}" if isinstance(threat, Norm) else allowed(threat, budget)
 
 
 def _signs(norms: list[Attacked]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Budgets of an attacker: what the task file names, what is asked without one, and how they are written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -22,13 +22,20 @@ class Budgets(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """What an attacker may do; ``named`` says that a task file says so. A patch is tried only where it is named."""
+    """What an attacker may do; ``named`` says that a task file says so. A patch is tried only where it is named.
+
+    ``words`` appended and ``misspelled`` are for texts, ``columns`` in deviations for tables, but for ``immutable``.
+    """
 
     norms: tuple[Budgets, ...] = ()
     degrees: float = 10.0
     translation: float = 0.07
     patch: float = 0.0
     named: bool = False
+    words: tuple[float, ...] = (1.0, 3.0)
+    misspelled: tuple[float, ...] = (1.0, 3.0)
+    columns: tuple[float, ...] = (0.5, 2.0)
+    immutable: tuple[str, ...] = ()
 
     def over_defaults(self, data: Dataset) -> "Asked":
         """These, or where no norm is named the usual budgets for such pictures."""
@@ -36,7 +43,7 @@ class Asked:
             return self
         small = data.shape is not None and len(data.shape) == 3 and data.shape[2] == 1 and max(data.shape[:2]) <= GREY
         usual = Budgets("linf", (0.1,), ("0.1",)) if small else Budgets("linf", (2 / 255, 8 / 255), ("2/255", "8/255"))
-        return Asked((usual,), self.degrees, self.translation, self.patch, self.named)
+        return replace(self, norms=(usual,))
 
     def subject(self, name: str, size: float) -> str:
         """The subject of findings: the threat, and the budget as it was written.
@@ -62,7 +69,9 @@ def asked_for(task: Adversarial) -> Asked:
         if values
     )
     usual = Asked()
-    named = bool(found) or any(value is not None for value in (task.rotation, task.translation, task.patch))
+    of_rows = {name: _positive(name, getattr(task, name)) for name in ("words", "misspelled", "columns")}
+    named = any(value is not None for value in (task.rotation, task.translation, task.patch))
+    named = named or bool(found) or any(of_rows.values())
     for name, value in (("translation", task.translation), ("patch", task.patch)):
         if value is not None and not 0 <= value <= 1:
             raise InputError(f"[adversarial] {name} is {value}; give a share of the side or area between 0 and 1")
@@ -72,7 +81,18 @@ def asked_for(task: Adversarial) -> Asked:
         usual.translation if task.translation is None else task.translation,
         usual.patch if task.patch is None else task.patch,
         named,
+        of_rows["words"] or usual.words,
+        of_rows["misspelled"] or usual.misspelled,
+        of_rows["columns"] or usual.columns,
+        task.immutable,
     )
+
+
+def _positive(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
+    for value in values:
+        if not 0 < value < float("inf"):
+            raise InputError(f"[adversarial] {name} holds {value!r}; a budget is a number above 0")
+    return tuple(sorted({float(value) for value in values}))
 
 
 def _budgets(norm: str, values: tuple[float | str, ...]) -> Budgets:
