@@ -120,8 +120,13 @@ def spots(rng: np.random.Generator, height: int, width: int, share: float) -> tu
 
 
 def compression(image: FloatArray, rng: np.random.Generator, generations: float) -> FloatArray:
-    """Made smaller, stored as JPEG and enlarged again, this many times; a part of a time is a part of the way."""
+    """Stored as JPEG this many times, after the first made smaller before and enlarged after it.
+
+    A part of a time is a part of the way.
+    """
     shares, qualities = rng.uniform(0.7, 0.95, GENERATIONS), rng.uniform(35, 80, GENERATIONS)
+    # The first is what a camera stores; what passes it on makes it smaller.
+    shares[0] = 1
     levels = np.rint(np.clip(image[..., ::-1], 0, 1) * 255).astype(np.uint8)
     seen, left = image, min(generations, float(GENERATIONS))
     for share, quality in zip(shares, qualities, strict=True):

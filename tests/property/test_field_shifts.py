@@ -168,6 +168,9 @@ def test_crops_lie_at_the_rim_are_of_their_share_and_reach_every_edge_and_corner
         assert abs(ends[3] - ends[2] - 0.6) < 0.02
         at = {number for number, end in enumerate(ends) if abs(end - number % 2) < 0.01}
         assert at, "a window that touches no edge is not at the rim"
+        for number in at:
+            # The window's middle, as pixels have middles: 40.5 * 0.6 - 0.5 of 80 from the edge that it touches.
+            assert abs(abs(seen[40, 40, number // 2] - number % 2) - 23.8 / 80) < 0.001
         touched |= at
         corners += len(at) == 2
     assert touched == {0, 1, 2, 3}
