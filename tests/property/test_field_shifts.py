@@ -166,7 +166,7 @@ def test_crops_lie_at_the_rim_are_of_their_share_and_reach_every_edge_and_corner
         ends = seen[0, 0, 0], seen[-1, 0, 0], seen[0, 0, 1], seen[0, -1, 1]
         assert abs(ends[1] - ends[0] - 0.6) < 0.02
         assert abs(ends[3] - ends[2] - 0.6) < 0.02
-        at = {number for number, end in enumerate(ends) if abs(end - number % 2) < 0.01}
+        at = {number for number, end in enumerate(ends) if abs(end - number % 2) < 1e-5}
         assert at, "a window that touches no edge is not at the rim"
         for number in at:
             # The window's middle, as pixels have middles: 40.5 * 0.6 - 0.5 of 80 from the edge that it touches.
