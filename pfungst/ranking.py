@@ -73,7 +73,7 @@ def verdict(
         return Verdict(generalizes="no" if useless else "undecided", sentence=sentence)
     found = [finding for finding in findings if finding.status == "found"]
     grave = [finding for finding in found if finding.severity in {"critical", "high"}]
-    decisive = sorted((one for one in grave if one.probe in DECISIVE), key=lambda one: DECISIVE.index(one.probe))
+    decisive = sorted((one for one in grave if _shows_a_trick(one)), key=lambda one: DECISIVE.index(one.probe))
     examined = list(dict.fromkeys(finding.probe for finding in findings))
     lacking = [topic for topic in NEEDED if topic not in examined]
     unseen = sorted({entry.probe for entry in skipped if entry.probe in registry} - {*examined, *lacking})
@@ -93,6 +93,12 @@ def verdict(
     )
     sentence = f"Within what was examined it generalizes: nothing above low was found in {covered}{falls}{without}."
     return Verdict(generalizes="yes", sentence=sentence)
+
+
+def _shows_a_trick(finding: Finding) -> bool:
+    """Whether it says what the answers rest on; data that cannot separate label and site only say that nobody knows."""
+    unknown = finding.kind == "confounded" and finding.tolerance is None
+    return finding.probe in DECISIVE and not unknown
 
 
 def _reasons(

@@ -13,10 +13,11 @@ from pfungst.probes.calibration import Calibration
 from pfungst.probes.mistakes import Mistakes
 from pfungst.probes.shift import Shift
 from pfungst.probes.shortcuts import Shortcuts
+from pfungst.probes.sites import Sites
 from pfungst.probes.unknowns import Unknowns
 
-__all__ = ["adversarial", "attribution", "calibration", "mistakes", "shift", "shortcuts", "unknowns"]
+__all__ = ["adversarial", "attribution", "calibration", "mistakes", "shift", "shortcuts", "sites", "unknowns"]
 
 # The names of the files become the probes themselves: `pfungst.probes.shift()` reads as the chapter does.
 adversarial, attribution, calibration, mistakes = Adversarial, Attribution, Calibration, Mistakes
-shift, shortcuts, unknowns = Shift, Shortcuts, Unknowns
+shift, shortcuts, sites, unknowns = Shift, Shortcuts, Sites, Unknowns

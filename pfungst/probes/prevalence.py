@@ -39,7 +39,7 @@ def prevalence(data: Dataset, done: Passes, test: Labelled, known: Predict, name
     units = (some.units, _units(data, name, new))
     try:
         found = label_shift(
-            some.outputs, some.labels, new, data.classes, units, calibrate=_calibrated(some), seed=data.seed
+            some.outputs, some.labels, new, data.classes, units, calibrate=calibrated(some), seed=data.seed
         )
     except InputError:
         return None, ""
@@ -103,7 +103,7 @@ def _units(data: Dataset, name: str, outputs: Outputs) -> Array | None:
     return None if units is None else units[positions(outputs)]
 
 
-def _calibrated(test: Labelled) -> Callable[[Outputs], Outputs] | None:
+def calibrated(test: Labelled) -> Callable[[Outputs], Outputs] | None:
     """A map to calibrated probabilities with an intercept a class, or without, as the rows allow."""
     for fit in (vector, temperature):
         try:

@@ -85,6 +85,7 @@ def test_each_registry_holds_what_the_audit_needs():
         "unknowns",
         "shift",
         "shortcuts",
+        "sites",
     }
     assert {"off-centre", "motion-blur", "brightness", "noise", "foliage"} <= set(shifts)
     assert {"brightness", "contrast", "colour-cast", "sharpness"} <= set(cues)

@@ -1,0 +1,236 @@
+"""Pairs of rows from one site and from two: what an area under the curve owes to sites, and answers to the site."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.special import ndtr
+
+from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.methods.site_tests import A_SIDE, SMALL, Sited, concordant, from_influence, odds, shuffled
+from pfungst.statistics.auroc import auroc
+from pfungst.statistics.estimate import Estimate
+from pfungst.statistics.multiplicity import holm
+
+A_CELL = 30
+"""Rows of a site and label below which the answers of two sites are not compared label by label."""
+
+FEWEST_OF_A_LABEL = 3
+"""Rows of a label at a site, and elsewhere, without which it takes no part where labels are taken together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """Pairs in the right order over pairs, and what each row does to it, (rows,)."""
+
+    right: FloatArray
+    counts: FloatArray
+
+    @property
+    def pairs(self) -> float:
+        """Number of pairs."""
+        return float(self.counts.sum() / 2)
+
+    @property
+    def value(self) -> float:
+        """Area under the curve; one half where there is no pair."""
+        return float(self.right.sum() / self.counts.sum()) if self.counts.any() else 0.5
+
+    @property
+    def influence(self) -> FloatArray:
+        """Derivative of the area by the weight of each row, (rows,)."""
+        total = max(1.0, self.pairs)
+        return np.asarray((self.right - self.value * self.counts) / total)
+
+    def estimate(self, name: str, units: Array | None) -> Estimate:
+        """The area with DeLong's interval, which sums over units where given."""
+        return from_influence(name, self.value, self.influence, units, (0.0, 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Area of all pairs = ``share`` * of pairs from one site + (1 - ``share``) * of pairs from two sites."""
+
+    pooled: Area
+    within: Area
+    across: Area
+
+    @property
+    def share(self) -> float:
+        """Share of the pairs that come from one site."""
+        return self.within.pairs / self.pooled.pairs
+
+    def excess(self, units: Array | None) -> Estimate:
+        """Pooled less within: the part of the area that is owed to which site a row comes from."""
+        difference = self.pooled.value - self.within.value
+        influence = self.pooled.influence - self.within.influence
+        return from_influence("AUC owed to the site", difference, influence, units)
+
+
+def decomposition(sited: Sited, scores: FloatArray) -> Decomposition:
+    """Pairs of a row of a class and a row of another, summed over the compared classes, by whether they share a site.
+
+    ``scores`` is (rows, classes), larger where the class is likelier. One class against the rest is taken for each of
+    at most ten classes; of two classes one says it all.
+
+    >>> rows = Sited(np.zeros((40, 2)), np.tile([0, 1], 20), np.repeat([0, 1], 20), ("a", "b"))
+    >>> parts = decomposition(rows, np.arange(80.0).reshape(40, 2) % 7)
+    >>> whole = parts.share * parts.within.value + (1 - parts.share) * parts.across.value
+    >>> abs(whole - parts.pooled.value) < 1e-12
+    True
+    """
+    every, own = (np.zeros((2, len(sited.labels))) for _ in range(2))
+    members = [np.flatnonzero(sited.sites == at) for at in range(len(sited.names))]
+    for k in sited.compared:
+        positive = sited.labels == k
+        every += concordant(scores[:, k], positive)
+        for rows in members:
+            own[:, rows] += concordant(scores[rows, k], positive[rows])
+    return Decomposition(Area(*every), Area(*own), Area(*(every - own)))
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Probability that goes with the site, given the label: its estimate, and a p-value by permuting within labels."""
+
+    estimate: Estimate
+    p_value: float
+
+
+def moved(sited: Sited, *, seed: int = 0) -> Moved | None:
+    """How much more probability the classes commoner at a site are given there than elsewhere, label for label.
+
+    For a site s let F be the classes commoner at s than at the others. The difference, among rows of one label, of the
+    mean probability stated for F at s and at the others is averaged over the labels in F and over those not in F, each
+    label weighted by n m / (n + m) of its rows at s and elsewhere, then over these two evenly, so that what only blurs
+    the answers of a site cancels; and over sites, weighted by the total variation between class shares and the rows.
+    It is 0 for a model that gives rows of one label the same answers everywhere, however site and label go together.
+    The p-value is two-sided, by permuting sites within labels. None where no site has ten rows to compare.
+
+    >>> labels, sites = np.tile([0, 0, 0, 1], 100), np.repeat([0, 1], 200)
+    >>> labels = np.where(sites == 1, 1 - labels, labels)
+    >>> p = np.where(sites == 1, 0.7, 0.4)
+    >>> found = moved(Sited(np.log(np.stack([1 - p, p], axis=1)), labels, sites, ("a", "b")))
+    >>> round(found.estimate.value, 3)
+    0.3
+    """
+    contrasts = [one for at in range(len(sited.names)) for one in _contrasts(sited, at)]
+    total = sum(one.weight for one in contrasts)
+    if not total:
+        return None
+    effects = np.zeros((len(sited.labels), len(sited.names)))
+    influence = np.zeros(len(sited.labels))
+    # Satterthwaite's degrees of freedom: the smallest cells know their own spread worst.
+    spent = 0.0
+    for one in contrasts:
+        weight = one.weight / total
+        for rows, size, sign in ((one.here, len(one.here), 1), (one.there, len(one.there), -1)):
+            values = one.mass[rows]
+            part = sign * weight * (values - values.mean()) / (size * (size - 1)) ** 0.5
+            influence[rows] += part
+            spent += float((part**2).sum()) ** 2 / (size - 1)
+        rows = np.concatenate([one.here, one.there])
+        centred = weight * (one.mass[rows] - one.mass[rows].mean())
+        effects[rows] -= (centred / len(one.there))[:, None]
+        effects[rows, one.site] += centred * (1 / len(one.there) + 1 / len(one.here))
+    value = float(effects[np.arange(len(effects)), sited.sites].sum())
+    drawn = [
+        float(np.take_along_axis(effects, again[:, None], axis=1).sum())
+        for again in shuffled(sited.sites, sited.labels, sited.units, seed=seed)
+    ]
+    p_value = (1 + sum(abs(each) >= abs(value) - 1e-12 for each in drawn)) / (1 + len(drawn))
+    freedom = float((influence**2).sum()) ** 2 / spent if spent else None
+    name = "probability that goes with the site"
+    return Moved(from_influence(name, value, influence, sited.units, freedom=freedom), p_value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """Rows of one label at a site and elsewhere, the probability of what is commoner at the site, and a weight."""
+
+    site: int
+    here: IntArray
+    there: IntArray
+    mass: FloatArray
+    weight: float
+
+
+def commoner(counts: IntArray, rest: IntArray) -> BoolArray:
+    """Which classes are commoner among the first rows than among the others, by their counts, (classes,)."""
+    return np.asarray(counts * max(1, rest.sum()) > rest * max(1, counts.sum()))
+
+
+def _contrasts(sited: Sited, site: int) -> Iterator[_Contrast]:
+    here = sited.counts[site]
+    rest = sited.counts.sum(axis=0) - here
+    chosen = commoner(here, rest)
+    if not chosen.any():
+        return
+    apart = float(np.abs(here / here.sum() - rest / rest.sum()).sum() / 2)
+    mass = np.exp(sited.log_probabilities[:, chosen]).sum(axis=1)
+    fewer = np.minimum(here, rest)
+    pairs = np.where(fewer >= FEWEST_OF_A_LABEL, here * rest / np.maximum(here + rest, 1), 0.0)
+    sides = [side for side in (chosen, ~chosen) if fewer[side & (pairs > 0)].sum() >= A_SIDE]
+    inside = sited.sites == site
+    for side in sides:
+        for label in np.flatnonzero(side & (pairs > 0)):
+            rows = sited.labels == label
+            weight = apart * min(here.sum(), rest.sum()) * pairs[label] / pairs[side].sum() / len(sides)
+            yield _Contrast(site, np.flatnonzero(rows & inside), np.flatnonzero(rows & ~inside), mass, float(weight))
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """Rows of one label from two sites: how often the first is given the higher odds of what is commoner there."""
+
+    label: int
+    sites: tuple[int, int]
+    area: Estimate
+    p_value: float
+
+
+def pair_tests(sited: Sited, *, cell: int = A_CELL, most: int = 12) -> tuple[PairTest, ...]:
+    """The area under the curve between each two of the ``most`` largest sites, label for label, p corrected by Holm.
+
+    The score is the log-odds of the classes that are commoner at the first site; 0.5 says that the answer does not
+    depend on the site. Rows are exchangeable under the null, so the p-value is that of the rank sum, or of DeLong's
+    variance over units.
+    """
+    sizes = sited.counts.sum(axis=1)
+    named = [at for at in np.argsort(-sizes, kind="stable") if sited.names[at] != SMALL][:most]
+    found: list[tuple[int, tuple[int, int], Estimate, float]] = []
+    for a, b in combinations(sorted(named), 2):
+        labels = np.flatnonzero(np.minimum(sited.counts[a], sited.counts[b]) >= cell)
+        chosen = commoner(sited.counts[a], sited.counts[b])
+        if not len(labels) or not chosen.any():
+            continue
+        scores = odds(sited.log_probabilities, chosen)
+        for label in labels:
+            first, second = (np.flatnonzero((sited.sites == at) & (sited.labels == label)) for at in (a, b))
+            area, p = _between(scores[first], scores[second], *(_units(sited, rows) for rows in (first, second)))
+            found.append((int(label), (int(a), int(b)), area, p))
+    corrected = holm([p for *_, p in found]).tolist()
+    return tuple(PairTest(*one[:3], p) for one, p in zip(found, corrected, strict=True))
+
+
+def _units(sited: Sited, rows: IntArray) -> Array | None:
+    return None if sited.units is None else sited.units[rows]
+
+
+def _between(
+    first: FloatArray, second: FloatArray, first_units: Array | None, second_units: Array | None
+) -> tuple[Estimate, float]:
+    area = auroc(second, first, known_units=second_units, stranger_units=first_units)
+    m, n = len(first), len(second)
+    if first_units is None or second_units is None:
+        _, ties = np.unique(np.concatenate([first, second]), return_counts=True)
+        tied = float((ties.astype(np.float64) ** 3 - ties).sum()) / ((m + n) * (m + n - 1))
+        variance = (m + n + 1 - tied) / (12 * m * n)
+        return area, _two_sided((area.value - 0.5) / variance**0.5) if variance > 0 else 1.0
+    half = (area.high - area.low) / (2 * 1.959964)
+    return area, _two_sided((area.value - 0.5) / half) if half > 0 else 1.0
+
+
+def _two_sided(z: float) -> float:
+    return float(2 * ndtr(-abs(z)))

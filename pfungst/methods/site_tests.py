@@ -1,0 +1,310 @@
+"""Sites: whether the label can be told from where a row was recorded, and a world in which it cannot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.statistics.auroc import midranks
+from pfungst.statistics.estimate import Estimate
+from pfungst.statistics.means import mean
+from pfungst.statistics.regression import with_error
+from pfungst.statistics.units import bracketed, kish, numbered
+
+UNRECORDED, SMALL = "not recorded", "small sites"
+"""Names of what a missing site, and all sites with too few rows, are taken for."""
+
+A_SIDE = 10
+"""Rows of a class, and rows of others, that a site must hold for any area under a curve (notes on AUC: 10 + 10)."""
+
+FOLDS, DRAWS, MOST_CLASSES = 5, 500, 10
+NEARLY = 0.9
+"""Area under the curve of the site alone from which a few exceptions no longer separate label and site."""
+
+EFFECTIVE = 30
+"""Rows that weighted ones must be worth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sited:
+    """Rows with a label and a site.
+
+    ``log_probabilities`` is (rows, classes), ``labels`` and ``sites`` are numbers (rows,), ``names`` those of the
+    sites, ``units`` (rows,) say which rows are not independent.
+    """
+
+    log_probabilities: FloatArray
+    labels: IntArray
+    sites: IntArray
+    names: tuple[str, ...]
+    units: Array | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.log_probabilities.shape[1])
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """Rows of each site and class, (sites, classes)."""
+        return counted(self.sites, self.labels, len(self.names), self.classes)
+
+    @cached_property
+    def small(self) -> BoolArray:
+        """Sites with fewer rows than an area under the curve takes, (sites,)."""
+        return np.asarray(self.counts.sum(axis=1) < 2 * A_SIDE)
+
+    @cached_property
+    def areas(self) -> BoolArray:
+        """Sites that hold enough rows of a class and of others for an area under the curve, (sites,)."""
+        others = self.counts.sum(axis=1, keepdims=True) - self.counts
+        return np.asarray((np.minimum(self.counts, others) >= A_SIDE).any(axis=1))
+
+    @cached_property
+    def compared(self) -> IntArray:
+        """Classes that are told from all others: the most frequent ones with enough rows of them and of others."""
+        counts = np.bincount(self.labels, minlength=self.classes)
+        enough = np.flatnonzero(np.minimum(counts, len(self.labels) - counts) >= A_SIDE)
+        # Of two classes each says what the other says.
+        return enough[-1:] if self.classes == 2 else enough[np.argsort(-counts[enough], kind="stable")][:MOST_CLASSES]
+
+    @cached_property
+    def log_odds(self) -> FloatArray:
+        """Log-odds of each class against all others, (rows, classes); they keep an order where probabilities are 1."""
+        return np.stack(
+            [odds(self.log_probabilities, np.arange(self.classes) == k) for k in range(self.classes)], axis=1
+        )
+
+    def pooled(self) -> "Sited":
+        """The same with all small sites as one, where they are several."""
+        if self.small.sum() < 2:
+            return self
+        kept = np.flatnonzero(~self.small)
+        place = np.full(len(self.names), len(kept))
+        place[kept] = np.arange(len(kept))
+        names = (*(self.names[at] for at in kept), SMALL)
+        return replace(self, sites=place[self.sites], names=names)
+
+
+def levels(values: Array) -> tuple[IntArray, tuple[str, ...]]:
+    """The site of each row as a number, and the names in order; what is missing is a site of its own.
+
+    >>> levels(np.array(["b", None, "a", ""], dtype=object))
+    (array([1, 2, 0, 2]), ('a', 'b', 'not recorded'))
+    """
+    names, codes = np.unique(np.array([_spelled(value) for value in values]), return_inverse=True)
+    return np.asarray(codes), tuple(names.tolist())
+
+
+def _spelled(value: object) -> str:
+    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
+        return UNRECORDED
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip() or UNRECORDED
+
+
+def counted(sites: IntArray, labels: IntArray, many: int, classes: int) -> IntArray:
+    """Rows of each site and class, (sites, classes)."""
+    return np.bincount(sites * classes + labels, minlength=many * classes).reshape(many, classes)
+
+
+def odds(log_probabilities: FloatArray, chosen: BoolArray) -> FloatArray:
+    """Log-odds of some classes against the others, (rows,), cut at +-1e6 where a class was given no probability.
+
+    >>> odds(np.log([[0.25, 0.25, 0.5]]), np.array([True, True, False])).round(6)
+    array([0.])
+    """
+    inside, outside = (
+        np.logaddexp.reduce(log_probabilities[:, part], axis=1, initial=-np.inf) for part in (chosen, ~chosen)
+    )
+    return np.asarray(np.maximum(np.minimum(inside, 1e6), -1e6) - np.maximum(np.minimum(outside, 1e6), -1e6))
+
+
+Inseparable = Literal["", "sites", "labels", "nearly"]
+
+
+def inseparable(sited: Sited, alone: float) -> Inseparable:
+    """Whether and why label and site cannot be told apart in these rows; ``alone`` is the AUC of the site alone.
+
+    ``sites``: no site holds two classes, so that no two rows of one site differ in their label. ``labels``: no class is
+    seen at two sites. ``nearly``: no site holds enough rows on two sides, and the site all but names the label.
+    """
+    held = sited.counts > 0
+    if (held.sum(axis=1) <= 1).all():
+        return "sites"
+    if (held.sum(axis=0) <= 1).all():
+        return "labels"
+    return "nearly" if not sited.areas.any() and alone >= NEARLY else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Association:
+    """How far site and label go together.
+
+    Cramer's V, mutual information in bits, p-value by permuting sites, and the cross-fitted P(label | site): its logs
+    (rows, classes), and its log-loss.
+    """
+
+    cramers_v: float
+    bits: float
+    p_value: float
+    log_shares: FloatArray
+    log_loss: Estimate
+
+
+def association(sited: Sited, seed: int = 0) -> Association:
+    """Cramer's V = sqrt(chi^2 / (n (min(sites, classes) - 1))), mutual information, and the label from the site alone.
+
+    The p-value is by chi^2 of 500 permutations of sites over rows, or whole units. P(label | site) of a row is counted
+    on the other folds, with one row's worth of the overall shares.
+
+    >>> rows = Sited(np.zeros((40, 2)), np.repeat([0, 1], 20), np.repeat([0, 1], 20), ("a", "b"))
+    >>> found = association(rows)
+    >>> round(found.cramers_v, 3), round(found.bits, 3), found.p_value < 0.01
+    (1.0, 1.0, True)
+    """
+    counts = sited.counts[sited.counts.sum(axis=1) > 0][:, sited.counts.sum(axis=0) > 0].astype(np.float64)
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / counts.sum()
+    chi = float(((counts - expected) ** 2 / expected).sum())
+    smaller = min(counts.shape) - 1
+    shares = counts / counts.sum()
+    seen = counts > 0
+    bits = float((shares[seen] * np.log2(counts[seen] / expected[seen])).sum())
+    logs = site_only(sited, seed)
+    loss = mean(-logs[np.arange(len(logs)), sited.labels], sited.units, "log-loss of the site alone")
+    return Association(
+        float(np.sqrt(chi / (counts.sum() * smaller))) if smaller else 0.0, bits, _chance(sited, seed), logs, loss
+    )
+
+
+def _chance(sited: Sited, seed: int) -> float:
+    def chi(sites: IntArray) -> float:
+        counts = counted(sites, sited.labels, len(sited.names), sited.classes).astype(np.float64)
+        rows = counts.sum(axis=1, keepdims=True)
+        return float((counts**2 / np.maximum(rows, 1) / np.maximum(counts.sum(axis=0), 1)).sum())
+
+    observed = chi(sited.sites)
+    drawn = [chi(one) for one in shuffled(sited.sites, np.zeros_like(sited.labels), sited.units, seed=seed)]
+    return (1 + sum(one >= observed - 1e-9 for one in drawn)) / (1 + len(drawn))
+
+
+def site_only(sited: Sited, seed: int = 0) -> FloatArray:
+    """Log of the share of each class at a row's site, counted on other folds, (rows, classes)."""
+    folds = folds_by_chance(len(sited.labels), sited.units, seed)
+    found = np.empty((len(sited.labels), sited.classes))
+    for fold in range(FOLDS):
+        rest = folds != fold
+        counts = counted(sited.sites[rest], sited.labels[rest], len(sited.names), sited.classes)
+        base = (counts.sum(axis=0) + 1 / sited.classes) / (counts.sum() + 1)
+        shares = (counts + base) / (counts.sum(axis=1, keepdims=True) + 1)
+        found[~rest] = np.log(shares[sited.sites[~rest]])
+    return found
+
+
+def folds_by_chance(rows: int, units: Array | None, seed: int = 0) -> IntArray:
+    """A fold for each row, drawn evenly; rows of a unit share one."""
+    codes, count = (np.arange(rows), rows) if units is None else numbered(units, rows)
+    return np.asarray(np.random.default_rng((seed, 31)).permutation(count)[codes] % FOLDS)
+
+
+def shuffled(
+    sites: IntArray, strata: IntArray, units: Array | None, *, draws: int = DRAWS, seed: int = 0
+) -> Iterator[IntArray]:
+    """Sites permuted within strata, draw after draw; rows of one unit, site and stratum move together.
+
+    >>> next(shuffled(np.array([0, 0, 1]), np.array([0, 0, 1]), None))
+    array([0, 0, 1])
+    """
+    rows = len(sites)
+    blocks = np.arange(rows)
+    if units is not None:
+        codes, _ = numbered(units, rows)
+        keys = np.stack([strata, codes, sites], axis=1)
+        blocks = np.asarray(np.unique(keys, axis=0, return_inverse=True)[1]).reshape(-1)
+    _, first = np.unique(blocks, return_index=True)
+    # Within each stratum the blocks, in random order, are given the sites of the blocks in their own order.
+    home = np.argsort(strata[first], kind="stable")
+    rng = np.random.default_rng((seed, 32))
+    for _ in range(draws):
+        order = np.lexsort((rng.random(len(first)), strata[first]))
+        given = np.empty(len(first), sites.dtype)
+        given[order] = sites[first][home]
+        yield given[blocks]
+
+
+def from_influence(
+    name: str,
+    value: float,
+    influence: FloatArray,
+    units: Array | None,
+    bounds: tuple[float, float] = (-1.0, 1.0),
+    *,
+    freedom: float | None = None,
+) -> Estimate:
+    """A statistic with the t interval of its linearisation: the variance is the sum over units of squared influences.
+
+    ``influence`` is d value / d weight of each row, (rows,), zero for rows that play no part. Where nothing varies the
+    interval is the value -+ 3/n, n the rows (Kish's size for units). ``freedom`` are degrees known to be fewer than the
+    rows (or units) that play a part.
+    """
+    part = np.flatnonzero(influence != 0)
+    codes, groups = (np.arange(len(influence)), len(influence)) if units is None else numbered(units, len(influence))
+    totals = np.bincount(codes, influence, minlength=groups)
+    acting = groups if not len(part) else len(np.unique(codes[part]))
+    if acting < 2:
+        spread = 3 / max(1.0, kish(codes))
+        interval = max(bounds[0], value - spread), min(bounds[1], value + spread)
+    else:
+        variance = max(float((totals**2).sum()), float((influence**2).sum())) * acting / (acting - 1)
+        one, _ = with_error(name, value, variance**0.5, min(acting - 1, freedom or np.inf), rows=acting)
+        interval = max(bounds[0], one.low), min(bounds[1], one.high)
+    return bracketed(name, value, interval, rows=groups, units=units, level=0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Balanced:
+    """Accuracy if site and label were independent, and the rows that the weighted ones are worth."""
+
+    accuracy: Estimate
+    effective: float
+
+
+def balanced(sited: Sited, correct: BoolArray) -> Balanced | str:
+    """Accuracy under the weights P(site) P(label) / P(site, label), or why there is none.
+
+    Effective rows are (sum w)^2 / sum w^2; below 30, or with an empty cell, there is nothing to weight.
+
+    >>> rows = Sited(np.zeros((80, 2)), np.tile([0, 1], 40), np.repeat([0, 1], 40), ("a", "b"))
+    >>> balanced(rows, np.tile([True, False], 40)).effective
+    80.0
+    """
+    counts = sited.counts[:, sited.counts.sum(axis=0) > 0]
+    if (counts == 0).any():
+        return "a class is missing at a site: no weights make up for it"
+    rows, columns = sited.counts.sum(axis=1), sited.counts.sum(axis=0)
+    w = rows[sited.sites] * columns[sited.labels] / len(sited.labels) / sited.counts[sited.sites, sited.labels]
+    effective = float(w.sum() ** 2 / (w**2).sum())
+    if effective < EFFECTIVE:
+        return f"weighted, these rows are worth {effective:.0f}; {EFFECTIVE} are needed"
+    value = float((w * correct).sum() / w.sum())
+    influence = w * (correct - value) / w.sum()
+    name = "accuracy if site and label were independent"
+    return Balanced(from_influence(name, value, influence, sited.units, (0.0, 1.0)), effective)
+
+
+def concordant(scores: FloatArray, positive: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """How many rows of the other side each row is in the right order with (ties half), and how many there are.
+
+    >>> concordant(np.array([1.0, 2.0, 3.0]), np.array([False, True, True]))
+    (array([2., 1., 1.]), array([2., 1., 1.]))
+    """
+    low, high = scores[~positive], scores[positive]
+    both = midranks(np.concatenate([low, high]))
+    right, counts = np.empty(len(scores)), np.where(positive, len(low), len(high)).astype(np.float64)
+    right[positive] = both[len(low) :] - midranks(high)
+    right[~positive] = len(high) - (both[: len(low)] - midranks(low))
+    return right, counts
