@@ -30,6 +30,8 @@ __all__ = [
 class Simulation:
     """Rounds as they would go: ``moved`` and ``retrained`` are losses once the world moved and once fitted anew.
 
+    The second is of the rows that were fitted; what new rows of the world cost is the next round's ``moved``.
+
     ``gaps`` (rounds,) are root mean square changes of the answers on fixed rows, ``floor`` that between two fits to
     samples of one round, ``rho`` the factor from gap to gap (None without enough rounds), ``models`` the first and one
     for each round.
@@ -86,10 +88,11 @@ def simulate(  # noqa: PLR0917 - read in this order, what, whom, how the world a
     found = contraction(done.gaps, done.turns, floor)
     if way.every != 1:
         found = type(found)("undetermined", None, "a model that is not fitted anew every round has no rate of its own")
-    worst = max(range(rounds), key=lambda number: done.moved[number].value)
+    worst = max(range(len(done.moved)), key=lambda number: done.moved[number].value)
+    lost = done.moved[worst]
     said = (
         f"{found.verdict.capitalize()}: {found.because}. Once the world has moved and before the model is fitted anew, "
-        f"the {done.moved[0].name} is up to {done.moved[worst].value:.3f} (round {worst + 1}); afterwards "
+        f"the {lost.name} is up to {lost.value:.3f} [{lost.low:.3f}, {lost.high:.3f}] (round {worst + 1}); afterwards "
         f"{done.retrained[worst].value:.3f}."
     )
     return Simulation(found.verdict, said, done.moved, done.retrained, done.gaps, floor, found.rho, done.models)

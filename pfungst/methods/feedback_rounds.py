@@ -21,6 +21,7 @@ Loss = Callable[[FloatArray, Array], Array]
 """(answers, labels) to one loss for each row that counts."""
 
 REFERENCE = 2000
+_ENDLESS = 1e30
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def play(
     """Fit to the first part as it is, then let the world answer and the policy fit anew, ``rounds`` times.
 
     Round t shows rows of part t (in turn), moved from what they are without any model. The gap of a round is the root
-    mean square change of the answers on fixed rows of the first part, which nothing moves.
+    mean square change of the answers on fixed rows of the first part, which nothing moves. Ends
+    early where answers pass 1e30.
 
     Raises:
         InputError: if a fit fails, or a response returns another number of rows or numbers that are not finite.
@@ -123,7 +125,9 @@ def play(
         models.append(_next(fit, models[-1], history, policy, number))
         retrained.append(loss_of(models[-1], *shown, loss))
         said.append(answers(models[-1], reference))
-    changes = np.diff(np.stack(said), axis=0).reshape(rounds, -1)
+        if np.abs(said[-1]).max() > _ENDLESS:
+            break
+    changes = np.diff(np.stack(said), axis=0).reshape(len(moved), -1)
     gaps = np.sqrt((changes**2).mean(axis=1))
     lengths = np.linalg.norm(changes, axis=1)
     product = (changes[1:] * changes[:-1]).sum(axis=1)

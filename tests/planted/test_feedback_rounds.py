@@ -59,6 +59,12 @@ def test_known_factor_is_found(factor, rounds, verdict):
     assert found.moved[0].value > found.retrained[0].value
 
 
+def test_growth_beyond_all_numbers_is_divergence():
+    found = simulate(Level, X, LOADS + 1, echo(1e9), rounds=20)
+    assert found.verdict == "diverging"
+    assert 3 <= len(found.gaps) < 20
+
+
 def test_damping_settles_what_cycles():
     assert simulate(Level, X, LOADS + 1, echo(-1.0), "every").verdict == "oscillating"
     assert simulate(Level, X, LOADS + 1, echo(-1.0), "damped 0.5").verdict == "contracting"
