@@ -70,12 +70,12 @@ def elastic(image: FloatArray, rng: np.random.Generator, alpha: float) -> FloatA
 
 
 def pixelate(image: FloatArray, rng: np.random.Generator, share: float) -> FloatArray:
-    """Means of boxes, shown as boxes."""
+    """Means of boxes, shown as boxes in their place."""
     del rng
     height, width = image.shape[:2]
     small = (max(1, int(width * share)), max(1, int(height * share)))
     few = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST)).reshape(image.shape)
+    return np.asarray(cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)).reshape(image.shape)
 
 
 def jpeg(image: FloatArray, rng: np.random.Generator, quality: float) -> FloatArray:

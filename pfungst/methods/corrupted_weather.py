@@ -20,8 +20,12 @@ def fog(image: FloatArray, rng: np.random.Generator, strength: float, decay: flo
     largest = float(image.max())
     if largest + strength <= 0:
         return image
-    mist = plasma(rng, image.shape[0], image.shape[1], max(decay, 1.01))[..., None]
-    return np.asarray((image + np.float32(strength) * mist) * np.float32(largest / (largest + strength)))
+    mist = plasma(rng, image.shape[0], image.shape[1], max(decay, 1.01))
+    done = np.repeat(mist, image.shape[2], axis=1).reshape(image.shape)
+    done *= np.float32(strength)
+    done += image
+    done *= np.float32(largest / (largest + strength))
+    return done
 
 
 def plasma(rng: np.random.Generator, height: int, width: int, decay: float) -> FloatArray:

@@ -93,6 +93,13 @@ def test_glass_sends_pixels_elsewhere_and_makes_none_up():
     assert (done != image).mean() > 0.2
 
 
+def test_a_mirrored_picture_has_mirrored_boxes(crops):
+    for severity in (1, 3, 5):
+        straight = Shifted("pixelate", severity)(batch(crops)).astype(int)
+        turned = Shifted("pixelate", severity)(batch(np.ascontiguousarray(crops[:, ::-1, ::-1])))
+        assert np.abs(turned[:, ::-1, ::-1] - straight).max() <= 1, severity
+
+
 @KINDS
 def test_severities_tell_themselves_apart_and_unknown_ones_are_refused(topic):
     assert len({Shifted(topic, level).name for level in range(1, 6)}) == 5
