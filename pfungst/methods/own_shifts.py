@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
@@ -15,7 +14,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError, first_line
 from pfungst.imported import imported
-from pfungst.methods.field_shifts import LUMINANCE
+from pfungst.methods.field_dirt import cover
 from pfungst.methods.shift_kind import colours
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4)
@@ -116,33 +115,6 @@ def own(functions: tuple[str, ...], occluders: tuple[str, ...]) -> dict[str, tup
 
 def _maker(kind: Callable[..., Any], source: str, content: str) -> Callable[..., Any]:
     return lambda severity: kind(source, content, severity)
-
-
-def cover(image: FloatArray, rng: np.random.Generator, share: float, picture: FloatArray) -> FloatArray:
-    """The picture (height, width, 4) pasted so large that its mean opacity is this share of the image, near its middle.
-
-    What lies outside the image is lost and counts no more, so that a large share may be missed by a little.
-    """
-    height, width = image.shape[:2]
-    place = rng.uniform(-0.15, 0.15, 2) * (height, width)
-    opaque = max(float(picture[..., 3].sum()), 1e-6)
-    scale = float(np.sqrt(share * height * width / opaque))
-    matrix = np.array(
-        [
-            [scale, 0, width / 2 + place[1] - scale * picture.shape[1] / 2],
-            [0, scale, height / 2 + place[0] - scale * picture.shape[0] / 2],
-        ],
-        np.float32,
-    )
-    # Colours are weighed by opacity before they are mixed: what is transparent has none.
-    weighed = np.concatenate([picture[..., :3] * picture[..., 3:], picture[..., 3:]], axis=2)
-    size = (max(1, round(scale * picture.shape[1])), max(1, round(scale * picture.shape[0])))
-    shrunk = cv2.resize(weighed, size, interpolation=cv2.INTER_AREA) if scale < 1 else weighed
-    if scale < 1:
-        matrix[:, :2] = np.diag([scale * picture.shape[1] / size[0], scale * picture.shape[0] / size[1]])
-    pasted = cv2.warpAffine(shrunk, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    colour = pasted[..., :3] if image.shape[2] == 3 else (pasted[..., :3] @ LUMINANCE)[..., None]
-    return np.asarray(image * (1 - pasted[..., 3:]) + colour)
 
 
 @lru_cache(maxsize=16)

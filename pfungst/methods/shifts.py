@@ -11,7 +11,10 @@ from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.errors import InputError
 from pfungst.methods.corruptions import CORRUPTIONS
+from pfungst.methods.field_dirt import DIRT
+from pfungst.methods.field_light import LIGHT
 from pfungst.methods.field_shifts import FIELD
+from pfungst.methods.field_views import VIEWS
 from pfungst.methods.shift_kind import USUAL, Kind, colours
 from pfungst.methods.similarity import solved
 from pfungst.methods.table_shifts import TABLE_SHIFTS, Columns, columns_of
@@ -23,7 +26,11 @@ PICTURES = 32
 
 shifts: Registry[Kind] = Registry("shifts")
 
-for _kind in (*FIELD, *CORRUPTIONS, *TEXT_SHIFTS, *TABLE_SHIFTS):
+_MORE = tuple(
+    Kind(name, change, rest, table, words=words, parameter=words, moves=(name, change, rest, table, words) in VIEWS)
+    for name, change, rest, table, words in (*VIEWS, *LIGHT, *DIRT)
+)
+for _kind in (*FIELD, *_MORE, *CORRUPTIONS, *TEXT_SHIFTS, *TABLE_SHIFTS):
     shifts(_kind)
 
 Maker = Callable[..., Any]

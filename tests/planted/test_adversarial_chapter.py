@@ -124,10 +124,8 @@ def test_other_norms_break_it_too(norm):
     assert known["fragile", f"{norm}:{size:g}"].effect.value > 0.5
 
 
-def test_tables_are_left_out_with_a_reason():
+def test_recorded_answers_are_left_out_with_a_reason(tmp_path):
     rng = np.random.default_rng(0)
-    audit = pfungst.audit(
-        lambda x: np.stack([x[:, 0], -x[:, 0]], 1), (rng.normal(0, 1, (200, 3)), rng.integers(0, 2, 200)),
-        only=("adversarial",),
-    )  # fmt: skip
-    assert any("pictures" in entry.reason for entry in audit.report.skipped)
+    np.savez(tmp_path / "answers.npz", logits=rng.normal(0, 1, (200, 2)), labels=rng.integers(0, 2, 200))
+    audit = pfungst.audit(tmp_path / "answers.npz", only=("adversarial",))
+    assert any("recorded answers" in entry.reason for entry in audit.report.skipped)
