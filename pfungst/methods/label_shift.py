@@ -172,7 +172,7 @@ def _by_class(answers: IntArray, labels: IntArray, classes: int, weights: FloatA
 def _answered(outputs: Outputs, weights: FloatArray) -> FloatArray:
     """Share of each answer, (draws, classes)."""
     counted = np.stack([np.bincount(outputs.predictions, one, minlength=outputs.classes) for one in weights])
-    return np.asarray(counted / weights.sum(axis=1, keepdims=True))
+    return np.asarray(counted / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12))
 
 
 def _solved(counted: FloatArray, said: FloatArray) -> FloatArray:
@@ -219,8 +219,8 @@ def _assumption(
     shares = _by_class(known.predictions, labels, known.classes, again).sum(axis=1)
     drawn = _solved(_by_class(known.predictions, labels, known.classes, again), _answered(known, made))
     each = again * (drawn / np.maximum(shares, 1e-12))[:, labels]
-    difference = each / each.sum(axis=1, keepdims=True) - made / made.sum(axis=1, keepdims=True)
-    chance = _apart(known.predictions, known.confidence, difference)
+    each, made = (one / np.maximum(one.sum(axis=1, keepdims=True), 1e-12) for one in (each, made))
+    chance = _apart(known.predictions, known.confidence, each - made)
     return float((1 + (chance >= observed[0] - 1e-9).sum()) / (1 + len(chance)))
 
 

@@ -60,7 +60,9 @@ def axes(features: FloatArray, width: int = WIDTH) -> FloatArray:
     return np.asarray(found / np.maximum(found.std(axis=0), 1e-12))
 
 
-def kept(sited: Sited, measured: FloatArray, *, cell: int = A_CELL, seed: int = 0) -> tuple[Kept, ...]:
+def kept(
+    sited: Sited, measured: FloatArray, *, cell: int = A_CELL, draws: int = DRAWS, seed: int = 0
+) -> tuple[Kept, ...]:
     """How well each label's rows tell their site, for labels with ``cell`` rows at two sites at least.
 
     ``measured`` is (rows, columns), brought to its main axes. The score is a linear discriminant with the covariance of
@@ -81,11 +83,12 @@ def kept(sited: Sited, measured: FloatArray, *, cell: int = A_CELL, seed: int = 
         if len(sites) > 1 and x.shape[1]:
             codes = np.searchsorted(sites, sited.sites[rows])
             units = None if sited.units is None else sited.units[rows]
-            found.append(_kept(label, x[rows], codes, units, seed))
+            found.append(_kept(label, x[rows], codes, units, (draws, seed)))
     return tuple(found)
 
 
-def _kept(label: int, x: FloatArray, sites: IntArray, units: Array | None, seed: int) -> Kept:
+def _kept(label: int, x: FloatArray, sites: IntArray, units: Array | None, chance: tuple[int, int]) -> Kept:
+    draws, seed = chance
     many = int(sites.max()) + 1
     folds = folds_by_chance(len(x), units, seed)
     parts = [_whitened(x, folds == fold) for fold in range(FOLDS) if (folds == fold).any() and (folds != fold).any()]
@@ -97,13 +100,13 @@ def _kept(label: int, x: FloatArray, sites: IntArray, units: Array | None, seed:
         name=found.name, value=min(1.0, found.value), low=min(1.0, found.low), high=min(1.0, found.high),
         rows=found.rows, unit=found.unit,
     )  # fmt: skip
-    chance = []
-    for again in shuffled(sites, np.zeros_like(sites), units, draws=DRAWS, seed=seed):
+    drawn = []
+    for again in shuffled(sites, np.zeros_like(sites), units, draws=draws, seed=seed):
         hits = np.bincount(again, _right(parts, again, many), minlength=many)
         sizes = np.bincount(again, minlength=many)
-        chance.append(float((hits / np.maximum(sizes, 1)).sum() / (sizes > 0).sum()))
+        drawn.append(float((hits / np.maximum(sizes, 1)).sum() / (sizes > 0).sum()))
     observed = float((np.bincount(sites, right, minlength=many) / counts).mean())
-    p_value = (1 + sum(one >= observed - 1e-12 for one in chance)) / (1 + len(chance))
+    p_value = (1 + sum(one >= observed - 1e-12 for one in drawn)) / (1 + len(drawn))
     return Kept(label, many, accuracy, 1 / many, p_value)
 
 

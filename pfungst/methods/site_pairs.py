@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.methods.site_tests import A_SIDE, SMALL, Sited, concordant, from_influence, odds, shuffled
+from pfungst.methods.site_tests import A_SIDE, DRAWS, SMALL, Sited, concordant, from_influence, odds, shuffled
 from pfungst.statistics.auroc import auroc
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.multiplicity import holm
@@ -98,7 +98,7 @@ class Moved:
     p_value: float
 
 
-def moved(sited: Sited, *, seed: int = 0) -> Moved | None:
+def moved(sited: Sited, *, draws: int = DRAWS, seed: int = 0) -> Moved | None:
     """How much more probability the classes commoner at a site are given there than elsewhere, label for label.
 
     For a site s let F be the classes commoner at s than at the others. The difference, among rows of one label, of the
@@ -137,7 +137,7 @@ def moved(sited: Sited, *, seed: int = 0) -> Moved | None:
     value = float(effects[np.arange(len(effects)), sited.sites].sum())
     drawn = [
         float(np.take_along_axis(effects, again[:, None], axis=1).sum())
-        for again in shuffled(sited.sites, sited.labels, sited.units, seed=seed)
+        for again in shuffled(sited.sites, sited.labels, sited.units, draws=draws, seed=seed)
     ]
     p_value = (1 + sum(abs(each) >= abs(value) - 1e-12 for each in drawn)) / (1 + len(drawn))
     freedom = float((influence**2).sum()) ** 2 / spent if spent else None

@@ -156,7 +156,7 @@ class Association:
     log_loss: Estimate
 
 
-def association(sited: Sited, seed: int = 0) -> Association:
+def association(sited: Sited, seed: int = 0, *, draws: int = DRAWS) -> Association:
     """Cramer's V = sqrt(chi^2 / (n (min(sites, classes) - 1))), mutual information, and the label from the site alone.
 
     The p-value is by chi^2 of 500 permutations of sites over rows, or whole units. P(label | site) of a row is counted
@@ -177,18 +177,24 @@ def association(sited: Sited, seed: int = 0) -> Association:
     logs = site_only(sited, seed)
     loss = mean(-logs[np.arange(len(logs)), sited.labels], sited.units, "log-loss of the site alone")
     return Association(
-        float(np.sqrt(chi / (counts.sum() * smaller))) if smaller else 0.0, bits, _chance(sited, seed), logs, loss
+        float(np.sqrt(chi / (counts.sum() * smaller))) if smaller else 0.0,
+        bits,
+        _chance(sited, draws, seed),
+        logs,
+        loss,
     )
 
 
-def _chance(sited: Sited, seed: int) -> float:
+def _chance(sited: Sited, draws: int, seed: int) -> float:
     def chi(sites: IntArray) -> float:
         counts = counted(sites, sited.labels, len(sited.names), sited.classes).astype(np.float64)
         rows = counts.sum(axis=1, keepdims=True)
         return float((counts**2 / np.maximum(rows, 1) / np.maximum(counts.sum(axis=0), 1)).sum())
 
     observed = chi(sited.sites)
-    drawn = [chi(one) for one in shuffled(sited.sites, np.zeros_like(sited.labels), sited.units, seed=seed)]
+    drawn = [
+        chi(one) for one in shuffled(sited.sites, np.zeros_like(sited.labels), sited.units, draws=draws, seed=seed)
+    ]
     return (1 + sum(one >= observed - 1e-9 for one in drawn)) / (1 + len(drawn))
 
 

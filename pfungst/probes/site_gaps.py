@@ -64,44 +64,61 @@ def gaps(
 
     ``features`` are the rows whose features are known, with their sites.
     """
-    judged = [site for site in at.compared() if at.sited.areas[site]]
+    judged = [site for site in at.compared() if at.sited.areas[site] and _shared(at.sited, site)]
     if not judged:
-        reason = "no site holds ten rows of a class and ten of others: accuracy by site is accuracy by class"
+        reason = (
+            "no site holds ten rows of a class and ten of others, of classes that are seen elsewhere too: accuracy by "
+            "site is accuracy by class"
+        )
         yield Skipped(probe="sites", kind="gap", subject=at.column, reason=reason)
         return
     losses = [at.apart(~at.rows.correct, at.inside(site), "accuracy lost", len(judged)) for site in judged]
-    corrected = holm([min(1.0, 2 * p_at_most(loss, 0.0)) for loss in losses])
     place = max(range(len(judged)), key=lambda i: (max(0.0, losses[i].low), losses[i].value))
     inside = at.inside(judged[place])
-    name = f"{at.column}={at.sited.names[judged[place]]}"
     even = balanced(at.sited, at.rows.correct)
-    here = proportion_of(at.rows.correct[inside], at.units(inside), "accuracy")
-    yield Condition(condition=name, accuracy=here)
+    yield Condition(
+        condition=f"{at.column}={at.sited.names[judged[place]]}",
+        accuracy=proportion_of(at.rows.correct[inside], at.units(inside), "accuracy"),
+    )
     if isinstance(even, Balanced):
         yield Condition(condition=f"{at.column} independent of the label", accuracy=even.accuracy)
+    finding = _finding(at, judged, losses, place, tolerance=tolerance)
+    more = (*finding.evidence, *_left_out(at, features))
+    yield msgspec.structs.replace(finding, claim=finding.claim + _evenly(even), evidence=more)
+
+
+def _shared(sited: Sited, site: int, least: float = 0.5) -> bool:
+    """Whether most rows of a site are of classes that are seen at other sites too."""
+    here = sited.counts[site]
+    return bool(here[sited.counts.sum(axis=0) > here].sum() >= least * here.sum())
+
+
+def _finding(at: AtSites, judged: list[int], losses: list[Estimate], place: int, *, tolerance: float) -> Finding:
+    inside = at.inside(judged[place])
+    name, loss = f"{at.column}={at.sited.names[judged[place]]}", losses[place]
     clean = all(one.against(tolerance) == "absent" for one in losses)
-    status: Status = "found" if losses[place].low > tolerance else "absent" if clean else "inconclusive"
+    status: Status = "found" if loss.low > tolerance else "absent" if clean else "inconclusive"
+    here = proportion_of(at.rows.correct[inside], at.units(inside), "accuracy")
     parts = _parts(at, inside)
-    finding = Finding(
+    remedy = f"collect and train on more rows like those of {name}, or do not let the model answer there"
+    return Finding(
         probe="sites",
         kind="gap",
         subject=at.column,
         status=status,
-        severity=severity(losses[place], "loss", tolerance) if status == "found" else "none",
-        claim=f"At {name} the accuracy is {here.value:.3f} ({here.rows} {here.unit}s), {spelled(losses[place])} lower "
-        f"than at the others (tolerance {tolerance}; the worst of {len(judged)} compared, intervals hold for all at "
-        "once)." + _explained(parts, losses[place], status, tolerance) + _evenly(even),
-        effect=losses[place],
+        severity=severity(loss, "loss", tolerance) if status == "found" else "none",
+        claim=f"At {name} the accuracy is {here.value:.3f} ({here.rows} {here.unit}s), {spelled(loss)} lower than at "
+        f"the others (tolerance {tolerance}; the worst of {len(judged)} compared, intervals hold for all at once)."
+        + _explained(parts, loss, status, tolerance),
+        effect=loss,
         tolerance=tolerance,
-        p_value=float(corrected[place]),
+        p_value=float(holm([min(1.0, 2 * p_at_most(one, 0.0)) for one in losses])[place]),
         evidence=(
             _accuracies(at, judged),
             Estimates(title=f"What is lost at {name}", items=tuple(parts), reference=0.0),
-            *_left_out(at, features),
         ),
+        remedy=remedy if status == "found" else "",
     )
-    remedy = f"collect and train on more rows like those of {name}, or do not let the model answer there"
-    yield msgspec.structs.replace(finding, remedy=remedy) if status == "found" else finding
 
 
 def _parts(at: AtSites, inside: BoolArray) -> AccuracyGap:
@@ -114,7 +131,7 @@ def _parts(at: AtSites, inside: BoolArray) -> AccuracyGap:
 
 def _explained(parts: AccuracyGap, loss: Estimate, status: Status, tolerance: float) -> str:
     if status == "inconclusive":
-        return f" {loss.settled_by(tolerance).capitalize()}."
+        return f" {loss.settled_by(tolerance, f'{loss.unit}s').capitalize()}."
     if status == "absent":
         return ""
     return (

@@ -41,7 +41,7 @@ def shares(at: AtSites, tests: tuple[PairTest, ...], tolerance: float) -> Iterat
     status: Status = "found" if effect.low > tolerance else "absent" if clean else "inconclusive"
     inside = at.inside(site)
     table, said = _estimated(at, judged, tests)
-    settle = f" {effect.settled_by(tolerance).capitalize()}." if status == "inconclusive" else ""
+    settle = f" {effect.settled_by(tolerance, f'{effect.unit}s').capitalize()}." if status == "inconclusive" else ""
     yield Finding(
         probe="sites",
         kind="prevalence",

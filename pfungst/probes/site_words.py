@@ -127,7 +127,7 @@ def _claim(one: Confounding, known: tuple[Kept, ...], effect: Estimate, bound: f
     if one.measurable and one.associated:
         yield _areas(one)
     if one.associated:
-        yield _detector(one)
+        yield _detector(one, status)
         yield _in_features(one, known)
     if status == "found":
         yield f"Cases of one label may also differ by {one.column}; the shortcut chapter hides the cue."
@@ -150,13 +150,15 @@ def _areas(one: Confounding) -> str:
     )
 
 
-def _detector(one: Confounding) -> str:
+def _detector(one: Confounding, status: Status = "found") -> str:
     """Whether the model's area exceeds that of the site alone, paired by row."""
     difference = one.parts.pooled.value - one.alone.value
     influence = one.parts.pooled.influence - one.alone.influence
     beyond = from_influence("beyond the site alone", difference, influence, one.sited.units)
     if beyond.low > 0:
         return ""
+    if status == "absent":
+        return f"Whoever knew the {one.column} alone would do as well on these rows."
     return (
         f"By its AUC of {one.parts.pooled.value:.3f} the model cannot be told apart from a {one.column} detector, "
         f"which has {one.alone.value:.3f}."
@@ -179,7 +181,7 @@ def _needed(one: Confounding, effect: Estimate, bound: float) -> str:
             f"No {one.column} holds {A_SIDE} rows of a class and {A_SIDE} of others; that many at two sites are "
             "the least that can tell."
         )
-    return f"{effect.settled_by(bound).capitalize()}."
+    return f"{effect.settled_by(bound, f'{effect.unit}s').capitalize()}."
 
 
 _REASONS = {
