@@ -46,6 +46,15 @@ class Simulation:
     rho: Estimate | None
     models: tuple[Any, ...]
 
+    def table(self) -> str:
+        """The rounds as lines of text, with intervals, and the sentence."""
+        name = self.moved[0].name
+        lines = [f"{'round':>5}  {name + ', world moved':>32}  {'fitted anew':>11}  {'model moved':>11}"]
+        for number, (moved, anew, gap) in enumerate(zip(self.moved, self.retrained, self.gaps, strict=True), start=1):
+            seen = f"{moved.value:.4f} [{moved.low:.4f}, {moved.high:.4f}]"
+            lines.append(f"{number:>5}  {seen:>32}  {anew.value:>11.4f}  {gap:>11.3g}")
+        return "\n".join([*lines, f"fits to other samples of a round differ by {self.floor:.3g}", self.sentence])
+
 
 def simulate(  # noqa: PLR0917 - read in this order, what, whom, how the world answers, what is done
     fit: Any,
@@ -63,10 +72,11 @@ def simulate(  # noqa: PLR0917 - read in this order, what, whom, how the world a
     """Deploy a model, let the world answer it, retrain by the policy, and say whether that settles and what it costs.
 
     ``fit`` is a scikit-learn estimator or a function of (inputs, labels) to a model with ``predict_proba`` or
-    ``predict``. ``inputs`` (rows, columns) may be scipy sparse. ``response`` is one of this module or a function of
-    (inputs, labels, model, rng) to new (inputs, labels). ``policy`` is never, every, ``every 3``, pooled or
-    ``damped 0.5``. With ``parts`` above 1 the rows are dealt out by lot and each round sees the next part. ``loss``
-    takes (answers, labels) to a loss for each row that counts; by default log-loss, or squared error of ``predict``.
+    ``predict``, or that is itself a function of inputs. ``inputs`` (rows, columns) may be scipy sparse. ``response`` is
+    one of this module or a function of (inputs, labels, model, rng) to new (inputs, labels). ``policy`` is never,
+    every, ``every 3``, pooled or ``damped 0.5``. With ``parts`` above 1 the rows are dealt out by lot and each round
+    sees the next part. ``loss`` takes (answers, labels) to a loss for each row that counts; by default log-loss, or
+    squared error where no probabilities are stated.
 
     Raises:
         InputError: if rows, labels, rounds or parts do not fit, or what ``fit`` or ``response`` return does not.

@@ -20,13 +20,22 @@ Inputs are (rows, columns), dense or scipy sparse, always the world's own rows a
 def answers(model: Any, inputs: Any) -> FloatArray:
     """What a model says: the probability of class 1, probabilities (rows, classes) where there are more, or a number.
 
+    ``predict_proba`` is asked where there is one, else ``predict``, ``decision_function``, or the model as a function.
+
     Raises:
-        InputError: if it has neither ``predict_proba`` nor ``predict``, or an answer is not finite.
+        InputError: if it has none of them, or an answer is not finite or not one for each row.
     """
-    asked = next((getattr(model, name) for name in ("predict_proba", "predict") if hasattr(model, name)), None)
+    names = ("predict_proba", "predict", "decision_function", "__call__")
+    asked = next((getattr(model, name) for name in names if hasattr(model, name)), None)
     if asked is None:
-        raise InputError(f"a {type(model).__name__} has neither predict_proba nor predict; return a model that has one")
+        raise InputError(
+            f"a {type(model).__name__} has neither predict_proba nor predict and is no function; return one of these"
+        )
     said = np.asarray(asked(inputs), np.float64)
+    if said.ndim not in {1, 2} or len(said) != inputs.shape[0]:
+        raise InputError(
+            f"a {type(model).__name__} answered {inputs.shape[0]} rows with shape {said.shape}; let it answer each row"
+        )
     if not np.isfinite(said).all():
         raise InputError(f"a {type(model).__name__} gave answers that are not finite; check the fit and its inputs")
     return said[:, 1] if said.ndim == 2 and said.shape[1] == 2 else said

@@ -155,6 +155,24 @@ def test_a_forecast_that_brings_itself_about_grows_surer():
     assert np.abs(found.models[-1].coef_).sum() > 2 * np.abs(found.models[0].coef_).sum()
 
 
+def test_a_model_may_be_a_plain_function_or_tell_scores_alone():
+    def fit(_, labels):
+        level = labels.mean()
+        return lambda rows: np.full(rows.shape[0], level)
+
+    assert simulate(fit, X, LOADS + 1, echo(0.5), rounds=8).rho.value == pytest.approx(0.5, abs=0.01)
+    scores = SimpleNamespace(decision_function=lambda rows: rows[:, 0])
+    assert (answers(scores, X) == X[:, 0]).all()
+
+
+def test_the_table_holds_every_round_and_the_sentence():
+    found = simulate(Level, X, LOADS + 1, echo(0.5), rounds=4)
+    lines = found.table().splitlines()
+    assert len(lines) == 7
+    assert f"{found.moved[3].value:.4f} [" in lines[4]
+    assert lines[-1] == found.sentence
+
+
 def test_same_seed_same_rounds():
     runs = [
         simulate(LogisticRegression(), X, Y, SelfFulfilling(0.5), rounds=4, parts=2, seed=seed) for seed in (3, 3, 4)
@@ -176,6 +194,7 @@ def test_same_seed_same_rounds():
         ({"refits": 3}, "at least 10"),
         ({"fit": 3}, "fit is a int"),
         ({"fit": lambda *_: 3}, "neither predict_proba nor predict"),
+        ({"fit": lambda *_: lambda rows: rows[:3, 0]}, "answer each row"),
         ({"labels": np.zeros(2000)}, "cannot be fitted"),
         ({"labels": Y + 1}, "needs labels 0, 1"),
         ({"response": LinearGaming((7,), 1.0)}, "numbered from 0"),
