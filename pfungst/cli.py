@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the main job on an embedded example, without download")
     demo.add_argument("--clean", action="store_true", help="audit the twin that was trained without the trick")
     _audit_options(demo)
+    _monitor(commands.add_parser("monitor", help="drift, accuracy and feedback in a deployment log", epilog=_EPILOG))
     show = commands.add_parser("show", help="the findings of a RUN folder; nothing is recomputed")
     show.add_argument("run", metavar="RUN")
     doctor = commands.add_parser("doctor", help="what is inferred about model and data, before any audit")
@@ -72,6 +73,20 @@ def _remedy(remedy: argparse.ArgumentParser) -> None:
     )
     _audit_options(remedy, out="the mended model's file; both audits are written beside it")
     _model_options(remedy)
+
+
+def _monitor(monitor: argparse.ArgumentParser) -> None:
+    add = monitor.add_argument
+    add("log", metavar="LOG", help="answers of the deployed model: .parquet or .csv with prob_*, logit_* ...")
+    add("--reference", metavar="RUN", required=True, help="folder of the audit before deployment")
+    add("--window", type=int, metavar="N", help="rows of a window (default: a twentieth of the first log)")
+    add("--task", metavar="FILE", help="names the columns: time, unit, label")
+    add("--out", metavar="RUN", help="folder of results, in which windows are kept (default: pfungst-monitor)")
+    add("--seed", type=int, metavar="N", default=0)
+    add("--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails (default: high)")
+    add("--format", metavar="NAMES", help="also write junit, markdown")
+    add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
+    add("--quiet", action="store_true", help="print the verdict and paths only")
 
 
 def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results (default: pfungst-run)") -> None:

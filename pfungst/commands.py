@@ -16,6 +16,8 @@ from pfungst.demo import demo_files
 from pfungst.doctor import examine, lines
 from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
+from pfungst.monitoring import DEFAULT_OUT as MONITOR_OUT
+from pfungst.monitoring import monitor as run_monitor
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
 from pfungst.remedying import remedy as run_remedy
@@ -77,6 +79,26 @@ def remedy(asked: Namespace) -> int:
     console.print(f"{done.model}", markup=False, highlight=False, soft_wrap=True)
     gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
     return 1 if done.after.fails(gate, task.gate.accept) else 0
+
+
+def monitor(asked: Namespace) -> int:
+    """Judge a deployment log against an audit."""
+    task = load_task(asked.task)
+    formats = _listed(asked.format) or task.format
+    _known(formats)
+    if asked.window is not None and asked.window < 1:
+        raise InputError(f"--window is {asked.window}; give a whole number of at least 1")
+    out = Path(asked.out or MONITOR_OUT)
+    with heard(quiet=asked.quiet) as listen:
+        result = run_monitor(
+            asked.log, reference=asked.reference, task=task, out=out, window=asked.window, seed=asked.seed,
+            listen=listen,
+        )  # fmt: skip
+    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
+    for name in formats:
+        file, write = FORMATS[name]
+        written(out / file, write(result.report, gate, task.gate.accept).encode())
+    return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
 
 
 def _options(asked: Namespace) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def _finished(finding: Finding, adjusted: Iterator[float], command: str, level: 
     finding = msgspec.structs.replace(
         finding,
         id=fingerprint(finding.probe, finding.kind, finding.subject),
-        reproduce=f"{command} --only {finding.probe}",
+        reproduce=command if finding.probe in OF_LOGS else f"{command} --only {finding.probe}",
         p_adjusted=None if finding.p_value is None else float(next(adjusted)),
     )
     if finding.status == "found" and finding.p_adjusted is not None and finding.p_adjusted > level:
@@ -56,6 +56,10 @@ def _order(finding: Finding) -> tuple[int, int, int, float, str]:
     return _STATUSES.index(finding.status), SEVERITIES.index(finding.severity), cause, -near, finding.id
 
 
+OF_LOGS = ("drift", "feedback")
+"""Probes of deployment logs: an audit before deployment does not lack them."""
+
+
 def verdict(
     findings: Sequence[Finding], skipped: Sequence[Skipped], tested: Estimate | None = None, guess: float = 0.0
 ) -> Verdict:
@@ -63,6 +67,8 @@ def verdict(
 
     ``tested`` is the accuracy as tested, ``guess`` that of always giving the commonest label.
     """
+    if findings and all(finding.probe in OF_LOGS for finding in findings):
+        return _of_log(findings)
     if tested is not None and tested.low <= guess:
         useless = tested.high <= guess + BARELY
         sentence = (
@@ -76,7 +82,7 @@ def verdict(
     decisive = sorted((one for one in grave if _shows_a_trick(one)), key=lambda one: DECISIVE.index(one.probe))
     examined = list(dict.fromkeys(finding.probe for finding in findings))
     lacking = [topic for topic in NEEDED if topic not in examined]
-    unseen = sorted({entry.probe for entry in skipped if entry.probe in registry} - {*examined, *lacking})
+    unseen = sorted({entry.probe for entry in skipped if entry.probe in registry} - {*examined, *lacking, *OF_LOGS})
     without = f"; not examined: {', '.join(unseen)}" if unseen else ""
     if decisive:
         more = f" {len(grave) - 1} more findings are high or critical." if len(grave) > 1 else ""
@@ -93,6 +99,16 @@ def verdict(
     )
     sentence = f"Within what was examined it generalizes: nothing above low was found in {covered}{falls}{without}."
     return Verdict(generalizes="yes", sentence=sentence)
+
+
+def _of_log(findings: Sequence[Finding]) -> Verdict:
+    """What a deployment log says: only an accuracy that is known to have fallen answers the audit's question."""
+    found = [finding for finding in findings if finding.status == "found"]
+    fallen = [finding for finding in found if finding.kind == "accuracy"]
+    if fallen:
+        return Verdict(generalizes="no", sentence=f"In deployment it does not hold. {fallen[0].claim}")
+    moved = f"moved or moving in the log: {_names(found)}" if found else "nothing was found to have moved in the log"
+    return Verdict(generalizes="undecided", sentence=f"No loss of accuracy is shown; {moved}.")
 
 
 def _shows_a_trick(finding: Finding) -> bool:

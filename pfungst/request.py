@@ -18,7 +18,7 @@ SETS = ("ood", "shifted")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of an audit. ``explicit_out`` tells that the user named the folder."""
+    """The options of an audit. ``explicit_out``: the user named the folder; ``command``: what else repeats it."""
 
     task: Task = field(default_factory=Task)
     out: Path | None = None
@@ -44,6 +44,7 @@ class Request:
     cache: bool = True
     images: bool = True
     redact_paths: bool = False
+    command: str = ""
 
     @property
     def topics(self) -> tuple[str, ...]:

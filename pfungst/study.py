@@ -49,6 +49,8 @@ class Study:
     @property
     def command(self) -> str:
         """The command line that repeats this audit, or the Python call where objects were given."""
+        if self.request.command:
+            return self.request.command
         words = [*_spelled(self.model_source), *([] if self.data_source is None else _spelled(self.data_source))]
         words += [f"--ood {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.ood.items()]
         words += [f"--shifted {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.shifted.items()]

@@ -17,6 +17,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
 from pfungst.engine.sweep import Swept
+from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass
@@ -80,6 +81,24 @@ class Cache:
 
     def _whole_key(self, pieces: list[Piece]) -> str:
         return fingerprint(*(self._key(piece) for piece in pieces))
+
+
+def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
+    """Answers, labels (-1: none) and ids of the rows of a pass that a finished audit wrote.
+
+    Raises:
+        InputError: if the file cannot be read or holds no answers.
+    """
+    try:
+        table = pq.ParquetFile(file, page_checksum_verification=True).read(use_threads=False)
+        about = json.loads((table.schema.metadata or {})[b"pfungst"])
+        found = _answers(table, table["row"].to_numpy(), about)
+        labels, ids = table["label"].to_numpy(), tuple(table["id"].to_pylist())
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
+    if not isinstance(found, Outputs):
+        raise InputError(f"{file} holds no plain answers; audit again")
+    return found, labels.astype(np.int64), ids
 
 
 def _slug(words: str) -> str:

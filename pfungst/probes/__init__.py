@@ -10,14 +10,20 @@ Each can be had alone, with settings of its own, for ``pfungst.audit(model, data
 from pfungst.probes.adversarial import Adversarial
 from pfungst.probes.attribution import Attribution
 from pfungst.probes.calibration import Calibration
+from pfungst.probes.drift import Drift
+from pfungst.probes.feedback import Feedback
 from pfungst.probes.mistakes import Mistakes
 from pfungst.probes.shift import Shift
 from pfungst.probes.shortcuts import Shortcuts
 from pfungst.probes.sites import Sites
 from pfungst.probes.unknowns import Unknowns
 
-__all__ = ["adversarial", "attribution", "calibration", "mistakes", "shift", "shortcuts", "sites", "unknowns"]
+__all__ = [
+    "adversarial", "attribution", "calibration", "drift", "feedback", "mistakes", "shift", "shortcuts", "sites",
+    "unknowns",
+]  # fmt: skip
 
 # The names of the files become the probes themselves: `pfungst.probes.shift()` reads as the chapter does.
 adversarial, attribution, calibration, mistakes = Adversarial, Attribution, Calibration, Mistakes
+drift, feedback = Drift, Feedback
 shift, shortcuts, sites, unknowns = Shift, Shortcuts, Sites, Unknowns

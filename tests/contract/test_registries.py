@@ -83,6 +83,8 @@ def test_each_registry_holds_what_the_audit_needs():
         "mistakes",
         "calibration",
         "unknowns",
+        "drift",
+        "feedback",
         "shift",
         "shortcuts",
         "sites",

@@ -1,0 +1,144 @@
+"""Monitoring: a deployment log against an audit, window by window; a window that was judged is not judged again."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pfungst.arrays import Array, IntArray
+from pfungst.audit_result import Audit, saved
+from pfungst.auditing import audit
+from pfungst.datasets.dataset import Dataset
+from pfungst.engine.cache import kept_answers
+from pfungst.engine.rounds import Listener
+from pfungst.errors import InputError
+from pfungst.findings import Report
+from pfungst.load import bind, load_model
+from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes
+from pfungst.models.recorded import TRUTHS, RecordedAnswers
+from pfungst.probes.drift import Drift
+from pfungst.probes.feedback import Feedback
+from pfungst.report.files import written
+from pfungst.task import Task, load_task, task_of
+
+DEFAULT_OUT = "pfungst-monitor"
+STATE = "windows.json"
+DECISIONS = frozenset({"label", "labels", "decision", "outcome", "arm", "version"})
+DOUBTS = frozenset({"sites", "shortcuts"})
+
+
+class State(msgspec.Struct, frozen=True):
+    """What was judged before: with windows of this many rows, against the answers of this hash."""
+
+    size: int
+    against: str
+    windows: tuple[Window, ...] = ()
+
+
+def monitor(
+    log: str | Path, *, reference: str | Path, task: Task | Mapping[str, Any] | str | Path | None = None,
+    out: str | Path = DEFAULT_OUT, window: int | None = None, seed: int = 0, listen: Listener | None = None,
+) -> Audit:  # fmt: skip
+    """Judge a log of a deployed model against the audit in the folder ``reference``; results are kept in ``out``.
+
+    ``log`` holds answers (``prob_*``, ``logit_*``, or ``prediction`` and ``confidence``) and, if known, time, label,
+    units, columns of the inputs, and decisions with their outcomes. Whole windows of ``window`` rows (a twentieth of
+    the first log, at least 200) are judged in the order of time; what is left waits. Called again with more rows, only
+    new windows are judged.
+
+    Raises:
+        InputError: if log or audit cannot be read, do not fit each other, or rows that were judged have changed.
+    """
+    wanted = task if isinstance(task, Task) else task_of(dict(task)) if isinstance(task, Mapping) else load_task(task)
+    known = _reference(Path(reference))
+    wanted = msgspec.structs.replace(wanted, task=msgspec.structs.replace(wanted.task, classes=known.classes))
+    model = load_model(str(log), task=wanted)
+    if not isinstance(model, RecordedAnswers):
+        raise InputError(f"{log} is no log of answers; give a table with prob_*, logit_* or prediction and confidence")
+    if not {wanted.columns.label, *TRUTHS} & set(model.held):
+        model = replace(model, held={**model.held, "label": np.full(len(model), np.nan)})
+    data = bind(model, None, wanted)
+    order = _order(data)
+    state = _state(Path(out), known, window or max(200, len(order) // 20))
+    rows = list(_windows(model, data, order, state.size))
+    if not rows:
+        raise InputError(f"{log} holds {len(order)} rows and a window takes {state.size}; give fewer: --window N")
+    _unchanged(rows, state, Path(out))
+    known = replace(known, columns=rows[0].columns)
+    judged = list(state.windows)
+    judged += [judged_window(known, rows[at], at + 1, seed) for at in range(len(judged), len(rows))]
+    Path(out).mkdir(parents=True, exist_ok=True)
+    written(Path(out) / STATE, msgspec.json.encode(State(state.size, state.against, tuple(judged))))
+    drift = Drift(reference=known, windows=tuple(judged), shares=shares_of_classes(known, rows[-1], seed))
+    moved = {"the answers": judged[-1].answers, **judged[-1].columns}
+    drifted = ", ".join(name for name, one in moved.items() if one.low > drift.tolerance)
+    return audit(
+        model, None, task=wanted, probes=(drift, Feedback(drifted=drifted)), out=out, explicit_out=True, seed=seed,
+        listen=listen, command=f"pfungst monitor {log} --reference {reference}",
+    )  # fmt: skip
+
+
+def _reference(run: Path) -> Reference:
+    """Plain answers of an audit, and what makes estimates without labels doubtful."""
+    report = saved(run).report
+    plain = [one for one in report.passes if one.name == "as it is" and one.on == "test"]
+    files = [file for one in plain for file in (run / "answers").glob(f"*.{one.key}.parquet")]
+    if not files:
+        raise InputError(f"{run} keeps no answers to the test rows; audit again without moving the folder answers")
+    outputs, labels, _ = max((kept_answers(file) for file in files), key=lambda kept: len(kept[1]))
+    return Reference(outputs, labels, tuple(report.model["classes"]), doubts=tuple(_doubts(report)))
+
+
+def _doubts(report: Report) -> Iterator[str]:
+    for one in report.findings:
+        if one.probe in DOUBTS and one.status == "found" and one.severity != "none":
+            yield f"{one.probe}.{one.kind}:{one.subject}".rstrip(":")
+
+
+def _order(data: Dataset) -> IntArray:
+    """Positions of the rows in the order of time; as they stand where no column is named as time."""
+    if data.roles.time is None:
+        return np.arange(len(data))
+    return np.argsort(data.columns[data.roles.time], kind="stable")
+
+
+def _windows(model: RecordedAnswers, data: Dataset, order: IntArray, size: int) -> Iterator[LogRows]:
+    roles = data.roles
+    columns = measurable(data.columns, DECISIONS | {name for name in (roles.time, roles.unit) if name})
+    labels = np.full(len(data), -1) if data.labels is None else data.labels
+    for first in range(0, len(order) - size + 1, size):
+        some = order[first : first + size]
+        units: Array | None = None if data.units is None else data.units[some]
+        when = ("", "") if roles.time is None else tuple(str(data.columns[roles.time][at]) for at in some[[0, -1]])
+        held = {name: values[some] for name, values in columns.items()}
+        yield LogRows(model.predict(some), labels[some], held, (when[0], when[1]), first, units)
+
+
+def _state(out: Path, known: Reference, size: int) -> State:
+    against = hashlib.blake2b(np.ascontiguousarray(known.outputs.logits).tobytes(), digest_size=8).hexdigest()
+    if not (out / STATE).exists():
+        return State(size, against)
+    try:
+        kept = msgspec.json.decode((out / STATE).read_bytes(), type=State)
+    except msgspec.DecodeError:
+        return State(size, against)
+    if kept.against != against:
+        raise InputError(f"{out} holds a log judged against another audit; give another folder: --out NEW")
+    return kept
+
+
+def _unchanged(rows: list[LogRows], state: State, out: Path) -> None:
+    for row, one in zip(rows, state.windows, strict=False):
+        if row.mark != one.mark:
+            raise InputError(
+                f"rows {one.rows[0]:,} to {one.rows[1]:,} of the log are not those that were judged before; a log only "
+                f"grows: remove {out / STATE}, or give another folder: --out NEW"
+            )
+    if len(rows) < len(state.windows):
+        raise InputError(
+            f"the log has {len(rows)} windows and {len(state.windows)} were judged before; give the whole log"
+        )
