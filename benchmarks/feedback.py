@@ -3,6 +3,8 @@
 200 logs of 4000 units with five features in a world that keeps .8 of itself; who scores above .8 is acted on, a tenth
 withheld at random; acting moves the next round's score by .3, drift everybody's by .5. Beside our tests stand two that
 people use and that cannot tell drift, or the mere return to the mean, from feedback; the package does not offer them.
+Below, how often scores are said to crowd at a threshold: where nobody moves, where people up to .3 below move across it
+(three in ten or one in ten of them), and where half of the scores are merely rounded.
 """
 
 import math
@@ -12,11 +14,12 @@ from scipy.stats import ks_2samp
 
 from pfungst.arrays import BoolArray, FloatArray
 from pfungst.errors import InputError
-from pfungst.methods.discontinuity import discontinuity
+from pfungst.methods.discontinuity import bunching, discontinuity
 from pfungst.methods.feedback_tests import arm_contrast
 
 LOGS, UNITS, FEATURES, THRESHOLD, HELD = 200, 4000, 5, 0.8, 0.1
 TRUTHS = ((0.0, 0.0), (0.0, 0.5), (0.3, 0.0), (0.3, 0.5))
+CROWDS = ((0.0, 0.0), (0.3, 0.0), (0.1, 0.0), (0.0, 0.05), (0.0, 0.1), (0.0, 0.2))
 TESTS = ("threshold", "threshold, h = .35", "hold-out", "KS of scores", "flagged against not")
 
 
@@ -57,12 +60,30 @@ def p_values(seed: int, effect: float, drift: float) -> list[float]:
     ]
 
 
+def crowds(seed: int, share: float, grid: float = 0.0) -> bool:
+    """Whether crowding is claimed of normal scores: a share of those near moved across, or half were rounded."""
+    rng = np.random.default_rng(seed)
+    score = rng.normal(size=UNITS)
+    near = (score < THRESHOLD) & (score > THRESHOLD - 0.3) & (rng.uniform(size=UNITS) < share)
+    score = np.where(near, THRESHOLD + rng.uniform(0, 0.05, size=UNITS), score)
+    if grid:
+        score = np.where(rng.uniform(size=UNITS) < 0.5, np.round(score / grid) * grid, score)
+    try:
+        return bunching(score - THRESHOLD, THRESHOLD).p_value < 0.05
+    except InputError:
+        return False
+
+
 def main() -> None:
     """Print the share of logs in which each test rejects at .05."""
     print("effect | drift | " + " | ".join(TESTS))
     for effect, drift in TRUTHS:
         found = np.array([p_values(seed, effect, drift) for seed in range(LOGS)]) < 0.05
         print(f"{effect} | {drift} | " + " | ".join(f"{share:.3f}" for share in found.mean(axis=0)))
+    print("moved across | rounded to | said to crowd")
+    for share, grid in CROWDS:
+        said = np.mean([crowds(seed, share, grid) for seed in range(LOGS)])
+        print(f"{share} | {grid} | {said:.3f}")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def arm_contrast(
     >>> 0.6 < found.estimate.low < 1 < found.estimate.high, found.p_value < 1e-9
     (True, True)
     """
-    z, arm = checked(outcome, name), _flags(acted, len(outcome), "acted")
+    z, arm = checked(outcome, name), flags(acted, len(outcome), "acted")
     codes, groups = (np.arange(len(z)), len(z)) if units is None else numbered(units, len(z))
     sizes = [len(np.unique(codes[side])) for side in (arm, ~arm)]
     _enough(sizes, ("acted on", "withheld at random"))
@@ -165,7 +165,7 @@ def version_switch(
     True
     """
     z = checked(outcome, name)
-    late, out = _flags(after, len(z), "after"), _flags(held, len(z), "held")
+    late, out = flags(after, len(z), "after"), flags(held, len(z), "held")
     codes = np.arange(len(z)) if units is None else numbered(units, len(z))[0]
     cells = [late & ~out, ~late & ~out, late & out, ~late & out]
     said = ("of the new version", "of the old version", "held out after the switch", "held out before the switch")
@@ -191,7 +191,7 @@ def selective_labels(
     >>> bounds.low.value, bounds.high.value, bounds.point
     (0.25, 0.75, None)
     """
-    y, known = np.asarray(outcome, np.float64), _flags(seen, len(outcome), "seen")
+    y, known = np.asarray(outcome, np.float64), flags(seen, len(outcome), "seen")
     if not known.any():
         raise InputError(f"{name!r} was asked of {len(y)} rows of which no outcome was seen; log outcomes")
     _binary(y[known], name)
@@ -199,7 +199,7 @@ def selective_labels(
     low, high = (proportion_of(hits, units, name, level=level) for hits in (had, had | ~known))
     point = None
     if shown_at_random is not None:
-        shown = _flags(shown_at_random, len(y), "shown_at_random")
+        shown = flags(shown_at_random, len(y), "shown_at_random")
         _enough([int(shown.sum())], ("shown at random",))
         if not known[shown].all():
             raise InputError(f"{int((shown & ~known).sum())} rows shown at random have no outcome; mark only seen rows")
@@ -225,7 +225,7 @@ def performative_calibration(
     [False, False, True, True]
     """
     p, y = checked(stated, "stated probability"), checked(outcome, "outcome")
-    arm = _flags(acted, len(y), "acted")
+    arm = flags(acted, len(y), "acted")
     _binary(y, "outcome")
     if len(p) != len(y) or p.min() < 0 or p.max() > 1:
         raise InputError("stated probabilities must be one a row, within [0, 1]; give probabilities, not scores")
@@ -258,7 +258,7 @@ def arm_balance(features: Array, acted: Array, units: Array | None = None, seed:
     """
     x = np.asarray(features, np.float64)
     x = x.reshape(len(x), -1)
-    arm = _flags(acted, len(x), "acted")
+    arm = flags(acted, len(x), "acted")
     if not np.isfinite(x).all():
         raise InputError("the arms cannot be compared: a feature is not finite; leave such rows or columns out")
     codes, groups = (np.arange(len(x)), len(x)) if units is None else numbered(units, len(x))
@@ -279,11 +279,21 @@ def arm_balance(features: Array, acted: Array, units: Array | None = None, seed:
     return area
 
 
-def _flags(values: Array, rows: int, what: str) -> BoolArray:
-    flags = np.asarray(values)
-    if flags.shape != (rows,) or not np.isin(flags, (0, 1)).all():
-        raise InputError(f"{what!r} needs one yes or no for each of {rows} rows; it has shape {flags.shape}")
-    return flags.astype(bool)
+def flags(values: Array, rows: int, what: str) -> BoolArray:
+    """One yes or no for each row, as bool.
+
+    Raises:
+        InputError: if there is another number of them, or a value other than 0 and 1.
+
+    >>> flags(np.array([0, 1]), 2, "acted")
+    array([False,  True])
+    """
+    given = np.asarray(values)
+    if given.shape != (rows,) or not np.isin(given, (0, 1)).all():
+        raise InputError(
+            f"{what!r} needs one yes or no for each of {rows} rows; it has shape {given.shape}, or other values"
+        )
+    return given.astype(bool)
 
 
 def _binary(values: FloatArray, name: str) -> None:

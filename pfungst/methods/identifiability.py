@@ -10,7 +10,7 @@ from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
 from pfungst.methods.discontinuity import FEWEST as FEWEST_A_SIDE
 from pfungst.methods.discontinuity import FEWEST_VALUES
-from pfungst.methods.feedback_tests import FEWEST, arm_balance, held_out_needed
+from pfungst.methods.feedback_tests import FEWEST, arm_balance, flags, held_out_needed
 from pfungst.statistics.units import checked, numbered
 
 _CLAIMS = {
@@ -78,8 +78,8 @@ def designs(
     >>> [one.name for one in designs(score > 1, score=score) if one.held]
     ['threshold']
     """
-    arm = _flags(acted, len(np.asarray(acted)), "acted")
-    held = None if withheld is None else _flags(withheld, len(arm), "withheld")
+    arm = flags(acted, len(np.asarray(acted)), "acted")
+    held = None if withheld is None else flags(withheld, len(arm), "withheld")
     if held is not None and (both := int((arm & held).sum())):
         raise InputError(f"{both} rows are logged both as acted on and as withheld; a row can be only one of them")
     codes = np.arange(len(arm)) if units is None else numbered(units, len(arm))[0]
@@ -121,8 +121,8 @@ def thresholds(
     (Threshold(value=0.6, above=True, group=''),)
     """
     s = checked(score, "score")
-    arm = _flags(acted, len(s), "acted")
-    kept = np.ones(len(s), bool) if withheld is None else ~_flags(withheld, len(s), "withheld")
+    arm = flags(acted, len(s), "acted")
+    kept = np.ones(len(s), bool) if withheld is None else ~flags(withheld, len(s), "withheld")
     if arm[kept].all() or not arm[kept].any():
         raise InputError(
             f"of {int(kept.sum())} rows {int(arm[kept].sum())} were acted on; a threshold needs both sides"
@@ -239,10 +239,3 @@ def _smallest(z: float, one: int, other: int) -> float:
 
 def _count(codes: IntArray, rows: BoolArray) -> int:
     return len(np.unique(codes[rows]))
-
-
-def _flags(values: Array, rows: int, what: str) -> BoolArray:
-    flags = np.asarray(values)
-    if flags.shape != (rows,) or not np.isin(flags, (0, 1)).all():
-        raise InputError(f"{what!r} must say yes or no for each of {rows} rows; give one True or False a row")
-    return flags.astype(bool)
