@@ -20,6 +20,9 @@ WIDTH = 64
 ROWS = 4000
 """Rows of a label, and rows to fit a last layer on, that are looked at most."""
 
+MOST_SITES = 12
+"""Sites that are told from each other, the largest ones."""
+
 KEPT = 0.05
 """How far above chance the site must be told from features to be called kept."""
 
@@ -78,7 +81,9 @@ def kept(
     x = axes(measured)
     found = []
     for label in range(sited.classes):
-        sites = [at for at in np.flatnonzero(sited.counts[:, label] >= cell) if sited.names[at] != SMALL]
+        held = sited.counts[:, label]
+        enough = [at for at in np.flatnonzero(held >= cell) if sited.names[at] != SMALL]
+        sites = sorted(sorted(enough, key=lambda at: -int(held[at]))[:MOST_SITES])
         rows = np.flatnonzero((sited.labels == label) & np.isin(sited.sites, sites))[:ROWS]
         if len(sites) > 1 and x.shape[1]:
             codes = np.searchsorted(sites, sited.sites[rows])

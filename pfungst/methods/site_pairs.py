@@ -71,31 +71,36 @@ class Decomposition:
 def decomposition(sited: Sited, scores: FloatArray) -> Decomposition:
     """Pairs of a row of a class and a row of another, summed over the compared classes, by whether they share a site.
 
-    ``scores`` is (rows, classes), larger where the class is likelier. One class against the rest is taken for each of
-    at most ten classes; of two classes one says it all.
+    ``scores`` is (rows, compared classes), larger where the class is likelier: one class against the rest for each
+    of at most ten classes; of two classes one says it all.
 
     >>> rows = Sited(np.zeros((40, 2)), np.tile([0, 1], 20), np.repeat([0, 1], 20), ("a", "b"))
-    >>> parts = decomposition(rows, np.arange(80.0).reshape(40, 2) % 7)
+    >>> parts = decomposition(rows, np.arange(40.0)[:, None] % 7)
     >>> whole = parts.share * parts.within.value + (1 - parts.share) * parts.across.value
     >>> abs(whole - parts.pooled.value) < 1e-12
     True
     """
     every, own = (np.zeros((2, len(sited.labels))) for _ in range(2))
     members = [np.flatnonzero(sited.sites == at) for at in range(len(sited.names))]
-    for k in sited.compared:
+    for score, k in zip(scores.T, sited.compared, strict=True):
         positive = sited.labels == k
-        every += concordant(scores[:, k], positive)
+        every += concordant(score, positive)
         for rows in members:
-            own[:, rows] += concordant(scores[rows, k], positive[rows])
+            own[:, rows] += concordant(score[rows], positive[rows])
     return Decomposition(Area(*every), Area(*own), Area(*(every - own)))
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """Probability that goes with the site, given the label: its estimate, and a p-value by permuting within labels."""
+    """Probability that goes with the site, given the label, and a p-value by permuting sites within labels.
+
+    ``order`` is how far, above one half, rows of one label from a site are given the higher odds of what is commoner
+    there: answers near 0 and 1 hardly move, though their order does.
+    """
 
     estimate: Estimate
     p_value: float
+    order: Estimate
 
 
 def moved(sited: Sited, *, draws: int = DRAWS, seed: int = 0) -> Moved | None:
@@ -115,7 +120,8 @@ def moved(sited: Sited, *, draws: int = DRAWS, seed: int = 0) -> Moved | None:
     >>> round(found.estimate.value, 3)
     0.3
     """
-    contrasts = [one for at in range(len(sited.names)) for one in _contrasts(sited, at)]
+    probabilities = np.exp(sited.log_probabilities)
+    contrasts = [one for at in range(len(sited.names)) for one in _contrasts(sited, at, probabilities)]
     total = sum(one.weight for one in contrasts)
     if not total:
         return None
@@ -139,10 +145,26 @@ def moved(sited: Sited, *, draws: int = DRAWS, seed: int = 0) -> Moved | None:
         float(np.take_along_axis(effects, again[:, None], axis=1).sum())
         for again in shuffled(sited.sites, sited.labels, sited.units, draws=draws, seed=seed)
     ]
+    name = "order that goes with the site"
+    order = from_influence(name, *_ordered(sited, probabilities, contrasts, total), sited.units, (-0.5, 0.5))
     p_value = (1 + sum(abs(each) >= abs(value) - 1e-12 for each in drawn)) / (1 + len(drawn))
     freedom = float((influence**2).sum()) ** 2 / spent if spent else None
     name = "probability that goes with the site"
-    return Moved(from_influence(name, value, influence, sited.units, freedom=freedom), p_value)
+    return Moved(from_influence(name, value, influence, sited.units, freedom=freedom), p_value, order)
+
+
+def _ordered(
+    sited: Sited, probabilities: FloatArray, contrasts: list["_Contrast"], total: float
+) -> tuple[float, FloatArray]:
+    """The same average of areas under the curve less one half, and its influence, (rows,)."""
+    value, influence = 0.0, np.zeros(len(sited.labels))
+    scores = {site: odds(probabilities, _chosen(sited, site)) for site in {one.site for one in contrasts}}
+    for one in contrasts:
+        rows = np.concatenate([one.here, one.there])
+        area = Area(*concordant(scores[one.site][rows], np.arange(len(rows)) < len(one.here)))
+        value += one.weight / total * (area.value - 0.5)
+        influence[rows] += one.weight / total * area.influence
+    return value, influence
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,14 +183,19 @@ def commoner(counts: IntArray, rest: IntArray) -> BoolArray:
     return np.asarray(counts * max(1, rest.sum()) > rest * max(1, counts.sum()))
 
 
-def _contrasts(sited: Sited, site: int) -> Iterator[_Contrast]:
+def _chosen(sited: Sited, site: int) -> BoolArray:
+    """Which classes are commoner at a site than at the others, (classes,)."""
+    return commoner(sited.counts[site], sited.counts.sum(axis=0) - sited.counts[site])
+
+
+def _contrasts(sited: Sited, site: int, probabilities: FloatArray) -> Iterator[_Contrast]:
     here = sited.counts[site]
     rest = sited.counts.sum(axis=0) - here
-    chosen = commoner(here, rest)
+    chosen = _chosen(sited, site)
     if not chosen.any():
         return
     apart = float(np.abs(here / here.sum() - rest / rest.sum()).sum() / 2)
-    mass = np.exp(sited.log_probabilities[:, chosen]).sum(axis=1)
+    mass = probabilities @ chosen
     fewer = np.minimum(here, rest)
     pairs = np.where(fewer >= FEWEST_OF_A_LABEL, here * rest / np.maximum(here + rest, 1), 0.0)
     sides = [side for side in (chosen, ~chosen) if fewer[side & (pairs > 0)].sum() >= A_SIDE]
@@ -200,12 +227,13 @@ def pair_tests(sited: Sited, *, cell: int = A_CELL, most: int = 12) -> tuple[Pai
     sizes = sited.counts.sum(axis=1)
     named = [at for at in np.argsort(-sizes, kind="stable") if sited.names[at] != SMALL][:most]
     found: list[tuple[int, tuple[int, int], Estimate, float]] = []
+    probabilities = np.exp(sited.log_probabilities)
     for a, b in combinations(sorted(named), 2):
         labels = np.flatnonzero(np.minimum(sited.counts[a], sited.counts[b]) >= cell)
         chosen = commoner(sited.counts[a], sited.counts[b])
         if not len(labels) or not chosen.any():
             continue
-        scores = odds(sited.log_probabilities, chosen)
+        scores = odds(probabilities, chosen)
         for label in labels:
             first, second = (np.flatnonzero((sited.sites == at) & (sited.labels == label)) for at in (a, b))
             area, p = _between(scores[first], scores[second], *(_units(sited, rows) for rows in (first, second)))

@@ -24,6 +24,9 @@ FOLDS, DRAWS, MOST_CLASSES = 5, 500, 10
 NEARLY = 0.9
 """Area under the curve of the site alone from which a few exceptions no longer separate label and site."""
 
+CUT = 1e6
+"""Where logarithms of no probability are cut."""
+
 EFFECTIVE = 30
 """Rows that weighted ones must be worth."""
 
@@ -59,9 +62,8 @@ class Sited:
 
     @cached_property
     def areas(self) -> BoolArray:
-        """Sites that hold enough rows of a class and of others for an area under the curve, (sites,)."""
-        others = self.counts.sum(axis=1, keepdims=True) - self.counts
-        return np.asarray((np.minimum(self.counts, others) >= A_SIDE).any(axis=1))
+        """Sites that hold enough rows besides those of their commonest class for an area under the curve, (sites,)."""
+        return np.asarray(self.counts.sum(axis=1) - self.counts.max(axis=1) >= A_SIDE)
 
     @cached_property
     def compared(self) -> IntArray:
@@ -73,10 +75,17 @@ class Sited:
 
     @cached_property
     def log_odds(self) -> FloatArray:
-        """Log-odds of each class against all others, (rows, classes); they keep an order where probabilities are 1."""
-        return np.stack(
-            [odds(self.log_probabilities, np.arange(self.classes) == k) for k in range(self.classes)], axis=1
-        )
+        """Log-odds of each compared class against the rest, (rows, compared); ordered where probabilities are 1."""
+        top = self.log_probabilities.argmax(axis=1)
+        own = np.arange(len(top)), top
+        others = self.log_probabilities.copy()
+        others[own] = -np.inf
+        rest = np.maximum(np.logaddexp.reduce(others, axis=1), -CUT)
+        parts = np.minimum(self.log_probabilities[:, self.compared], -np.finfo(np.float64).tiny)
+        found = np.maximum(parts, -CUT) - np.log(-np.expm1(parts))
+        surest = top[:, None] == self.compared
+        # The difference from one is lost where a class is all but certain; the sum of the others keeps it.
+        return np.asarray(np.where(surest, (self.log_probabilities[own] - rest)[:, None], found))
 
     def pooled(self) -> "Sited":
         """The same with all small sites as one, where they are several."""
@@ -112,16 +121,15 @@ def counted(sites: IntArray, labels: IntArray, many: int, classes: int) -> IntAr
     return np.bincount(sites * classes + labels, minlength=many * classes).reshape(many, classes)
 
 
-def odds(log_probabilities: FloatArray, chosen: BoolArray) -> FloatArray:
-    """Log-odds of some classes against the others, (rows,), cut at +-1e6 where a class was given no probability.
+def odds(probabilities: FloatArray, chosen: BoolArray) -> FloatArray:
+    """Log-odds of some classes against the others, (rows,), cut where a side was given no probability.
 
-    >>> odds(np.log([[0.25, 0.25, 0.5]]), np.array([True, True, False])).round(6)
+    >>> odds(np.array([[0.25, 0.25, 0.5]]), np.array([True, True, False])).round(6)
     array([0.])
     """
-    inside, outside = (
-        np.logaddexp.reduce(log_probabilities[:, part], axis=1, initial=-np.inf) for part in (chosen, ~chosen)
-    )
-    return np.asarray(np.maximum(np.minimum(inside, 1e6), -1e6) - np.maximum(np.minimum(outside, 1e6), -1e6))
+    least = np.finfo(np.float64).tiny
+    inside, outside = probabilities @ chosen, probabilities @ ~chosen
+    return np.asarray(np.log(np.maximum(inside, least)) - np.log(np.maximum(outside, least)))
 
 
 Inseparable = Literal["", "sites", "labels", "nearly"]
@@ -146,7 +154,7 @@ class Association:
     """How far site and label go together.
 
     Cramer's V, mutual information in bits, p-value by permuting sites, and the cross-fitted P(label | site): its logs
-    (rows, classes), and its log-loss.
+    for the compared classes, (rows, compared), and its log-loss.
     """
 
     cramers_v: float
@@ -174,8 +182,8 @@ def association(sited: Sited, seed: int = 0, *, draws: int = DRAWS) -> Associati
     shares = counts / counts.sum()
     seen = counts > 0
     bits = float((shares[seen] * np.log2(counts[seen] / expected[seen])).sum())
-    logs = site_only(sited, seed)
-    loss = mean(-logs[np.arange(len(logs)), sited.labels], sited.units, "log-loss of the site alone")
+    logs, own = site_only(sited, seed)
+    loss = mean(-own, sited.units, "log-loss of the site alone")
     return Association(
         float(np.sqrt(chi / (counts.sum() * smaller))) if smaller else 0.0,
         bits,
@@ -198,17 +206,21 @@ def _chance(sited: Sited, draws: int, seed: int) -> float:
     return (1 + sum(one >= observed - 1e-9 for one in drawn)) / (1 + len(drawn))
 
 
-def site_only(sited: Sited, seed: int = 0) -> FloatArray:
-    """Log of the share of each class at a row's site, counted on other folds, (rows, classes)."""
+def site_only(sited: Sited, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Log of the share of a class at a row's site, counted on other folds: of compared classes, and of its own label.
+
+    The arrays are (rows, compared) and (rows,).
+    """
     folds = folds_by_chance(len(sited.labels), sited.units, seed)
-    found = np.empty((len(sited.labels), sited.classes))
+    found, own = np.empty((len(sited.labels), len(sited.compared))), np.empty(len(sited.labels))
     for fold in range(FOLDS):
-        rest = folds != fold
+        rest, judged = folds != fold, folds == fold
         counts = counted(sited.sites[rest], sited.labels[rest], len(sited.names), sited.classes)
         base = (counts.sum(axis=0) + 1 / sited.classes) / (counts.sum() + 1)
-        shares = (counts + base) / (counts.sum(axis=1, keepdims=True) + 1)
-        found[~rest] = np.log(shares[sited.sites[~rest]])
-    return found
+        shares = np.log((counts + base) / (counts.sum(axis=1, keepdims=True) + 1))
+        found[judged] = shares[sited.sites[judged]][:, sited.compared]
+        own[judged] = shares[sited.sites[judged], sited.labels[judged]]
+    return found, own
 
 
 def folds_by_chance(rows: int, units: Array | None, seed: int = 0) -> IntArray:
@@ -233,10 +245,11 @@ def shuffled(
         blocks = np.asarray(np.unique(keys, axis=0, return_inverse=True)[1]).reshape(-1)
     _, first = np.unique(blocks, return_index=True)
     # Within each stratum the blocks, in random order, are given the sites of the blocks in their own order.
-    home = np.argsort(strata[first], kind="stable")
+    home_of = strata[first].astype(np.float64)
+    home = np.argsort(home_of, kind="stable")
     rng = np.random.default_rng((seed, 32))
     for _ in range(draws):
-        order = np.lexsort((rng.random(len(first)), strata[first]))
+        order = np.argsort(home_of + rng.random(len(first)))
         given = np.empty(len(first), sites.dtype)
         given[order] = sites[first][home]
         yield given[blocks]

@@ -28,7 +28,7 @@ def metadata_area(data: Dataset, rows: Labelled, sited: Sited) -> Area | None:
     units = None if rows.units is None else rows.units[some]
     scores = discriminant(measured, rows.labels[some], sited.classes, folds_of(len(some), units)).scores
     part = Sited(sited.log_probabilities[some], rows.labels[some], sited.sites[some], sited.names, units)
-    return decomposition(part, scores).pooled if len(part.compared) else None
+    return decomposition(part, scores[:, part.compared]).pooled if len(part.compared) else None
 
 
 def _measured(data: Dataset, rows: Labelled, some: IntArray) -> FloatArray | None:

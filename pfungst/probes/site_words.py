@@ -10,12 +10,15 @@ from pfungst.methods.site_features import Kept
 from pfungst.methods.site_pairs import A_CELL, Area, Decomposition, Moved, PairTest
 from pfungst.methods.site_tests import A_SIDE, Association, Inseparable, Sited, from_influence
 from pfungst.probes.site_gaps import spelled
-from pfungst.statistics.estimate import Estimate, Status, severity
+from pfungst.statistics.estimate import Estimate, Severity, Status, severity
 from pfungst.statistics.proportions import proportion_of
 from pfungst.statistics.significance import p_at_most
 
 OWED = 0.03
 """Area under the curve that may be owed to the site."""
+
+ORDER = 0.05
+"""How far above one half the order of answers given the label may go with the site."""
 
 WEAK = 0.1
 """Cramer's V below which label and site do not go together to speak of."""
@@ -69,7 +72,7 @@ def confounded(one: Confounding, known: tuple[Kept, ...], tolerance: float) -> F
         kind="confounded",
         subject=one.column,
         status=status,
-        severity=severity(effect, "loss", bound) if found else "none",
+        severity=_severity(one, effect, bound) if found else "none",
         claim=" ".join(part for part in _claim(one, known, effect, bound, status) if part),
         effect=effect,
         tolerance=bound,
@@ -93,12 +96,19 @@ def _verdict(one: Confounding, tolerance: float) -> tuple[Estimate, float, Statu
         return moved.estimate, tolerance, "found"
     if owed is not None and owed.low > OWED:
         return owed, OWED, "found"
+    if moved is not None and moved.order.low > ORDER and moved.p_value <= 0.05:
+        return moved.order, ORDER, "found"
     if moved is not None:
         status = moved.estimate.against(tolerance)
         return moved.estimate, tolerance, "inconclusive" if status == "found" else status
     if owed is None:
         return _alone(one), OWED, "inconclusive"
     return owed, OWED, owed.against(OWED)
+
+
+def _severity(one: Confounding, effect: Estimate, bound: float) -> Severity:
+    """On the common scale; an order of answers that hardly moves any probability is low."""
+    return "low" if one.moved is not None and effect is one.moved.order else severity(effect, "loss", bound)
 
 
 def _alone(one: Confounding) -> Estimate:
@@ -118,6 +128,9 @@ def _claim(one: Confounding, known: tuple[Kept, ...], effect: Estimate, bound: f
     elif one.moved is not None and effect is one.moved.estimate:
         yield f"Label and {one.column} go together {together}."
         yield _by_answers(one, size, bound, status)
+    elif one.moved is not None and effect is one.moved.order:
+        yield f"Label and {one.column} go together {together}."
+        yield _by_order(one.moved, one.column, bound)
     elif one.owed is not None:
         yield f"Label and {one.column} go together {together}; {size} of the AUC is owed to that (at most {bound})."
     else:
@@ -140,6 +153,16 @@ def _by_answers(one: Confounding, size: str, bound: float, status: Status) -> st
     if status == "absent":
         return f"The answer does not follow it: among rows of one label, {what}. The {one.column} is a latent cue."
     return f"Whether the answer follows it is open: among rows of one label, {what}."
+
+
+def _by_order(moved: Moved, column: str, bound: float) -> str:
+    order = moved.order
+    cases = f"{0.5 + order.value:.3f} [{0.5 + order.low:.3f}, {0.5 + order.high:.3f}]"
+    return (
+        f"The order of the answers follows it, if hardly any probability ({spelled(moved.estimate)}): of two rows of "
+        f"one label, the one from the {column} where a class is commoner has the higher odds of it in {cases} of the "
+        f"cases (0.5: no; tolerance {bound})."
+    )
 
 
 def _areas(one: Confounding) -> str:

@@ -282,6 +282,16 @@ def test_ten_classes_at_two_sites():
         assert of(audit, "confounded").status == status
 
 
+def test_answers_that_are_too_sure_to_move_are_known_by_their_order_and_weigh_little():
+    rng = np.random.default_rng(0)
+    scores, labels, site = world(0.8, 0.0, 2000)
+    scores = 12 * (2 * labels - 1) + rng.normal(size=2000)
+    for heeded, status, severity in ((1.0, "found", "low"), (0.0, "absent", "none")):
+        one = of(told(scores + heeded * (2 * (site == "B") - 1), labels, site), "confounded")
+        assert (one.status, one.severity) == (status, severity)
+        assert ("order of the answers follows" in one.claim) == (status == "found")
+
+
 def test_one_site_or_none_or_no_labels_is_said_in_a_sentence():
     scores, labels, _ = world(0.5, 0.0, 100)
     assert "one site (A)" in told(scores, labels, np.repeat("A", 100)).skipped[0].reason

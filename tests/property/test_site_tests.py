@@ -42,13 +42,23 @@ def test_pooled_area_is_exactly_the_weighted_sum_of_pairs_within_and_across(seed
 def test_areas_equal_those_counted_pair_by_pair(seed):
     rows = some(seed, rows=80)
     parts = decomposition(rows, rows.log_odds)
-    score = rows.log_odds[:, 1]
+    score = rows.log_odds[:, 0]
     assert parts.pooled.value == pytest.approx(roc_auc_score(rows.labels, score))
     first, second = np.flatnonzero(rows.labels == 1), np.flatnonzero(rows.labels == 0)
     right = (score[first][:, None] > score[second]) + 0.5 * (score[first][:, None] == score[second])
     same = rows.sites[first][:, None] == rows.sites[second]
     assert parts.within.value == pytest.approx(right[same].mean())
     assert parts.share == pytest.approx(same.mean())
+
+
+def test_log_odds_keep_their_order_where_probabilities_are_one():
+    logits = np.array([[0.0, 40.0], [0.0, 60.0], [0.0, 80.0], [3.0, 0.0]])
+    logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    rows = Sited(np.tile(logs, (10, 1)), np.tile([1, 1, 0, 0], 10), np.zeros(40, int), ("a",))
+    assert rows.log_odds[:4, 0].tolist() == pytest.approx([40, 60, 80, -3])
+    many = some(0, classes=4).log_odds
+    p = np.exp(some(0, classes=4).log_probabilities)[:, some(0, classes=4).compared]
+    assert many == pytest.approx(np.log(p / (1 - p)))
 
 
 def test_interval_of_pooled_less_within_covers_nothing_owed_in_19_of_20_sets():
@@ -89,7 +99,7 @@ def test_label_from_the_site_alone_is_not_above_chance_where_they_are_independen
     areas = []
     for seed in range(60):
         rows = some(seed, rows=300, sites=8)
-        areas.append(decomposition(rows, site_only(rows, seed)).pooled.value)
+        areas.append(decomposition(rows, site_only(rows, seed)[0]).pooled.value)
     assert 0.46 < np.mean(areas) < 0.51
 
 
@@ -155,7 +165,7 @@ def test_small_sites_become_one_and_a_large_one_with_few_of_a_class_stays_but_ha
 def test_label_and_site_that_cannot_be_told_apart_are_known(labels, sites, why):
     classes = int(labels.max()) + 1
     rows = Sited(np.zeros((len(labels), classes)), labels, sites, tuple("abc"[: sites.max() + 1]))
-    alone = decomposition(rows, site_only(rows)).pooled.value
+    alone = decomposition(rows, site_only(rows)[0]).pooled.value
     assert inseparable(rows, alone) == why
 
 
