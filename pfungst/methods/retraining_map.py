@@ -75,19 +75,21 @@ def largest_eigenvalue(
         nudged = _moved(model, by / width, towards, away)
         given = answers(nudged, reference) - here
         if not given.any():
-            raise InputError(
-                f"a {type(model).__name__} answers the same when its coef_ and intercept_ change; let it answer by "
-                "them, or hide them"
-            )
+            name = type(model).__name__
+            raise InputError(f"a {name} answers the same when its coef_ changes; let it answer by it, or hide it")
         towards, away = again(nudged), stayed
         change = answers(towards, reference) - still
         found.append(float(np.sqrt((change**2).mean() / (given**2).mean())))
         turned.append(float((change * given).sum()) < 0)
         if found[-1] < _LOST:
             break
+    return Stretch(_settled(found), bool(turned and turned[-1]), np.array(found))
+
+
+def _settled(found: list[float]) -> float:
+    """The geometric mean of the last third."""
     last = np.array(found[-max(1, len(found) // 3) :])
-    size = float(np.exp(np.log(np.maximum(last, 1e-300)).mean())) if last.min() > 0 else 0.0
-    return Stretch(size, bool(turned and turned[-1]), np.array(found))
+    return float(np.exp(np.log(last).mean())) if last.min() > 0 else 0.0
 
 
 def _moved(model: Any, by: float, towards: Any, away: Any) -> Any:
