@@ -13,17 +13,18 @@ from pfungst.probes.calibration import Calibration
 from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
 from pfungst.probes.mistakes import Mistakes
+from pfungst.probes.selection import Selection
 from pfungst.probes.shift import Shift
 from pfungst.probes.shortcuts import Shortcuts
 from pfungst.probes.sites import Sites
 from pfungst.probes.unknowns import Unknowns
 
 __all__ = [
-    "adversarial", "attribution", "calibration", "drift", "feedback", "mistakes", "shift", "shortcuts", "sites",
-    "unknowns",
+    "adversarial", "attribution", "calibration", "drift", "feedback", "mistakes", "selection", "shift",
+    "shortcuts", "sites", "unknowns",
 ]  # fmt: skip
 
 # The names of the files become the probes themselves: `pfungst.probes.shift()` reads as the chapter does.
 adversarial, attribution, calibration, mistakes = Adversarial, Attribution, Calibration, Mistakes
-drift, feedback = Drift, Feedback
+drift, feedback, selection = Drift, Feedback, Selection
 shift, shortcuts, sites, unknowns = Shift, Shortcuts, Sites, Unknowns

@@ -58,7 +58,7 @@ class Compared:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
+class Pair:
     """Numbers of test rows and of new rows, and what they are."""
 
     reference: FloatArray
@@ -82,12 +82,12 @@ def compared(data: Dataset, done: Passes, known: Predict, name: str, most: int) 
             f"there, and each set needs {FEWEST}"
         )
     try:
-        reference, new, looked = _looked(data, name, reference, new)
+        reference, new, looked = side_by_side(data, name, reference, new)
         units = [
             None if some.units is None else some.units[positions(rows)]
             for some, rows in ((data, reference), (data.on(name), new))
         ]
-        stated = _Pair(reference.probabilities, new.probabilities, "stated probabilities") if new.complete else None
+        stated = Pair(reference.probabilities, new.probabilities, "stated probabilities") if new.complete else None
         pairs = {test: stated if test == STATED else looked for test in two_sample_tests}
         tests = {
             test: two_sample_tests[test](pair.reference, pair.new, *units, seed=data.seed)
@@ -102,7 +102,7 @@ def compared(data: Dataset, done: Passes, known: Predict, name: str, most: int) 
     return Compared(tests, adjusted, shown)
 
 
-def _looked(data: Dataset, name: str, reference: Outputs, new: Outputs) -> tuple[Outputs, Outputs, _Pair]:
+def side_by_side(data: Dataset, name: str, reference: Outputs, new: Outputs) -> tuple[Outputs, Outputs, Pair]:
     """Columns of tables, features of others where the model offers them, else what pixels or words are like.
 
     Inputs are read anew; no more than fit into memory, and the answers to them.
@@ -132,14 +132,14 @@ def _numbers(inputs: Array) -> FloatArray:
     return table_statistics(inputs, inputs)
 
 
-def _scaled(reference: Array, new: Array, words: str, columns: tuple[str, ...]) -> _Pair:
+def _scaled(reference: Array, new: Array, words: str, columns: tuple[str, ...]) -> Pair:
     both = np.concatenate([reference, new]).astype(np.float64)
     spread = both.std(axis=0)
     scaled = np.clip((both - both.mean(axis=0)) / np.where(spread > 0, spread, 1), -10, 10)
-    return _Pair(scaled[: len(reference)], scaled[len(reference) :], words, columns)
+    return Pair(scaled[: len(reference)], scaled[len(reference) :], words, columns)
 
 
-def _table(data: Dataset, found: Compared, pairs: dict[str, _Pair | None]) -> Table:
+def _table(data: Dataset, found: Compared, pairs: dict[str, Pair | None]) -> Table:
     def says(name: str, one: Comparison) -> str:
         if found.p_values[name] <= 0.05:
             most = "" if one.column is None else f": most in the probability of {data.classes[one.column]}"
@@ -160,7 +160,7 @@ def _table(data: Dataset, found: Compared, pairs: dict[str, _Pair | None]) -> Ta
     )
 
 
-def _columns(looked: _Pair, most: int = 8) -> Iterator[AnyEvidence]:
+def _columns(looked: Pair, most: int = 8) -> Iterator[AnyEvidence]:
     """The columns of a table that lie furthest apart."""
     if len(looked.columns) != looked.new.shape[1]:
         return

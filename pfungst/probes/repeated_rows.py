@@ -16,7 +16,7 @@ LISTED = 20
 
 def repeated_rows(data: Dataset, rows: Labelled) -> Iterator[AnyEvidence]:
     """Pairs of one input with two labels, within the set and across to its training set; accuracy on what repeats."""
-    positions, inputs = _read(data)
+    positions, inputs = rows_read(data)
     if not len(positions):
         return
     assert data.labels is not None, "labelled rows have labels"
@@ -24,7 +24,7 @@ def repeated_rows(data: Dataset, rows: Labelled) -> Iterator[AnyEvidence]:
     pairs = [(data, int(one), data, int(other)) for one, other in within]
     if "train" in data.companions and data.companions["train"].labels is not None:
         train = data.companions["train"]
-        known, others = _read(train)
+        known, others = rows_read(train)
         across = near_duplicates(inputs, others) if len(known) else np.zeros((0, 2), np.int64)
         pairs += [(data, int(positions[one]), train, int(known[other])) for one, other in across]
         yield from _leaked(data, rows, positions, positions[across[:, 0]])
@@ -35,7 +35,7 @@ def repeated_rows(data: Dataset, rows: Labelled) -> Iterator[AnyEvidence]:
         yield Table(title=title, columns=("row", "label", "the same as", "label there"), rows=conflicts[:LISTED])
 
 
-def _read(data: Dataset) -> tuple[IntArray, Array]:
+def rows_read(data: Dataset) -> tuple[IntArray, Array]:
     """Positions and inputs of the rows that are read as donors."""
     banks = [bank for bank in (data.donors("discovery"), data.donors("confirmation")) if len(bank.rows)]
     if data.modality == "answers" or not banks:

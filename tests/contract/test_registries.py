@@ -86,6 +86,7 @@ def test_each_registry_holds_what_the_audit_needs():
         "drift",
         "feedback",
         "shift",
+        "selection",
         "shortcuts",
         "sites",
     }
