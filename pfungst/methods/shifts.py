@@ -1,6 +1,6 @@
 """Shifts: the same rows, taken, written or recorded differently. Five severities each; the middle one is judged."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -89,19 +89,19 @@ class Shifted:
     def __call__(self, batch: Batch) -> Array:
         """The shifted rows; all severities of a row share its random numbers."""
         generators = batch.generators(self.topic)
-        if self.kind.modality == "image":
-            return colours(batch.inputs, partial(self._each, generators), alpha_too=self.kind.moves)
         done = batch.inputs.copy()
+        if self.kind.modality == "image":
+            # One picture at a time stays in the processor's cache, a batch does not.
+            for picture, rng in zip(done, generators, strict=True):
+                picture[:] = colours(picture[None], partial(self._one, rng), alpha_too=self.kind.moves)[0]
+            return done
         for row, (rng, label) in enumerate(zip(generators, batch.labels, strict=True)):
             told = () if self.known is None else (self.known.of(int(label)),)
             done[row] = self.kind.change(batch.inputs[row], rng, *told, *self._parameters)
         return done
 
-    def _each(self, generators: Iterator[np.random.Generator], values: FloatArray) -> FloatArray:
-        done = np.empty_like(values)
-        for image, out, rng in zip(values, done, generators, strict=True):
-            out[:] = np.reshape(self.kind.change(image, rng, *self._parameters), image.shape)
-        return done
+    def _one(self, rng: np.random.Generator, values: FloatArray) -> FloatArray:
+        return np.reshape(self.kind.change(values[0], rng, *self._parameters), values.shape)
 
 
 def named(words: tuple[str, ...], more: Mapping[str, Any] = {}) -> tuple[str, ...]:

@@ -31,10 +31,10 @@ ODDS = (1.5, 2.0, 3.0)
 @probes
 @dataclass(frozen=True)
 class Selection(Probe):
-    """``centred``: accuracy lost when objects that lie in the middle are moved by a tenth of the side.
+    """``centred``: accuracy lost when objects that lie in the middle are moved.
 
-    Where objects lie is read off masks, or columns x1, y1, x2, y2 of boxes (with or without a prefix such as Roi.) beside
-    width and height. ``leak``: share of rows that stand in the training set too, or share a unit with it.
+    Where objects lie is read off masks, or columns x1, y1, x2, y2 of boxes (with or without a prefix such as Roi.)
+    beside width and height. ``leak``: share of rows that stand in the training set too, or share a unit with it.
     ``unrepresentative``: how well a classifier tells the tested rows from a further set (AUC less 0.5), and the accuracy
     weighted to look like it.
     """
@@ -153,8 +153,8 @@ class Selection(Probe):
             subject="",
             status=status,
             severity=_low_at_least(severity(share, "loss", self.leaked)) if status == "found" else "none",
-            claim=f"{int(leaks.sum())} of {len(leaks)} rows ({share.value:.1%} [{share.low:.1%}, {share.high:.1%}]) stand in "
-            f"the training set too, or share a unit with it (tolerance {self.leaked:.0%}).",
+            claim=f"{int(leaks.sum())} of {len(leaks)} rows ({share.value:.1%} [{share.low:.1%}, {share.high:.1%}]) stand "
+            f"in the training set too, or share a unit with it (tolerance {self.leaked:.0%}).",
             effect=share,
             tolerance=self.leaked,
             evidence=(Estimates(title="Accuracy on rows that leaked, and on the others", items=told),),
