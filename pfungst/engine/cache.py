@@ -21,6 +21,7 @@ from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass
+from pfungst.statistics.units import numbered
 
 _FORMAT = 2
 
@@ -101,6 +102,12 @@ def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
     return found, labels.astype(np.int64), ids
 
 
+def kept_units(file: Path) -> IntArray | None:
+    """Number of the unit of each row of a pass, in the order of ``kept_answers``; None where rows have no units."""
+    table = pq.ParquetFile(file).read(use_threads=False)
+    return table["unit"].to_numpy().astype(np.int64) if "unit" in table.column_names else None
+
+
 def _slug(words: str) -> str:
     kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words.lower())
     return "-".join(part for part in kept.split("-") if part)[:48]
@@ -137,6 +144,8 @@ def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> p
         }
         if answers.features is not None:
             columns["features"] = _lists(answers.features)
+        if data.units is not None:
+            columns["unit"] = pa.array(numbered(data.units[rows], len(rows))[0], pa.int32())
     return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
 
 

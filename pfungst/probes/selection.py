@@ -35,8 +35,8 @@ class Selection(Probe):
 
     Where objects lie is read off masks, or columns x1, y1, x2, y2 of boxes (with or without a prefix such as Roi.)
     beside width and height. ``leak``: share of rows that stand in the training set too, or share a unit with it.
-    ``unrepresentative``: how well a classifier tells the tested rows from a further set (AUC less 0.5), and the accuracy
-    weighted to look like it.
+    ``unrepresentative``: how well a classifier tells the tested rows from a further set (AUC less 0.5), and what the
+    accuracy is when weighted to look like it.
     """
 
     topic: ClassVar[str] = "selection"
