@@ -78,7 +78,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Budgets an attacker has: shares of the input range; of texts numbers of words; of tables deviations moved.
 
-    ``immutable`` names columns that nobody can change.
+    ``immutable`` names columns that nobody can change; ``corruption`` asks for the worst of a set of shifts.
     """
 
     linf: tuple[float | str, ...] = ()
@@ -92,6 +92,7 @@ class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     misspelled: tuple[int, ...] = ()
     columns: tuple[float, ...] = ()
     immutable: tuple[str, ...] = ()
+    corruption: bool = False
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

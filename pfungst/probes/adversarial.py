@@ -11,6 +11,7 @@ from pfungst.attacked import Attacked
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Condition, Examples, Finding, SeverityCurve, Shot, Skipped, Step, Table
 from pfungst.methods.threats import FLAT, STAGES, UNSTEADY, Norm, Patch, RotationTranslation
+from pfungst.methods.worst_shift import CorruptionSearch
 from pfungst.passes import Attack, Passes, Predict
 from pfungst.probe import Probe, probes
 from pfungst.probes.named_threats import Asked, asked_for
@@ -71,7 +72,8 @@ class Adversarial(Probe):
             Norm(one.norm, one.sizes, _levels(one.sizes), self.steps, self.targets, self.queries) for one in asked.norms
         )
         turned = RotationTranslation(asked.degrees, asked.translation, self.grid, self.grid)
-        return (*norms, turned, *((Patch(asked.patch),) if asked.patch else ()))
+        more = (*((Patch(asked.patch),) if asked.patch else ()), *((CorruptionSearch(),) if asked.corruption else ()))
+        return (*norms, turned, *more)
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict | Attack]:
         """The rows as they are, and a sample of them attacked within each threat."""
@@ -172,8 +174,9 @@ class Adversarial(Probe):
         found = done[self._attack(threat)]
         if budget == max(threat.budgets) and (isinstance(threat, Norm) or len(threat.budgets) > 1):
             yield self._curve(data, threat, done)
-        stages = np.bincount(found.stage, minlength=len(STAGES))
-        rows = tuple((STAGES[at], str(int(stages[at]))) for at in range(len(STAGES)) if stages[at])
+        names = threat.stages if isinstance(threat, CorruptionSearch) else STAGES
+        stages = np.bincount(found.stage, minlength=len(names))
+        rows = tuple((names[at], str(int(stages[at]))) for at in range(len(names)) if stages[at])
         yield Table(title="What broke how many rows", columns=("part of the attack", "rows"), rows=rows)
         if data.modality != "image":
             yield from changed_rows(data, found, self.shown)
@@ -265,6 +268,8 @@ class Adversarial(Probe):
 
 
 def _remedy(threat: Any) -> str:
+    if isinstance(threat, CorruptionSearch):
+        return "train on the shifts that broke most rows: pfungst remedy augmentation"
     if isinstance(threat, RotationTranslation):
         return "train on turned and moved pictures, or bring objects upright and to the centre before it is asked"
     return "train on such inputs (adversarial training), or keep whoever could make them from its inputs"
@@ -275,6 +280,8 @@ def _allowed(threat: Any, subject: str, budget: float) -> str:
         return f"Turned by up to {threat.degrees:g}° and moved by up to {threat.share:.0%} of the side,"
     if isinstance(threat, Patch):
         return f"With any content in a square of {threat.share:.0%} of the picture"
+    if isinstance(threat, CorruptionSearch):
+        return f"By the worst of {len(threat.tried)} shifts and corruptions at severity {threat.severity}"
     return f"Within {subject}" if isinstance(threat, Norm) else allowed(threat, budget)
 
 

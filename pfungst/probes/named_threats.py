@@ -36,6 +36,7 @@ class Asked:
     misspelled: tuple[float, ...] = (1.0, 3.0)
     columns: tuple[float, ...] = (0.5, 2.0)
     immutable: tuple[str, ...] = ()
+    corruption: bool = False
 
     def over_defaults(self, data: Dataset) -> "Asked":
         """These, or where no norm is named the usual budgets for such pictures."""
@@ -71,7 +72,7 @@ def asked_for(task: Adversarial) -> Asked:
     usual = Asked()
     of_rows = {name: _positive(name, getattr(task, name)) for name in ("words", "misspelled", "columns")}
     named = any(value is not None for value in (task.rotation, task.translation, task.patch))
-    named = named or bool(found) or any(of_rows.values())
+    named = named or bool(found) or any(of_rows.values()) or task.corruption
     for name, value in (("translation", task.translation), ("patch", task.patch)):
         if value is not None and not 0 <= value <= 1:
             raise InputError(f"[adversarial] {name} is {value}; give a share of the side or area between 0 and 1")
@@ -85,6 +86,7 @@ def asked_for(task: Adversarial) -> Asked:
         of_rows["misspelled"] or usual.misspelled,
         of_rows["columns"] or usual.columns,
         task.immutable,
+        task.corruption,
     )
 
 
