@@ -14,8 +14,8 @@ def pictures(rows=160, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.arange(rows) % 2
     inputs = rng.normal(70, 5, (rows, 24, 24, 1))
-    inputs[labels == 1, :, :12] += 60
-    inputs[labels == 0, :, 12:] += 60
+    inputs[labels == 1, :, :12] += 120
+    inputs[labels == 0, :, 12:] += 120
     return np.clip(inputs, 0, 255).astype(np.uint8), labels
 
 
@@ -33,7 +33,7 @@ def by_side(shown):
 def by_light(shown):
     """Which half is brighter, but never the second class where it is light."""
     scores = by_side(shown)
-    scores[shares(shown).mean(axis=(1, 2, 3)) > 0.55, 1] = -99
+    scores[shares(shown).mean(axis=(1, 2, 3)) > 0.65, 1] = -99
     return scores
 
 
