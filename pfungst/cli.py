@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     _monitor(commands.add_parser("monitor", help="drift, accuracy and feedback in a deployment log", epilog=_EPILOG))
     show = commands.add_parser("show", help="the findings of a RUN folder; nothing is recomputed")
     show.add_argument("run", metavar="RUN")
+    _compare(
+        commands.add_parser("compare", help="two audits on the rows they share: new, fixed, flipped", epilog=_EPILOG)
+    )
     doctor = commands.add_parser("doctor", help="what is inferred about model and data, before any audit")
     doctor.add_argument("model", metavar="MODEL")
     doctor.add_argument("data", metavar="DATA")
@@ -87,6 +90,18 @@ def _monitor(monitor: argparse.ArgumentParser) -> None:
     add("--format", metavar="NAMES", help="also write junit, markdown")
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--quiet", action="store_true", help="print the verdict and paths only")
+
+
+def _compare(compare: argparse.ArgumentParser) -> None:
+    add = compare.add_argument
+    add("run_a", metavar="RUN_A", help="folder of the audit before")
+    add("run_b", metavar="RUN_B", help="folder of the audit after")
+    add("--out", metavar="DIR", help="where compare.json and compare.html go (default: pfungst-compare)")
+    add(
+        "--fail-at", choices=["low", "medium", "high", "critical"], default="high",
+        help="severity from which something new fails (default: high)",
+    )  # fmt: skip
+    add("--quiet", action="store_true", help="print the sentence and paths only")
 
 
 def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results (default: pfungst-run)") -> None:

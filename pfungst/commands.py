@@ -12,6 +12,8 @@ import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.audit_result import Audit, saved
 from pfungst.auditing import audit as run_audit
 from pfungst.auditing import planned
+from pfungst.comparing import DEFAULT_OUT as COMPARE_OUT
+from pfungst.comparing import compare as run_compare
 from pfungst.demo import demo_files
 from pfungst.doctor import examine, lines
 from pfungst.errors import InputError
@@ -21,6 +23,7 @@ from pfungst.monitoring import monitor as run_monitor
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
 from pfungst.remedying import remedy as run_remedy
+from pfungst.report.comparison_words import Summary, sentence
 from pfungst.report.files import written
 from pfungst.report.json import schema as audit_schema
 from pfungst.report.junit import junit
@@ -99,6 +102,22 @@ def monitor(asked: Namespace) -> int:
         file, write = FORMATS[name]
         written(out / file, write(result.report, gate, task.gate.accept).encode())
     return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
+
+
+def compare(asked: Namespace) -> int:
+    """Compare two audits on the rows they share."""
+    out = Path(asked.out or COMPARE_OUT)
+    result = run_compare(asked.run_a, asked.run_b, fail_at=asked.fail_at, out=out)
+    console = Console()
+    if asked.quiet:
+        console.print(sentence(result), markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print(Summary(result, console.width))
+    console.print(f"{out / 'compare.html'}\n{out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)
+    if result.failing:
+        said = f"exit code 1: {len(result.failing)} at or above {result.fail_at} that A had not (--fail-at)"
+        console.print(said, markup=False, highlight=False)
+    return 1 if result.failing else 0
 
 
 def _options(asked: Namespace) -> dict[str, Any]:

@@ -28,10 +28,10 @@ def render(report: Report, thumbnails: Mapping[str, bytes] | None = None) -> str
 
     ``thumbnails`` are WebP pictures by the names that ``Shot.picture`` gives.
     """
-    style, script = _source("style.css"), _source("script.js")
+    style, script = text_of("style.css"), text_of("script.js")
     budget = _Budget(Pictures(thumbnails or {}))
     cards = {status: _cards(report, status, budget) for status in ("found", "inconclusive", "absent")}
-    page = _environment().get_template("template.html.jinja")
+    page = environment().get_template("template.html.jinja")
     return page.render(
         report=report,
         model_name=source(report, "model"),
@@ -54,8 +54,8 @@ def render(report: Report, thumbnails: Mapping[str, bytes] | None = None) -> str
         prose=prose,
         style=Markup(style),
         script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=hashed(style),
+        script_hash=hashed(script),
     )
 
 
@@ -82,18 +82,21 @@ class _Budget:
         return kept, left_out
 
 
-def _source(name: str) -> str:
+def text_of(name: str) -> str:
+    """A file beside this one."""
     return (files("pfungst.report") / name).read_text(encoding="utf-8")
 
 
-def _hash(block: str) -> str:
+def hashed(block: str) -> str:
+    """A block as the page's policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(block.encode()).digest()).decode()
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What turns a template into a page."""
     # Every expression passes through ``html``: text from outside is cleaned and escaped there and nowhere else.
     return Environment(
-        loader=FunctionLoader(_source), autoescape=True, finalize=html, undefined=StrictUndefined, trim_blocks=True,
+        loader=FunctionLoader(text_of), autoescape=True, finalize=html, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
 

@@ -46,11 +46,13 @@ class _Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The parts, in the order of importance."""
-        yield from _Writer(ascii_only=options.ascii_only, width=self.width).screen(self.report)
+        yield from Writer(ascii_only=options.ascii_only, width=self.width).screen(self.report)
 
 
 @dataclass(frozen=True)
-class _Writer:
+class Writer:
+    """Writes what stands in a report for a console of some width, that may know ASCII alone."""
+
     ascii_only: bool
     width: int
 
@@ -66,6 +68,7 @@ class _Writer:
         return Padding(part, (0, 0, 0, 2))
 
     def screen(self, report: Report) -> Iterator[RenderableType]:
+        """All parts, in the order of importance."""
         answer, style = ANSWERS[report.verdict.generalizes]
         yield Text()
         yield Text.assemble(("Does it generalize? ", ""), (answer, style))
