@@ -80,14 +80,25 @@ def decomposition(sited: Sited, scores: FloatArray) -> Decomposition:
     >>> abs(whole - parts.pooled.value) < 1e-12
     True
     """
-    every, own = (np.zeros((2, len(sited.labels))) for _ in range(2))
-    members = [np.flatnonzero(sited.sites == at) for at in range(len(sited.names))]
+    every = area_within(sited, scores, np.zeros_like(sited.sites))
+    own = area_within(sited, scores, sited.sites)
+    return Decomposition(every, own, Area(every.right - own.right, every.counts - own.counts))
+
+
+def area_within(sited: Sited, scores: FloatArray, groups: IntArray) -> Area:
+    """Area of the pairs of a row of a class and a row of another that share a group, summed over the compared classes.
+
+    >>> rows = Sited(np.zeros((40, 2)), np.tile([0, 1], 20), np.repeat([0, 1], 20), ("a", "b"))
+    >>> area_within(rows, np.arange(40.0)[:, None], rows.sites).pairs
+    200.0
+    """
+    found = np.zeros((2, len(sited.labels)))
+    members = [np.flatnonzero(groups == at) for at in np.unique(groups)]
     for score, k in zip(scores.T, sited.compared, strict=True):
         positive = sited.labels == k
-        every += concordant(score, positive)
         for rows in members:
-            own[:, rows] += concordant(score[rows], positive[rows])
-    return Decomposition(Area(*every), Area(*own), Area(*(every - own)))
+            found[:, rows] += concordant(score[rows], positive[rows])
+    return Area(*found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,14 +21,11 @@ A_SIDE = 10
 """Rows of a class, and rows of others, that a site must hold for any area under a curve (notes on AUC: 10 + 10)."""
 
 FOLDS, DRAWS, MOST_CLASSES = 5, 500, 10
-NEARLY = 0.9
+NEARLY = 0.97
 """Area under the curve of the site alone from which a few exceptions no longer separate label and site."""
 
 CUT = 1e6
 """Where logarithms of no probability are cut."""
-
-EFFECTIVE = 30
-"""Rows that weighted ones must be worth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,13 +151,14 @@ class Association:
     """How far site and label go together.
 
     Cramer's V, mutual information in bits, p-value by permuting sites, and the cross-fitted P(label | site): its logs
-    for the compared classes, (rows, compared), and its log-loss.
+    for the compared classes, (rows, compared), the fold of each row, (rows,), and its log-loss.
     """
 
     cramers_v: float
     bits: float
     p_value: float
     log_shares: FloatArray
+    folds: IntArray
     log_loss: Estimate
 
 
@@ -182,13 +180,15 @@ def association(sited: Sited, seed: int = 0, *, draws: int = DRAWS) -> Associati
     shares = counts / counts.sum()
     seen = counts > 0
     bits = float((shares[seen] * np.log2(counts[seen] / expected[seen])).sum())
-    logs, own = site_only(sited, seed)
+    folds = folds_by_chance(len(sited.labels), sited.units, seed)
+    logs, own = site_only(sited, folds)
     loss = mean(-own, sited.units, "log-loss of the site alone")
     return Association(
         float(np.sqrt(chi / (counts.sum() * smaller))) if smaller else 0.0,
         bits,
         _chance(sited, draws, seed),
         logs,
+        folds,
         loss,
     )
 
@@ -206,12 +206,12 @@ def _chance(sited: Sited, draws: int, seed: int) -> float:
     return (1 + sum(one >= observed - 1e-9 for one in drawn)) / (1 + len(drawn))
 
 
-def site_only(sited: Sited, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+def site_only(sited: Sited, folds: IntArray) -> tuple[FloatArray, FloatArray]:
     """Log of the share of a class at a row's site, counted on other folds: of compared classes, and of its own label.
 
-    The arrays are (rows, compared) and (rows,).
+    The arrays are (rows, compared) and (rows,). Shares may be compared within a fold only: a row's own label is missing
+    from the counts that it is told by, so that across folds rows of a class have the smaller shares.
     """
-    folds = folds_by_chance(len(sited.labels), sited.units, seed)
     found, own = np.empty((len(sited.labels), len(sited.compared))), np.empty(len(sited.labels))
     for fold in range(FOLDS):
         rest, judged = folds != fold, folds == fold
@@ -282,37 +282,6 @@ def from_influence(
         one, _ = with_error(name, value, variance**0.5, min(acting - 1, freedom or np.inf), rows=acting)
         interval = max(bounds[0], one.low), min(bounds[1], one.high)
     return bracketed(name, value, interval, rows=groups, units=units, level=0.95)
-
-
-@dataclass(frozen=True, eq=False)
-class Balanced:
-    """Accuracy if site and label were independent, and the rows that the weighted ones are worth."""
-
-    accuracy: Estimate
-    effective: float
-
-
-def balanced(sited: Sited, correct: BoolArray) -> Balanced | str:
-    """Accuracy under the weights P(site) P(label) / P(site, label), or why there is none.
-
-    Effective rows are (sum w)^2 / sum w^2; below 30, or with an empty cell, there is nothing to weight.
-
-    >>> rows = Sited(np.zeros((80, 2)), np.tile([0, 1], 40), np.repeat([0, 1], 40), ("a", "b"))
-    >>> balanced(rows, np.tile([True, False], 40)).effective
-    80.0
-    """
-    counts = sited.counts[:, sited.counts.sum(axis=0) > 0]
-    if (counts == 0).any():
-        return "a class is missing at a site: no weights make up for it"
-    rows, columns = sited.counts.sum(axis=1), sited.counts.sum(axis=0)
-    w = rows[sited.sites] * columns[sited.labels] / len(sited.labels) / sited.counts[sited.sites, sited.labels]
-    effective = float(w.sum() ** 2 / (w**2).sum())
-    if effective < EFFECTIVE:
-        return f"weighted, these rows are worth {effective:.0f}; {EFFECTIVE} are needed"
-    value = float((w * correct).sum() / w.sum())
-    influence = w * (correct - value) / w.sum()
-    name = "accuracy if site and label were independent"
-    return Balanced(from_influence(name, value, influence, sited.units, (0.0, 1.0)), effective)
 
 
 def concordant(scores: FloatArray, positive: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -10,9 +10,11 @@ from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Condition, Estimates, Finding, Skipped, Table
 from pfungst.methods.accuracy_gap import AccuracyGap, decomposed
+from pfungst.methods.site_balance import Balanced, balanced
 from pfungst.methods.site_features import left_out
-from pfungst.methods.site_tests import SMALL, Balanced, Sited, balanced
+from pfungst.methods.site_tests import SMALL, Sited
 from pfungst.probe import Labelled
+from pfungst.probes.calibration_by_part import outward
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.multiplicity import holm
 from pfungst.statistics.proportions import difference_of_shares, proportion_of
@@ -54,7 +56,7 @@ class AtSites:
 
 def spelled(one: Estimate) -> str:
     """An estimate with its interval."""
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    return f"{one.value:z.3f} [{one.low:z.3f}, {one.high:z.3f}]"
 
 
 def gaps(
@@ -107,9 +109,8 @@ def _finding(at: AtSites, judged: list[int], losses: list[Estimate], place: int,
         subject=at.column,
         status=status,
         severity=severity(loss, "loss", tolerance) if status == "found" else "none",
-        claim=f"At {name} the accuracy is {here.value:.3f} ({here.rows} {here.unit}s), {spelled(loss)} lower than at "
-        f"the others (tolerance {tolerance}; the worst of {len(judged)} compared, intervals hold for all at once)."
-        + _explained(parts, loss, status, tolerance),
+        claim=f"At {name} the accuracy is {here.value:.3f} ({_many(here)}), {_apart(loss)} than at the others "
+        f"(tolerance {tolerance}{_worst(judged)})." + _explained(parts, loss, status, tolerance),
         effect=loss,
         tolerance=tolerance,
         p_value=float(holm([min(1.0, 2 * p_at_most(one, 0.0)) for one in losses])[place]),
@@ -119,6 +120,21 @@ def _finding(at: AtSites, judged: list[int], losses: list[Estimate], place: int,
         ),
         remedy=remedy if status == "found" else "",
     )
+
+
+def _many(one: Estimate) -> str:
+    return f"{one.rows} {one.unit}" + ("s" if one.rows != 1 else "")
+
+
+def _apart(loss: Estimate) -> str:
+    """Accuracy lost in words; a gain where the worst site is better than the others."""
+    return f"{spelled(loss)} lower" if loss.value >= 0 else f"{spelled(outward(loss))} higher"
+
+
+def _worst(judged: list[int]) -> str:
+    if len(judged) == 1:
+        return "; the only one that can be compared"
+    return f"; the worst of {len(judged)} compared, intervals hold for all at once"
 
 
 def _parts(at: AtSites, inside: BoolArray) -> AccuracyGap:

@@ -5,7 +5,7 @@ import numpy as np
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.methods.opportunity import discriminant, folds_of
-from pfungst.methods.site_pairs import Area, decomposition
+from pfungst.methods.site_pairs import Area, area_within
 from pfungst.methods.site_tests import Sited
 from pfungst.probe import Labelled
 from pfungst.probes.known_parts import positions
@@ -26,9 +26,10 @@ def metadata_area(data: Dataset, rows: Labelled, sited: Sited) -> Area | None:
     if measured is None or len(np.unique(rows.labels[some])) < 2:
         return None
     units = None if rows.units is None else rows.units[some]
-    scores = discriminant(measured, rows.labels[some], sited.classes, folds_of(len(some), units)).scores
+    folds = folds_of(len(some), units)
+    scores = discriminant(measured, rows.labels[some], sited.classes, folds).scores
     part = Sited(sited.log_probabilities[some], rows.labels[some], sited.sites[some], sited.names, units)
-    return decomposition(part, scores[:, part.compared]).pooled if len(part.compared) else None
+    return area_within(part, scores[:, part.compared], folds) if len(part.compared) else None
 
 
 def _measured(data: Dataset, rows: Labelled, some: IntArray) -> FloatArray | None:

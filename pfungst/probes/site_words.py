@@ -1,63 +1,19 @@
 """Confounding of label and site in words: what was found, what it rests on, and what these rows cannot tell."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from pfungst.findings import AnyEvidence, Estimates, Finding, Table
 from pfungst.methods.site_features import Kept
-from pfungst.methods.site_pairs import A_CELL, Area, Decomposition, Moved, PairTest
-from pfungst.methods.site_tests import A_SIDE, Association, Inseparable, Sited, from_influence
+from pfungst.methods.site_pairs import A_CELL, Moved, PairTest
+from pfungst.methods.site_tests import A_SIDE
 from pfungst.probes.site_gaps import spelled
-from pfungst.statistics.estimate import Estimate, Severity, Status, severity
+from pfungst.probes.site_verdict import Confounding, Verdict, verdict
+from pfungst.statistics.estimate import Status
 from pfungst.statistics.proportions import proportion_of
-from pfungst.statistics.significance import p_at_most
-
-OWED = 0.03
-"""Area under the curve that may be owed to the site."""
-
-ORDER = 0.05
-"""How far above one half the order of answers given the label may go with the site."""
-
-WEAK = 0.1
-"""Cramer's V below which label and site do not go together to speak of."""
 
 SHOWN, SHOWN_CLASSES = 12, 6
-
-
-@dataclass(frozen=True, eq=False)
-class Confounding:
-    """What is known of a column: how it goes with the label, with the model's answers, and whether that can be told.
-
-    ``alone`` is the area of the column alone, ``why`` says why label and site cannot be told apart.
-    """
-
-    column: str
-    classes: tuple[str, ...]
-    sited: Sited
-    link: Association
-    alone: Area
-    why: Inseparable
-    parts: Decomposition
-    moved: Moved | None
-    tests: tuple[PairTest, ...]
-    metadata: Area | None
-
-    @property
-    def associated(self) -> bool:
-        """Whether label and site go together, beyond chance and to speak of."""
-        return self.link.p_value <= 0.05 and self.link.cramers_v >= WEAK
-
-    @property
-    def measurable(self) -> bool:
-        """Whether any site holds enough rows of a class and of others for an area within sites."""
-        return bool(self.sited.areas.any()) and self.parts.within.pairs > 0
-
-    @property
-    def owed(self) -> Estimate | None:
-        """Pooled area less that of pairs from one site."""
-        return self.parts.excess(self.sited.units) if self.measurable and not self.why else None
 
 
 def confounded(one: Confounding, known: tuple[Kept, ...], tolerance: float) -> Finding:
@@ -65,103 +21,78 @@ def confounded(one: Confounding, known: tuple[Kept, ...], tolerance: float) -> F
     evidence = tuple(_evidence(one, known))
     if one.why:
         return _inseparable(one, evidence)
-    effect, bound, status = _verdict(one, tolerance)
-    found = status == "found"
+    said = verdict(one, tolerance)
     return Finding(
         probe="sites",
         kind="confounded",
         subject=one.column,
-        status=status,
-        severity=_severity(one, effect, bound) if found else "none",
-        claim=" ".join(part for part in _claim(one, known, effect, bound, status) if part),
-        effect=effect,
-        tolerance=bound,
-        p_value=min(1.0, 2 * p_at_most(effect, 0.0)) if one.associated else None,
+        status=said.status,
+        severity=said.severity,
+        claim=" ".join(part for part in _claim(one, known, said) if part),
+        effect=said.effect,
+        tolerance=said.bound,
+        p_value=said.p_value if one.associated else None,
         evidence=evidence,
         remedy=f"collect both classes at each {one.column}, weight rows so that it and the label are independent, "
         "retrain the last layer, and report accuracy within sites"
-        if found
+        if said.status == "found"
         else "",
     )
 
 
-def _verdict(one: Confounding, tolerance: float) -> tuple[Estimate, float, Status]:
-    """The effect, what it is held against, and the status."""
-    owed, moved = one.owed, one.moved
+def _claim(one: Confounding, known: tuple[Kept, ...], said: Verdict) -> Iterator[str]:
+    size = spelled(said.effect)
+    yield _together(one)
     if not one.associated:
-        if owed is None:
-            return _alone(one), OWED, "inconclusive"
-        return owed, OWED, "absent" if owed.against(OWED) == "absent" else "inconclusive"
-    if moved is not None and moved.estimate.low > tolerance and moved.p_value <= 0.05:
-        return moved.estimate, tolerance, "found"
-    if owed is not None and owed.low > OWED:
-        return owed, OWED, "found"
-    if moved is not None and moved.order.low > ORDER and moved.p_value <= 0.05:
-        return moved.order, ORDER, "found"
-    if moved is not None:
-        status = moved.estimate.against(tolerance)
-        return moved.estimate, tolerance, "inconclusive" if status == "found" else status
-    if owed is None:
-        return _alone(one), OWED, "inconclusive"
-    return owed, OWED, owed.against(OWED)
-
-
-def _severity(one: Confounding, effect: Estimate, bound: float) -> Severity:
-    """On the common scale; an order of answers that hardly moves any probability is low."""
-    return "low" if one.moved is not None and effect is one.moved.order else severity(effect, "loss", bound)
-
-
-def _alone(one: Confounding) -> Estimate:
-    area = one.alone.estimate("AUC of the site alone, above guessing", one.sited.units)
-    return Estimate(
-        name=area.name, value=area.value - 0.5, low=area.low - 0.5, high=area.high - 0.5, rows=area.rows, unit=area.unit
-    )
-
-
-def _claim(one: Confounding, known: tuple[Kept, ...], effect: Estimate, bound: float, status: Status) -> Iterator[str]:
-    size = spelled(effect)
-    together = f"(Cramér's V {one.link.cramers_v:.2f}, p = {one.link.p_value:.2g}; {one.column} alone has an AUC of "
-    together += f"{one.alone.value:.3f})"
-    if not one.associated:
-        yield f"Label and {one.column} are not shown to go together {together}, so that no answer profits from it."
-        yield f"The {effect.name} is {size} (at most {bound})."
-    elif one.moved is not None and effect is one.moved.estimate:
-        yield f"Label and {one.column} go together {together}."
-        yield _by_answers(one, size, bound, status)
-    elif one.moved is not None and effect is one.moved.order:
-        yield f"Label and {one.column} go together {together}."
-        yield _by_order(one.moved, one.column, bound)
-    elif one.owed is not None:
-        yield f"Label and {one.column} go together {together}; {size} of the AUC is owed to that (at most {bound})."
-    else:
-        yield f"Label and {one.column} go together {together}."
-    if status == "inconclusive":
-        yield _needed(one, effect, bound)
+        yield f"The {said.effect.name} is {size} (at most {said.bound})."
+    elif said.rests == "answers":
+        yield _by_answers(one.column, said)
+    elif said.rests == "order" and one.moved is not None:
+        yield _by_order(one.moved, one.column, said)
+    elif said.rests == "area":
+        yield f"Of the AUC, {size} is owed to that (at most {said.bound})."
+    if said.status == "inconclusive":
+        yield _needed(one, said)
     if one.measurable and one.associated:
         yield _areas(one)
     if one.associated:
-        yield _detector(one, status)
+        yield _detector(one, said.status)
         yield _in_features(one, known)
-    if status == "found":
+    if said.status == "found":
         yield f"Cases of one label may also differ by {one.column}; the shortcut chapter hides the cue."
 
 
-def _by_answers(one: Confounding, size: str, bound: float, status: Status) -> str:
-    what = f"what is commoner at a {one.column} is stated with {size} more probability there (tolerance {bound})"
-    if status == "found":
-        return f"The answer follows it: among rows of one label, {what}."
-    if status == "absent":
-        return f"The answer does not follow it: among rows of one label, {what}. The {one.column} is a latent cue."
-    return f"Whether the answer follows it is open: among rows of one label, {what}."
+def _together(one: Confounding) -> str:
+    how = f"(Cramér's V {one.link.cramers_v:.2f}, p = {one.link.p_value:.2g}; {one.column} alone has an AUC of "
+    how += f"{one.alone.value:.3f})"
+    if one.by_chance:
+        return f"Label and {one.column} are not shown to go together {how}, so that no answer profits from it."
+    return f"Label and {one.column} {'go' if one.associated else 'hardly go'} together {how}."
 
 
-def _by_order(moved: Moved, column: str, bound: float) -> str:
+def _by_answers(column: str, said: Verdict) -> str:
+    less = "less" if said.against else "more"
+    what = f"what is commoner at a {column} is stated with {spelled(said.effect)} {less} probability there (tolerance "
+    what += f"{said.bound:g})"
+    if said.status == "absent":
+        return f"The answer does not follow it: among rows of one label, {what}. The {column} is a latent cue."
+    if said.status == "inconclusive":
+        return f"Whether the answer follows it is open: among rows of one label, {what}."
+    if said.against:
+        return (
+            f"The answer goes by the {column}, but against it: among rows of one label, {what}, as if it had been "
+            "learned where the classes were commoner elsewhere."
+        )
+    return f"The answer follows it: among rows of one label, {what}."
+
+
+def _by_order(moved: Moved, column: str, said: Verdict) -> str:
     order = moved.order
     cases = f"{0.5 + order.value:.3f} [{0.5 + order.low:.3f}, {0.5 + order.high:.3f}]"
     return (
         f"The order of the answers follows it, if hardly any probability ({spelled(moved.estimate)}): of two rows of "
         f"one label, the one from the {column} where a class is commoner has the higher odds of it in {cases} of the "
-        f"cases (0.5: no; tolerance {bound})."
+        f"cases (0.5: no; tolerance {said.bound})."
     )
 
 
@@ -175,15 +106,12 @@ def _areas(one: Confounding) -> str:
 
 def _detector(one: Confounding, status: Status = "found") -> str:
     """Whether the model's area exceeds that of the site alone, paired by row."""
-    difference = one.parts.pooled.value - one.alone.value
-    influence = one.parts.pooled.influence - one.alone.influence
-    beyond = from_influence("beyond the site alone", difference, influence, one.sited.units)
-    if beyond.low > 0:
+    if one.beyond.low > 0:
         return ""
     if status == "absent":
         return f"Whoever knew the {one.column} alone would do as well on these rows."
     return (
-        f"By its AUC of {one.parts.pooled.value:.3f} the model cannot be told apart from a {one.column} detector, "
+        f"By its AUC of {one.parts.pooled.value:.3f} the model cannot be told apart from a detector of {one.column}, "
         f"which has {one.alone.value:.3f}."
     )
 
@@ -198,13 +126,13 @@ def _in_features(one: Confounding, known: tuple[Kept, ...]) -> str:
     return f"The features of the last layer are not shown to tell the {one.column} given the label ({there})."
 
 
-def _needed(one: Confounding, effect: Estimate, bound: float) -> str:
+def _needed(one: Confounding, said: Verdict) -> str:
     if not one.measurable and one.moved is None:
         return (
             f"No {one.column} holds {A_SIDE} rows of a class and {A_SIDE} of others; that many at two sites are "
             "the least that can tell."
         )
-    return f"{effect.settled_by(bound, f'{effect.unit}s').capitalize()}."
+    return f"{said.effect.settled_by(said.bound, f'{said.effect.unit}s').capitalize()}."
 
 
 _REASONS = {

@@ -9,15 +9,16 @@ import numpy as np
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Skipped
 from pfungst.methods.site_features import Kept, kept
-from pfungst.methods.site_pairs import PairTest, decomposition, moved, pair_tests
-from pfungst.methods.site_tests import A_SIDE, Sited, association, inseparable, levels
+from pfungst.methods.site_pairs import PairTest, area_within, decomposition, moved, pair_tests
+from pfungst.methods.site_tests import A_SIDE, Sited, association, from_influence, inseparable, levels
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.known_parts import positions
 from pfungst.probes.site_gaps import AtSites, gaps
 from pfungst.probes.site_metadata import metadata_area
 from pfungst.probes.site_shares import shares
-from pfungst.probes.site_words import Confounding, confounded
+from pfungst.probes.site_verdict import Confounding
+from pfungst.probes.site_words import confounded
 from pfungst.task import Task
 
 _CLEAN, _FEATURES = Predict(), Predict(features=True, rows=4096)
@@ -86,7 +87,7 @@ class Sites(Probe):
         self, data: Dataset, done: Passes, rows: Labelled, column: str
     ) -> Iterator[Finding | Skipped | Condition]:
         sited = _sited(data, rows, column)
-        features = labelled(data, done[_FEATURES])
+        features = labelled(data, done[_FEATURES]) if _FEATURES in done else None
         seen = None if features is None else (_sited(data, features, column).pooled(), features)
         tests: tuple[PairTest, ...] = ()
         if not rows.outputs.complete:
@@ -106,13 +107,16 @@ class Sites(Probe):
     def _confounding(self, data: Dataset, whole: Sited, rows: Labelled, column: str) -> Confounding:
         sited = whole.pooled()
         link = association(sited, data.seed)
-        alone = decomposition(sited, link.log_shares).pooled
+        # The site's shares may be compared within their folds only, and so both are.
+        alone, model = (area_within(sited, scores, link.folds) for scores in (link.log_shares, sited.log_odds))
+        beyond = model.value - alone.value, model.influence - alone.influence
         return Confounding(
             column=column,
             classes=data.classes,
             sited=sited,
             link=link,
             alone=alone,
+            beyond=from_influence("AUC beyond that of the site alone", *beyond, sited.units),
             why=inseparable(whole, alone.value) if link.p_value <= 0.05 else "",
             # Pairs from one site are pairs from one true site, however small.
             parts=decomposition(whole, whole.log_odds),

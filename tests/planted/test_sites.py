@@ -112,7 +112,7 @@ def test_where_the_scanner_is_the_label_nothing_is_said_of_areas_within_scanners
     assert {entry.kind for entry in audit.skipped if entry.probe == "sites"} >= {"gap"}
     assert audit.verdict.generalizes == "undecided"
     if uses:
-        assert "cannot be told apart from a scanner detector" in one.claim
+        assert "cannot be told apart from a detector of scanner" in one.claim
 
 
 def test_features_that_still_hold_the_tag_are_told_and_a_layer_fitted_without_a_scanner_loses(onnx_classifier):
@@ -209,6 +209,7 @@ def test_a_site_where_the_model_errs_is_the_worst_and_its_gap_is_no_matter_of_sh
     gap = of(audit, "gap")
     assert (gap.status, gap.subject) == ("found", "site")
     assert gap.severity in {"high", "critical"}
+    assert gap.effect.level == pytest.approx(1 - 0.05 / 3)  # holds for all three at once
     assert "site=C" in gap.claim
     whole, prevalence, within = next(x for x in gap.evidence if isinstance(x, Estimates) and "lost" in x.title).items
     assert whole.value == pytest.approx(prevalence.value + within.value)
@@ -242,6 +243,15 @@ def test_a_site_with_three_positives_is_never_ranked_worst_and_one_of_few_rows_i
     names = [one.name for one in gap.evidence[0].items]
     assert set(names[:2]) == {"A", "B"}
     assert "small sites" in names[2:]
+
+
+def test_pairs_from_one_small_site_are_pairs_from_one_site_and_others_are_not():
+    scores, labels, site = world(0.8, 0.0, 600)
+    site = np.concatenate([site[:400], np.repeat([f"small {at}" for at in range(20)], 10)])
+    claim = of(told(scores, labels, site), "confounded").claim
+    first, second = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    share = (site[first][:, None] == site[second]).mean()
+    assert f"{share:.0%} of the pairs come from one site" in claim
 
 
 def test_missing_sites_are_reported_as_their_own():
@@ -290,6 +300,57 @@ def test_answers_that_are_too_sure_to_move_are_known_by_their_order_and_weigh_li
         one = of(told(scores + heeded * (2 * (site == "B") - 1), labels, site), "confounded")
         assert (one.status, one.severity) == (status, severity)
         assert ("order of the answers follows" in one.claim) == (status == "found")
+
+
+def test_an_answer_learned_where_the_sites_held_other_classes_is_found_going_against_them():
+    scores, labels, site = world(0.8, 0.0, 1000)
+    one = of(told(scores - 3 * (2.0 * (site == "B") - 1), labels, site), "confounded")
+    assert one.status == "found"
+    assert "but against it" in one.claim
+    assert one.effect.low > 0.15
+    mildly = of(told(scores - 0.3 * (2.0 * (site == "B") - 1), labels, site), "confounded")
+    assert mildly.status == "absent"
+    assert "less probability" in mildly.claim or mildly.effect.value < 0
+
+
+def test_a_model_that_is_a_site_detector_is_called_one():
+    _, labels, site = world(0.8, 0.0, 1000)
+    one = of(told(3.0 * (2 * (site == "B") - 1), labels, site), "confounded")
+    assert (one.status, one.severity) == ("found", "critical")
+    assert "cannot be told apart from a detector of site" in one.claim
+    assert areas(one)["the model, pairs from one site"].value == 0.5
+
+
+def test_a_class_that_is_rare_everywhere_may_be_told_by_its_site_all_the_same():
+    rng = np.random.default_rng(0)
+    b = rng.integers(0, 2, 20_000)
+    labels = (rng.random(20_000) < np.where(b, 0.02, 0.005)).astype(int)
+    signal = rng.normal(1.2 * labels, 1.0) - 4.5
+    for heeded, status in ((1.4, "found"), (0.0, "absent")):
+        one = of(told(signal + heeded * b, labels, np.array(["A", "B"])[b]), "confounded")
+        assert "Label and site go together (Cramér's V 0.0" in one.claim
+        assert one.status == status
+
+
+def test_what_hardly_goes_together_is_called_that_and_not_chance():
+    claim = of(told(*world(0.53, 0.0, 8000)), "confounded").claim
+    assert claim.startswith("Label and site hardly go together")
+
+
+def test_a_few_rows_that_separate_label_and_site_are_too_few_to_accuse_a_blind_model():
+    scores, labels, site = world(0.96, 0.0, 300)
+    one = of(told(scores, labels, site), "confounded")
+    assert one.status == "inconclusive"
+    assert "would settle it" in one.claim or "the least that can tell" in one.claim
+
+
+def test_a_gain_at_the_only_site_that_can_be_compared_is_not_called_a_loss():
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([rng.integers(0, 2, 400), np.zeros(200, int), [1] * 5])
+    scores = 2.0 * np.where(np.arange(605) < 400, 2 * labels - 1, 1) + rng.normal(size=605)
+    claim = of(told(scores, labels, np.repeat(["A", "C"], [400, 205])), "gap").claim
+    assert "higher than at the others" in claim
+    assert "-" not in claim.split("higher")[0].split("(")[-1]
 
 
 def test_one_site_or_none_or_no_labels_is_said_in_a_sentence():

@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score, roc_auc_score
 
+from pfungst.methods.site_balance import balanced
 from pfungst.methods.site_features import kept
-from pfungst.methods.site_pairs import decomposition, moved, pair_tests
+from pfungst.methods.site_pairs import area_within, decomposition, moved, pair_tests
 from pfungst.methods.site_tests import (
     SMALL,
     Sited,
     association,
-    balanced,
+    folds_by_chance,
     inseparable,
     levels,
     shuffled,
@@ -95,12 +96,25 @@ def test_bits_in_common_are_those_of_scikit_learn():
     assert association(rows).bits == pytest.approx(mutual_info_score(rows.labels, rows.sites) / np.log(2))
 
 
-def test_label_from_the_site_alone_is_not_above_chance_where_they_are_independent():
-    areas = []
-    for seed in range(60):
-        rows = some(seed, rows=300, sites=8)
-        areas.append(decomposition(rows, site_only(rows, seed)[0]).pooled.value)
-    assert 0.46 < np.mean(areas) < 0.51
+def alone(rows, seed=0):
+    """Area of the site alone."""
+    folds = folds_by_chance(len(rows.labels), rows.units, seed)
+    return area_within(rows, site_only(rows, folds)[0], folds)
+
+
+@pytest.mark.parametrize("sites", [2, 8])
+def test_label_from_the_site_alone_is_at_chance_where_they_are_independent(sites):
+    areas = [alone(some(seed, rows=300, sites=sites), seed).value for seed in range(100)]
+    assert 0.485 < np.mean(areas) < 0.515
+
+
+def test_site_alone_has_the_area_of_a_model_that_answers_by_it():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 1000)
+    sites = np.where(rng.random(1000) < 0.8, labels, 1 - labels)
+    score = 2.0 * sites - 1
+    rows = Sited(-np.logaddexp(0, np.stack([score, -score], axis=1)), labels, sites, ("a", "b"))
+    assert alone(rows).value == pytest.approx(decomposition(rows, rows.log_odds).pooled.value, abs=0.01)
 
 
 def test_rows_of_one_answer_for_one_label_are_moved_by_nothing():
@@ -115,13 +129,16 @@ def test_rows_of_one_answer_for_one_label_are_moved_by_nothing():
     assert all(one.area.value == 0.5 for one in pair_tests(rows))
 
 
-def test_what_only_blurs_the_answers_of_a_site_is_not_taken_for_its_use():
-    labels, sites = np.tile([0, 0, 0, 1], 200), np.repeat([0, 1], 400)
-    labels = np.where(sites == 1, 1 - labels, labels)
-    noise = np.random.default_rng(0).normal(size=800)
-    odds = (2 * labels - 1) * 2 * np.where(sites == 1, 0.3, 1.0) + 0.3 * noise
+@pytest.mark.parametrize("rarer", [0.25, 0.05])
+def test_what_only_blurs_the_answers_of_a_site_is_not_taken_for_its_use(rarer):
+    rng = np.random.default_rng(0)
+    sites = np.repeat([0, 1], 3000)
+    labels = (rng.random(6000) < np.where(sites == 1, 3 * rarer, rarer)).astype(int)
+    odds = (2 * labels - 1) * 2 * np.where(sites == 1, 0.3, 1.0) + 0.3 * rng.normal(size=6000)
     rows = Sited(-np.logaddexp(0, np.stack([odds, -odds], axis=1)), labels, sites, ("sharp", "blurred"))
-    assert abs(moved(rows).estimate.value) < 0.03
+    found = moved(rows)
+    assert abs(found.estimate.value) < 0.02
+    assert abs(found.order.value) < 0.02
     assert max(abs(one.area.value - 0.5) for one in pair_tests(rows)) > 0.4
 
 
@@ -165,8 +182,7 @@ def test_small_sites_become_one_and_a_large_one_with_few_of_a_class_stays_but_ha
 def test_label_and_site_that_cannot_be_told_apart_are_known(labels, sites, why):
     classes = int(labels.max()) + 1
     rows = Sited(np.zeros((len(labels), classes)), labels, sites, tuple("abc"[: sites.max() + 1]))
-    alone = decomposition(rows, site_only(rows)[0]).pooled.value
-    assert inseparable(rows, alone) == why
+    assert inseparable(rows, alone(rows).value) == why
 
 
 def test_weights_make_site_and_label_independent_and_refuse_too_few_rows():
