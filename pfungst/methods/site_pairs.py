@@ -231,9 +231,9 @@ class PairTest:
 def pair_tests(sited: Sited, *, cell: int = A_CELL, most: int = 12) -> tuple[PairTest, ...]:
     """The area under the curve between each two of the ``most`` largest sites, label for label, p corrected by Holm.
 
-    The score is the log-odds of the classes that are commoner at the first site; 0.5 says that the answer does not
-    depend on the site. Rows are exchangeable under the null, so the p-value is that of the rank sum, or of DeLong's
-    variance over units.
+    The score is the log-odds of the classes that are commoner at the first site (of the last class where none is); 0.5
+    says that the answer does not depend on the site. Rows are exchangeable under the null, so the p-value is that of
+    the rank sum, or of DeLong's variance over units.
     """
     sizes = sited.counts.sum(axis=1)
     named = [at for at in np.argsort(-sizes, kind="stable") if sited.names[at] != SMALL][:most]
@@ -241,9 +241,11 @@ def pair_tests(sited: Sited, *, cell: int = A_CELL, most: int = 12) -> tuple[Pai
     probabilities = np.exp(sited.log_probabilities)
     for a, b in combinations(sorted(named), 2):
         labels = np.flatnonzero(np.minimum(sited.counts[a], sited.counts[b]) >= cell)
-        chosen = commoner(sited.counts[a], sited.counts[b])
-        if not len(labels) or not chosen.any():
+        if not len(labels):
             continue
+        chosen = commoner(sited.counts[a], sited.counts[b])
+        if not chosen.any():  # equal shares: any side serves
+            chosen = np.arange(sited.classes) == np.flatnonzero(sited.counts.sum(axis=0))[-1]
         scores = odds(probabilities, chosen)
         for label in labels:
             first, second = (np.flatnonzero((sited.sites == at) & (sited.labels == label)) for at in (a, b))

@@ -8,6 +8,7 @@ from pfungst.findings import AnyEvidence, Estimates, Finding, Table
 from pfungst.methods.site_features import Kept
 from pfungst.methods.site_pairs import A_CELL, Moved, PairTest
 from pfungst.methods.site_tests import A_SIDE
+from pfungst.probes.calibration_by_part import outward
 from pfungst.probes.site_gaps import spelled
 from pfungst.probes.site_verdict import Confounding, Verdict, verdict
 from pfungst.statistics.estimate import Status
@@ -45,6 +46,7 @@ def _claim(one: Confounding, known: tuple[Kept, ...], said: Verdict) -> Iterator
     yield _together(one)
     if not one.associated:
         yield f"The {said.effect.name} is {size} (at most {said.bound})."
+        yield _all_the_same(one)
     elif said.rests == "answers":
         yield _by_answers(one.column, said)
     elif said.rests == "order" and one.moved is not None:
@@ -66,14 +68,27 @@ def _together(one: Confounding) -> str:
     how = f"(Cramér's V {one.link.cramers_v:.2f}, p = {one.link.p_value:.2g}; {one.column} alone has an AUC of "
     how += f"{one.alone.value:.3f})"
     if one.by_chance:
-        return f"Label and {one.column} are not shown to go together {how}, so that no answer profits from it."
+        return f"Label and {one.column} are not shown to go together {how}."
     return f"Label and {one.column} {'go' if one.associated else 'hardly go'} together {how}."
 
 
+def _all_the_same(one: Confounding) -> str:
+    """Answers that differ between sites though the sites hold the classes alike, where the label is the same."""
+    apart = [each for each in one.tests if each.p_value <= 0.05 and (each.area.low > 0.55 or each.area.high < 0.45)]
+    if not apart:
+        return ""
+    most = max(apart, key=lambda each: abs(each.area.value - 0.5))
+    first, second = (one.sited.names[at] for at in most.sites)
+    return (
+        f"Answers depend on the {one.column} all the same: of two rows of {one.classes[most.label]}, {first} and "
+        f"{second}, the first is the higher in {spelled(most.area)} of the cases; elsewhere that may be a shortcut."
+    )
+
+
 def _by_answers(column: str, said: Verdict) -> str:
-    less = "less" if said.against else "more"
-    what = f"what is commoner at a {column} is stated with {spelled(said.effect)} {less} probability there (tolerance "
-    what += f"{said.bound:g})"
+    less = "less" if said.against or said.effect.value < 0 else "more"
+    what = f"what is commoner at a {column} is stated with {spelled(outward(said.effect))} {less} probability there "
+    what += f"(tolerance {said.bound:g})"
     if said.status == "absent":
         return f"The answer does not follow it: among rows of one label, {what}. The {column} is a latent cue."
     if said.status == "inconclusive":

@@ -99,6 +99,16 @@ def test_sites_that_hold_the_classes_alike_are_nobody_s_shortcut():
         assert "not shown to go together" in one.claim
 
 
+def test_answers_that_depend_on_sites_of_equal_shares_are_told_without_an_accusation():
+    labels, site = np.tile([0, 0, 1, 1], 200), np.tile(["A", "B"], 400)
+    scores = 2.0 * np.random.default_rng(0).normal(2 * labels - 1, 1.0)
+    for heeded, told_so in ((1.5, True), (0.0, False)):
+        one = of(told(scores + heeded * (site == "B"), labels, site), "confounded")
+        assert one.status == "absent"
+        assert ("depend on the site all the same" in one.claim) == told_so
+        assert len(table(one, "Do answers depend").rows) == 2
+
+
 @pytest.mark.parametrize("uses", [True, False])
 def test_where_the_scanner_is_the_label_nothing_is_said_of_areas_within_scanners(uses):
     audit = audited(1.0, uses)
