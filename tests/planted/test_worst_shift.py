@@ -13,9 +13,9 @@ from pfungst.passes import Attack
 def pictures(rows=160, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.arange(rows) % 2
-    inputs = rng.normal(70, 5, (rows, 24, 24, 1))
-    inputs[labels == 1, :, :12] += 120
-    inputs[labels == 0, :, 12:] += 120
+    inputs = rng.normal(20, 5, (rows, 24, 24, 1))
+    inputs[labels == 1, :, :12] += 215
+    inputs[labels == 0, :, 12:] += 215
     return np.clip(inputs, 0, 255).astype(np.uint8), labels
 
 
