@@ -165,6 +165,8 @@ def _pairs(a: Report, b: Report) -> Iterator[Matched]:
     """Everything found in one at least and looked for in both."""
     found = {one.id: one for report in (a, b) for one in reversed(report.findings) if one.status == "found"}
     for one in found.values():
+        if any(_relied_upon(one, report) for report in (a, b)):
+            continue
         first, second = (stand(one, report) for report in (a, b))
         if first is not None and second is not None:
             yield Matched(
@@ -177,7 +179,7 @@ def _lone(a: Report, b: Report) -> Iterator[NotComparable]:
     sides: tuple[tuple[Literal["A", "B"], str, Report, Report], ...] = (("A", "B", a, b), ("B", "A", b, a))
     for name, other_name, own, other in sides:
         for one in own.findings:
-            if one.status == "found" and stand(one, other) is None:
+            if one.status == "found" and stand(one, other) is None and not _relied_upon(one, other):
                 yield NotComparable(
                     id=one.id, probe=one.probe, kind=one.kind, subject=one.subject, found_in=name,
                     severity=one.severity, effect=one.effect, claim=one.claim,
@@ -200,6 +202,17 @@ def stand(one: Finding, report: Report) -> Stand | None:
         if wider in alike and alike[wider].status != "found":
             return _stand(alike[wider], judged_as=wider or "all subjects")
     return None if one.probe in CHOSEN else Stand(status="not named")
+
+
+def _relied_upon(one: Finding, report: Report) -> bool:
+    """Whether a cue that one audit only calls latent is the same that the other found to be relied upon.
+
+    Then the cue itself is new or fixed, and that it no longer lies idle is neither.
+    """
+    return one.kind == "latent-cue" and any(
+        (other.probe, other.kind, other.subject, other.status) == (one.probe, "cue", one.subject, "found")
+        for other in report.findings
+    )
 
 
 def _stand(one: Finding, judged_as: str = "") -> Stand:

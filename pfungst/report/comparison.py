@@ -8,7 +8,6 @@ from pfungst.report.forest import forest
 from pfungst.report.html import environment, hashed, text_of
 from pfungst.report.markup import Markup, clean, html, prose
 from pfungst.report.numbers import count, interval, p_value
-from pfungst.statistics.estimate import Estimate
 
 FLIPS = 200
 VERDICTS = {"worse": "no", "new": "undecided", "nothing": "yes"}
@@ -24,8 +23,8 @@ def page(result: Comparison) -> str:
         verdict=VERDICTS[status(result)],
         sentence=sentence(result),
         tally=_tally(result),
-        differences=_forest([(one.name, one.difference) for one in result.changes], "B less A", "no difference"),
-        sides=[_sides(one.name, one.a, one.b, one.p_value) for one in result.changes],
+        differences=_differences(result),
+        sides=[{"name": one.name, "a": interval(one.a), "b": interval(one.b)} for one in result.changes],
         cards={
             "new": [_card(one, one.b) for one in findings.new],
             "fixed": [_card(one, one.a) for one in findings.fixed],
@@ -45,8 +44,12 @@ def page(result: Comparison) -> str:
     )  # fmt: skip
 
 
-def _forest(items: list[tuple[str, Estimate]], quantity: str, line: str) -> Markup:
-    return forest(items, what="measure", quantity=quantity, reference=0.0, reference_name=line)
+def _differences(result: Comparison) -> Markup:
+    tested = ((one, "" if one.p_value is None else f" ({p_value(one.p_value)})") for one in result.changes)
+    return forest(
+        [(one.name + words, one.difference) for one, words in tested],
+        what="measure", quantity="B less A", reference=0.0, reference_name="none",
+    )  # fmt: skip
 
 
 def _tally(result: Comparison) -> list[dict[str, Any]]:
@@ -61,13 +64,11 @@ def _tally(result: Comparison) -> list[dict[str, Any]]:
     return [line for line in lines if line["many"] or line["to"] != "not-comparable"]
 
 
-def _sides(name: str, a: Estimate, b: Estimate, p: float | None) -> dict[str, str]:
-    return {"name": name, "a": interval(a), "b": interval(b), "p": "" if p is None else p_value(p)}
-
-
 def _card(one: Matched, shown: Stand) -> dict[str, Any]:
     named = (("A", one.a), ("B", one.b))
-    effects = [(f"{name}, {stood(side)}", side.effect) for name, side in named if side.effect is not None]
+    effects = [
+        (f"{name}: {side.judged_as or stood(side)}", side.effect) for name, side in named if side.effect is not None
+    ]
     drawn: Markup = html(None)
     if effects:
         drawn = forest(

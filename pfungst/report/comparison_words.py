@@ -41,7 +41,7 @@ def sentence(result: Comparison) -> str:
     parts = [f"{len(findings.new):,} new, {len(findings.fixed):,} fixed, {len(findings.persisting):,} in both"]
     if findings.not_comparable:
         parts.append(f"{len(findings.not_comparable):,} not comparable")
-    grave = f", {len(result.failing):,} of them at or above {result.fail_at} only now" if result.failing else ""
+    grave = f"; at or above {result.fail_at} as not before: {len(result.failing):,}" if result.failing else ""
     return f"{first}; {count(flips, 'answer')} flipped. Findings: {', '.join(parts)}{grave}."
 
 
