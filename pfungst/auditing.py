@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pfungst.audit_result import Audit
-from pfungst.budget import measured, within
+from pfungst.budget import Stage, Stages, measured
 from pfungst.engine.cache import Cache
 from pfungst.engine.journal import Journal
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
@@ -70,19 +70,40 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
     rounds = _rounds(study, journal, hear)
     if not rounds.finished:
         checked(study)
-    study, cut = within(study, chosen, hear)
-    rounds.data, rounds.executor = study.data, study.executor()
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
+    stages = iter(Stages(study, chosen, rounds, hear))
+    stage: Stage | None = next(stages)
+    while stage is not None:
+        done, judged = _staged(stage, rounds)
+        following = next(stages, None)
+        result = _result(stage, rounds, done, judged, complete=following is None)
+        if journal and study.request.out:
+            _kept(result, rounds, done, study.request.out)
+        stage = following
+    if journal:
+        journal.write("finished", {"findings": len(result.findings)})
+    return result
+
+
+def _kept(result: Audit, rounds: Rounds, done: Passes, out: Path) -> None:
+    """Write what is known so far; answers are joined into one file a pass when nothing more will be asked."""
+    complete = result.report.complete
+    if complete:
+        rounds.compact(done)
+    result.save(out)
+    facts = {"complete": complete, "rows": result.report.settings["rows"], "report": str(out / "report.html")}
+    rounds.listen("judged", facts)
+
+
+def _staged(stage: Stage, rounds: Rounds) -> tuple[Passes, Judged]:
+    """The answers of a stage and what its probes say of them."""
+    study, chosen = stage.study, stage.chosen
+    rounds.data, rounds.executor = study.data, study.executor()
     done, lacking = _answered(chosen, study, rounds)
     broken = {entry.probe for entry in lacking if entry.reason.startswith(BROKE)}
     findings, skipped, conditions = _judged([one for one in chosen if one.topic not in broken], study, done)
-    result = _result(study, rounds, done, chosen, (findings, [*lacking, *cut, *skipped], conditions))
-    if journal and study.request.out:
-        rounds.compact(done)
-        result.save(study.request.out)
-        journal.write("finished", {"findings": len(findings)})
-    return result
+    return done, (findings, [*lacking, *stage.left_out, *skipped], conditions)
 
 
 def planned(model: Any, data: Any = None, *, task: Task | None = None, **options: Any) -> str:
@@ -170,7 +191,8 @@ def _judged(chosen: Sequence[Probe], study: Study, done: Passes) -> Judged:
     return findings, skipped, conditions
 
 
-def _result(study: Study, rounds: Rounds, done: Passes, chosen: Sequence[Probe], judged: Judged) -> Audit:
+def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, complete: bool) -> Audit:
+    study = stage.study
     findings, skipped, conditions = judged
     ranked = rank(findings, study.command)
     pictures: dict[str, bytes] = {}
@@ -185,16 +207,17 @@ def _result(study: Study, rounds: Rounds, done: Passes, chosen: Sequence[Probe],
     tested, guess = _as_tested(study, done)
     report = Report(
         created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        complete=complete,
         verdict=verdict(ranked, skipped, tested[0].accuracy if tested else None, guess),
         question=study.request.task.task.question,
         model=about_model,
         data={**about_data, "unreadable": sum(len(lost) for lost in rounds.lost.values())},
-        settings=_settings(study, chosen),
+        settings=_settings(study, stage.chosen),
         environment=_environment(),
         headline=(*tested, *conditions),
         findings=ranked,
         skipped=tuple(skipped),
-        passes=tuple(rounds.records.values()),
+        passes=tuple(rounds.records[one] for one in done),
     )
     return Audit(redacted(report) if study.request.redact_paths else report, pictures)
 

@@ -32,6 +32,11 @@ def heard(*, quiet: bool) -> Iterator[Listener]:
         yield _Plain(console)
 
 
+def preliminary(facts: Mapping[str, Any]) -> str:
+    """A word about an answer that stands and will be refined."""
+    return f"{facts['report']} holds a first answer from {facts['rows']:,} rows; it is refined until the budget ends"
+
+
 @dataclass
 class _Live:
     progress: Progress
@@ -44,6 +49,8 @@ class _Live:
             self.progress.update(self.bar, total=self.total)
         elif event == "shard":
             self.progress.update(self.bar, advance=facts["row_passes"])
+        elif event == "judged" and not facts["complete"]:
+            self.progress.console.print(preliminary(facts), markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -64,6 +71,8 @@ class _Plain:
                 rate = self.done / (time.monotonic() - self.began)
                 left = (self.total - self.done) / max(rate, 1e-9)
                 self._say(f"{self.done:,} of {self.total:,} rows, about {left:.0f} s left")
+        elif event == "judged" and not facts["complete"]:
+            self._say(preliminary(facts))
 
     def _say(self, words: str) -> None:
         self.said = time.monotonic()

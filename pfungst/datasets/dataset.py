@@ -137,11 +137,29 @@ class Dataset:
 
     @cached_property
     def halves(self) -> dict[Half, IntArray]:
-        """Positions of both halves in audit order. Rows of one unit share a half; every prefix is a random sample."""
+        """Positions of both halves in audit order. Rows of one unit share a half.
+
+        Every prefix is a random sample, stratified by class: it holds each class at its share of the half.
+        """
         odd = (self._draw & np.uint64(1)).astype(bool)
         mixed = self._draw if self.units is None else self._within_units()
         order = np.argsort(mixed, kind="stable")
-        return {"discovery": order[~odd[order]], "confirmation": order[odd[order]]}
+        return {
+            "discovery": self._stratified(order[~odd[order]], mixed),
+            "confirmation": self._stratified(order[odd[order]], mixed),
+        }
+
+    def _stratified(self, order: IntArray, mixed: IntArray) -> IntArray:
+        """The same rows with each class spread evenly: one row, at a random place, in each of its equal intervals."""
+        if self.labels is None or not len(order):
+            return order
+        labels = self.labels[order] - self.labels.min()
+        counts = np.bincount(labels)
+        grouped = np.argsort(labels, kind="stable")
+        rank = np.empty(len(order))
+        rank[grouped] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        jitter = (mixed[order] & np.uint64(0xFFFFFFFF)) / 2.0**32
+        return order[np.argsort((rank + jitter) / counts[labels], kind="stable")]
 
     def _within_units(self) -> IntArray:
         return replace(self, roles=Roles())._draw  # noqa: SLF001 - its own kind
@@ -209,13 +227,25 @@ class Dataset:
             self._donors[half] = Donors(self._donor_rows, half, len(self.classes))
         return self._donors[half]
 
+    def limited(self, rows: int) -> "Dataset":
+        """The same set, of which only so many rows are asked; what does not depend on that is shared.
+
+        >>> from pfungst.datasets.dataset import Dataset
+        >>> len(Dataset("test", "", "table", tuple("abcdefgh"), lambda rows: []).limited(3).sample())
+        3
+        """
+        few = replace(self, limit=rows)
+        vars(few).update(_draw=self._draw, halves=self.halves, _donors=self._donors)
+        return few
+
     @cached_property
     def _donors(self) -> dict[Half, Donors]:
         return {}
 
     def _donor_rows(self, half: Half, budget: int = 1 << 26, most: int = 4096) -> Batch:
         assert self.labels is not None, "donors need labels"
-        order = self.sample(None, half)
+        # Of all rows, however few are asked: the same donors for a preliminary answer and for what refines it.
+        order = self.halves[half] if half else np.concatenate(list(self.halves.values()))
         order = order[self.labels[order] >= 0]
         size = max(1, int(np.prod(self.shape or (1,))))
         order = order[: int(np.clip(budget // size, 64, most))]

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,15 @@ from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass
 from pfungst.statistics.units import numbered
 
-_FORMAT = 2
+_FORMAT = 3
 
-Kept = tuple[Answers, dict[int, str]]
-"""Answers as they were kept, and the rows that could not be read, with the reason."""
+
+class Kept(NamedTuple):
+    """Answers as they were kept, the rows that could not be read, with the reason, and how many rows were asked."""
+
+    answers: Answers
+    lost: dict[int, str]
+    rows: int
 
 
 class Cache:
@@ -37,8 +42,9 @@ class Cache:
         self.parts = folder / ".parts"
 
     def load(self, piece: Piece, data: Dataset) -> Kept | None:
-        """Answers of a piece and the rows it lost, or None if they are missing, damaged or of another audit."""
-        return _read(self._part(piece), self._key(piece), len(data.on(piece.shard.on)))
+        """Answers of a piece or of its first rows; None if they are missing, damaged, more or of another audit."""
+        kept = _read(self._part(piece), self._key(piece), len(data.on(piece.shard.on)))
+        return None if kept is None or kept.rows > piece.rows else kept
 
     def save(self, pieces: Iterable[Piece], swept: Swept, data: Dataset) -> None:
         """Write the answers of a shard, each part by rename, so that a kill leaves whole parts only."""
@@ -46,8 +52,8 @@ class Cache:
             if piece.asked in swept.answers:
                 rows = set(piece.shard.rows(data)[: piece.rows].tolist())
                 lost = {row: why for row, why in swept.lost.items() if row in rows}
-                table = _table(swept.answers[piece.asked], data.on(piece.shard.on), self._key(piece), lost)
-                _write(self._part(piece), table)
+                about = {"key": self._key(piece), "lost": lost, "rows": piece.rows}
+                _write(self._part(piece), _table(swept.answers[piece.asked], data.on(piece.shard.on), about))
 
     def whole(self, one: Pass, pieces: list[Piece], data: Dataset) -> Kept | None:
         """Answers of a whole pass as they were compacted by a finished audit, or None."""
@@ -56,7 +62,8 @@ class Cache:
     def compact(self, one: Pass, outputs: Answers, pieces: list[Piece], lost: dict[int, str], data: Dataset) -> None:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
-            _write(self._file(one), _table(outputs, data.on(one.on), self._whole_key(pieces), lost))
+            about = {"key": self._whole_key(pieces), "lost": lost, "rows": sum(piece.rows for piece in pieces)}
+            _write(self._file(one), _table(outputs, data.on(one.on), about))
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
     def forget(self) -> None:
@@ -78,10 +85,10 @@ class Cache:
         return self.folder / f"{_slug(one.on)}.{_slug(one.name)}.{one.key}.parquet"
 
     def _key(self, piece: Piece) -> str:
-        return fingerprint(self.run_key, piece.asked.key, piece.shard.name, piece.rows, _FORMAT)
+        return fingerprint(self.run_key, piece.asked.key, piece.shard.name, _FORMAT)
 
     def _whole_key(self, pieces: list[Piece]) -> str:
-        return fingerprint(*(self._key(piece) for piece in pieces))
+        return fingerprint(*((self._key(piece), piece.rows) for piece in pieces))
 
 
 def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
@@ -113,7 +120,7 @@ def _slug(words: str) -> str:
     return "-".join(part for part in kept.split("-") if part)[:48]
 
 
-def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> pa.Table:
+def _table(answers: Answers, data: Dataset, about: dict[str, Any]) -> pa.Table:
     assert answers.rows is not None, "answers to be kept know their rows"
     rows: IntArray = answers.rows
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
@@ -122,7 +129,6 @@ def _table(answers: Answers, data: Dataset, key: str, lost: dict[int, str]) -> p
         "id": pa.array([data.ids[row].encode("utf-8", "replace").decode() for row in rows], pa.string()),
         "label": pa.array(labels, pa.int32()),
     }
-    about: dict[str, Any] = {"key": key, "lost": lost}
     if isinstance(answers, Maps):
         about |= {"shape": list(answers.values.shape[1:])}
         columns |= {
@@ -201,7 +207,7 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
     positions = table["row"].to_numpy()
     if len(positions) and positions.max() >= rows:
         return None
-    return _answers(table, positions, about), {int(row): why for row, why in about["lost"].items()}
+    return Kept(_answers(table, positions, about), {int(row): why for row, why in about["lost"].items()}, about["rows"])
 
 
 _ATTACKED = (

@@ -47,11 +47,12 @@ class Shard:
 
 @dataclass(frozen=True)
 class Piece:
-    """The part of a pass that falls into one shard: its first ``rows`` rows."""
+    """The part of a pass that falls into one shard: its first ``rows`` rows, ``start`` of which are answered."""
 
     asked: Pass
     shard: Shard
     rows: int
+    start: int = 0
 
 
 def wanted(

@@ -1,7 +1,7 @@
 """Rounds: answer the passes that probes want, from the cache where they stand there, else by a sweep."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pfungst.attacked import Attacked
@@ -68,20 +68,21 @@ class Rounds:
         kept = None if self.cache is None else self.cache.whole(one, list(pieces(one, self.data)), self.data)
         if kept is None:
             return None
-        self.lost.setdefault(one.on, {}).update(kept[1])
-        return kept[0]
+        self.lost.setdefault(one.on, {}).update(kept.lost)
+        return kept.answers
 
     def _look_up(self, piece: Piece, parts: dict[Piece, Answers], missing: dict[Shard, list[Piece]]) -> None:
         kept = None if self.cache is None else self.cache.load(piece, self.data)
-        if kept is None:
-            missing.setdefault(piece.shard, []).append(piece)
-        else:
-            parts[piece] = kept[0]
-            self.lost.setdefault(piece.shard.on, {}).update(kept[1])
+        if kept is not None:
+            parts[piece] = kept.answers
+            self.lost.setdefault(piece.shard.on, {}).update(kept.lost)
+        start = 0 if kept is None else kept.rows
+        if start < piece.rows:
+            missing.setdefault(piece.shard, []).append(replace(piece, start=start))
 
     def _sweep(self, missing: dict[Shard, list[Piece]], parts: dict[Piece, Answers]) -> dict[Pass, float]:
         work = [missing[shard] for shard in sorted(missing)]
-        total = sum(piece.rows for some in work for piece in some)
+        total = sum(piece.rows - piece.start for some in work for piece in some)
         self.listen("round", {"shards": len(work), "row_passes": total})
         spent: dict[Pass, float] = {}
         for swept in self.executor.map(work) if work else ():
@@ -91,19 +92,26 @@ class Rounds:
         return spent
 
     def _keep(self, asked: list[Piece], swept: Swept, parts: dict[Piece, Answers]) -> None:
-        if self.cache is not None:
-            self.cache.save(asked, swept, self.data)
-        self.lost.setdefault(swept.shard.on, {}).update(swept.lost)
+        """Put what was answered behind what stood of each piece."""
+        lost = self.lost.setdefault(swept.shard.on, {})
+        lost.update(swept.lost)
         self.refused |= swept.refused
+        answers: dict[Pass, Answers] = {}
         for piece in asked:
-            if piece.asked in swept.answers:
-                parts[piece] = swept.answers[piece.asked]
-        rows = sum(piece.rows for piece in asked)
+            whole = replace(piece, start=0)
+            some = [part for part in (parts.get(whole), swept.answers.get(piece.asked)) if part is not None]
+            if some:
+                answers[piece.asked] = parts[whole] = joined(some)
+        if self.cache is not None:
+            self.cache.save(asked, replace(swept, answers=answers, lost=lost), self.data)
+        rows = sum(piece.rows - piece.start for piece in asked)
         self.listen("shard", {"on": swept.shard.on, "shard": swept.shard.name, "row_passes": rows})
 
     def _record(self, one: Pass, asked: tuple[str, ...], answers: Answers, seconds: float | None) -> None:
         forwards = float(len(answers)) if isinstance(answers, Outputs) else float(answers.forwards.sum())
         forwards += 2 * float(answers.backwards.sum()) if isinstance(answers, Attacked) else 0.0
+        before = self.records.get(one)
+        unasked = seconds is None and (before is None or before.cached)
         self.records[one] = PassRecord(
             name=one.name,
             key=one.key,
@@ -111,7 +119,7 @@ class Rounds:
             half=one.half,
             rows=len(answers),
             forwards=round(forwards, 1),
-            cached=seconds is None and self.finished,
+            cached=unasked and self.finished,
             asked=asked,
-            seconds=round(seconds or 0.0, 3),
+            seconds=round((seconds or 0.0) + (before.seconds if before else 0.0), 3),
         )

@@ -43,18 +43,19 @@ class Sweep:
     def __call__(self, pieces: Sequence[Piece]) -> Swept:
         """Answer the pieces of one shard, batch by batch."""
         shard = pieces[0].shard
-        rows = shard.rows(self.data)[: max(piece.rows for piece in pieces)]
+        rows = shard.rows(self.data)
+        first, last = min(piece.start for piece in pieces), max(piece.rows for piece in pieces)
         found: dict[Pass, list[Answers]] = {piece.asked: [] for piece in pieces}
         spent = dict.fromkeys(found, 0.0)
         lost: dict[int, str] = {}
         refused: dict[Pass, str] = {}
-        for start in range(0, len(rows), self.batch_size):
-            asked = rows[start : start + self.batch_size]
+        for at in range(first, last, self.batch_size):
+            asked = rows[at : min(at + self.batch_size, last)]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
-            same: dict[tuple[str, str, int], Outputs] = {}
+            same: dict[tuple[str, str, int, int], Outputs] = {}
             for piece in pieces:
-                left = asked[: max(0, piece.rows - start)]
+                left = asked[max(0, piece.start - at) : max(0, piece.rows - at)]
                 part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
                 if len(part) and piece.asked not in refused:
                     began = time.perf_counter()
@@ -68,11 +69,11 @@ class Sweep:
         answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
         return Swept(shard, answers, lost, spent, refused)
 
-    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int], Outputs]) -> Answers:
+    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int, int], Outputs]) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
         if not isinstance(one, Predict):
             return replace(one.run(self.model, batch), rows=batch.rows)
-        key = (one.by, one.shown, len(batch))
+        key = (one.by, one.shown, int(batch.rows[0]), len(batch))
         if key not in same:
             same[key] = self._ask(one, batch)
         return one.kept(same[key])
