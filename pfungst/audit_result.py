@@ -1,9 +1,11 @@
 """Audit: a report with its pictures, as Python hands it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfungst.accepted import Accepted
+from pfungst.errors import InputError
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped, Verdict
 from pfungst.report.files import read_audit, written
 from pfungst.report.html import render
@@ -45,9 +47,23 @@ class Audit:
         """Which runs of the model stand behind it."""
         return self.report.passes
 
-    def fails(self, at: Severity = "high", accept: tuple[str, ...] = ()) -> tuple[Finding, ...]:
-        """The found findings at or above a severity; truthy if the gate fails."""
-        return self.report.fails(at, accept)
+    def fails(
+        self,
+        at: Severity = "high",
+        accept: Sequence[str | Accepted] = (),
+        baseline: "Audit | Report | str | Path | None" = None,
+    ) -> tuple[Finding, ...]:
+        """The found findings at or above a severity; truthy if the gate fails.
+
+        ``accept`` names findings as ``probe.kind:subject`` that do not count, until they expire. ``baseline`` is an
+        earlier audit, its RUN folder or its ``audit.json``: what it found, no less grave, does not count either.
+
+        Raises:
+            InputError: if the baseline cannot be read, or is no finished audit.
+        """
+        if isinstance(baseline, str | Path):
+            baseline = read_baseline(baseline)
+        return self.report.fails(at, accept, baseline.report if isinstance(baseline, Audit) else baseline)
 
     def save(self, path: str | Path) -> Path:
         """Write ``audit.json``, ``report.html`` and ``thumbnails.zip`` into a folder, each whole or not at all."""
@@ -77,3 +93,22 @@ def saved(folder: str | Path) -> Audit:
     """
     run = Path(folder)
     return Audit(decode(read_audit(run), str(run / "audit.json")), read_zip(run / "thumbnails.zip"))
+
+
+def read_baseline(path: str | Path) -> Report:
+    """The audit in a RUN folder, or in an ``audit.json`` wherever it lies, that a later one is held against.
+
+    Raises:
+        InputError: if it cannot be read, or is not finished.
+    """
+    file = Path(path)
+    file = file / "audit.json" if file.is_dir() else file
+    try:
+        report = decode(file.read_bytes(), str(file))
+    except OSError as error:
+        raise InputError(
+            f"the baseline {path} cannot be read ({error.strerror}); give a RUN folder or an audit.json"
+        ) from None
+    if not report.complete:
+        raise InputError(f"the baseline {path} is no finished audit; give its command again, then use it")
+    return report

@@ -240,8 +240,11 @@ def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:
 def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:
     request = study.request
     methods = {
-        probe.topic: {"question": probe.question, "method": " ".join((probe.__doc__ or "").split())} for probe in chosen
-    }
+        probe.topic: {
+            "question": probe.question, "method": " ".join((probe.__doc__ or "").split()), "finds": dict(probe.finds),
+        }
+        for probe in chosen
+    }  # fmt: skip
     return {
         "seed": request.seed,
         "rows": study.data.limit,

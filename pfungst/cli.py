@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pfungst
 from pfungst.errors import InputError
@@ -87,7 +87,7 @@ def _monitor(monitor: argparse.ArgumentParser) -> None:
     add("--out", metavar="RUN", help="folder of results, in which windows are kept (default: pfungst-monitor)")
     add("--seed", type=int, metavar="N", default=0)
     add("--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails (default: high)")
-    add("--format", metavar="NAMES", help="also write junit, markdown")
+    _outlets(add)
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--quiet", action="store_true", help="print the verdict and paths only")
 
@@ -101,7 +101,14 @@ def _compare(compare: argparse.ArgumentParser) -> None:
         "--fail-at", choices=["low", "medium", "high", "critical"], default="high",
         help="severity from which something new fails (default: high)",
     )  # fmt: skip
+    _outlets(add, baseline=False)
     add("--quiet", action="store_true", help="print the sentence and paths only")
+
+
+def _outlets(add: Callable[..., argparse.Action], *, baseline: bool = True) -> None:
+    add("--format", metavar="NAMES", help="also write junit, sarif, github (annotations and summary), markdown")
+    if baseline:
+        add("--baseline", metavar="RUN", help="an earlier audit, or its audit.json: what it found does not fail again")
 
 
 def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results (default: pfungst-run)") -> None:
@@ -126,7 +133,7 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     add(
         "--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails the audit (default: high)"
     )
-    add("--format", metavar="NAMES", help="also write junit, markdown")
+    _outlets(add)
     add("--executor", metavar="NAME", help="local")
     add("--workers", type=int, metavar="N", help="processes that share the work")
     add("--batch-size", type=int, metavar="N")
@@ -151,6 +158,7 @@ def _model_options(command: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     asked = parser().parse_args(arguments)
+    asked.step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
         code: int = getattr(pfungst.commands, asked.command)(asked)
         sys.stdout.flush()

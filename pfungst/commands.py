@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +10,32 @@ import msgspec
 from rich.console import Console
 
 import pfungst.probes  # noqa: F401 - fills the registry
-from pfungst.audit_result import Audit, saved
+from pfungst.audit_result import Audit, read_baseline, saved
 from pfungst.auditing import audit as run_audit
 from pfungst.auditing import planned
 from pfungst.comparing import DEFAULT_OUT as COMPARE_OUT
 from pfungst.comparing import compare as run_compare
+from pfungst.comparison import Comparison
 from pfungst.demo import demo_files
 from pfungst.doctor import examine, lines
 from pfungst.errors import InputError
+from pfungst.findings import Report
+from pfungst.gating import Gated, gated
 from pfungst.load import bind, load_data, load_model
 from pfungst.monitoring import DEFAULT_OUT as MONITOR_OUT
 from pfungst.monitoring import monitor as run_monitor
+from pfungst.outlets import Outlets
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
 from pfungst.remedying import remedy as run_remedy
 from pfungst.report.comparison_words import Summary, sentence
-from pfungst.report.files import written
 from pfungst.report.json import schema as audit_schema
-from pfungst.report.junit import junit
-from pfungst.report.markdown import markdown
+from pfungst.report.markdown import compared
+from pfungst.report.markup import clean
 from pfungst.report.terminal import remedied, summary
 from pfungst.request import DEFAULT_OUT
 from pfungst.statistics.estimate import Severity
 from pfungst.task import Task, load_task
-
-FORMATS = {"junit": ("junit.xml", junit), "markdown": ("summary.md", markdown)}
 
 
 def audit(asked: Namespace) -> int:
@@ -50,20 +52,19 @@ def demo(asked: Namespace) -> int:
 
 def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any]) -> int:
     task = load_task(asked.task)
-    formats = _listed(asked.format) or task.format
-    _known(formats)
+    outlets = _outlets(asked, task)
     options = {**_options(asked), **more}
     if asked.dry_run:
         Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
         return 0
     out = Path(asked.out or DEFAULT_OUT)
-    with heard(quiet=asked.quiet) as listen:
+    baseline = _baseline(asked, task, out)
+    with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
-    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
-    for name in formats:
-        file, write = FORMATS[name]
-        written(out / file, write(result.report, gate, task.gate.accept).encode())
-    return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
+        gate = _gated(asked, task, result, baseline)
+        code = _ended(result, out, gate, strict=asked.strict, quiet=asked.quiet)
+    outlets.write(out, gate)
+    return code
 
 
 def remedy(asked: Namespace) -> int:
@@ -71,45 +72,59 @@ def remedy(asked: Namespace) -> int:
     if not asked.out:
         raise InputError("a remedy writes a model; say where with --out FILE")
     task = load_task(asked.task)
-    with heard(quiet=asked.quiet) as listen:
+    outlets, baseline = _outlets(asked, task), _baseline(asked, task)
+    with outlets.muted(), heard(quiet=asked.quiet) as listen:
         done = run_remedy(
             asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column,
             votes=asked.votes, risk=asked.risk, reject=asked.reject, epochs=asked.epochs, rate=asked.rate, task=task,
             listen=listen, **_options(asked), **_model_options(asked),
         )  # fmt: skip
-    console = Console()
-    console.print(remedied(done.lines, done.sentence))
-    console.print(f"{done.model}", markup=False, highlight=False, soft_wrap=True)
-    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
-    return 1 if done.after.fails(gate, task.gate.accept) else 0
+        gate = _gated(asked, task, done.after, baseline)
+        console = Console()
+        console.print(remedied(done.lines, done.sentence))
+        console.print(f"{done.model}", markup=False, highlight=False, soft_wrap=True)
+        _say(gate)
+    outlets.write(done.after_folder, gate)
+    return 1 if gate.failing else 0
 
 
 def monitor(asked: Namespace) -> int:
     """Judge a deployment log against an audit."""
     task = load_task(asked.task)
-    formats = _listed(asked.format) or task.format
-    _known(formats)
+    outlets = _outlets(asked, task)
     if asked.window is not None and asked.window < 1:
         raise InputError(f"--window is {asked.window}; give a whole number of at least 1")
     out = Path(asked.out or MONITOR_OUT)
-    with heard(quiet=asked.quiet) as listen:
+    baseline = _baseline(asked, task, out)
+    with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_monitor(
             asked.log, reference=asked.reference, task=task, out=out, window=asked.window, seed=asked.seed,
             listen=listen,
         )  # fmt: skip
-    gate: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
-    for name in formats:
-        file, write = FORMATS[name]
-        written(out / file, write(result.report, gate, task.gate.accept).encode())
-    return _ended(result, out, gate, task, strict=asked.strict, quiet=asked.quiet)
+        gate = _gated(asked, task, result, baseline)
+        code = _ended(result, out, gate, strict=asked.strict, quiet=asked.quiet)
+    outlets.write(out, gate)
+    return code
 
 
 def compare(asked: Namespace) -> int:
     """Compare two audits on the rows they share."""
     out = Path(asked.out or COMPARE_OUT)
-    result = run_compare(asked.run_a, asked.run_b, fail_at=asked.fail_at, out=out)
+    outlets = _outlets(asked)
+    with outlets.muted():
+        result = run_compare(asked.run_a, asked.run_b, fail_at=asked.fail_at, out=out)
+        _compared(result, out, quiet=asked.quiet)
+    earlier, later = (saved(run).report for run in (asked.run_a, asked.run_b))
+    ids = {one.id for one in result.failing}
+    gate = gated(later, asked.fail_at, baseline=earlier)
+    gate = replace(gate, failing=tuple(one for one in later.fails(asked.fail_at) if one.id in ids))
+    outlets.write(out, gate, lambda gate: compared(gate, sentence(result)))
+    return 1 if result.failing else 0
+
+
+def _compared(result: Comparison, out: Path, *, quiet: bool) -> None:
     console = Console()
-    if asked.quiet:
+    if quiet:
         console.print(sentence(result), markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(Summary(result, console.width))
@@ -117,7 +132,38 @@ def compare(asked: Namespace) -> int:
     if result.failing:
         said = f"exit code 1: {len(result.failing)} at or above {result.fail_at} that A had not (--fail-at)"
         console.print(said, markup=False, highlight=False)
-    return 1 if result.failing else 0
+
+
+def _outlets(asked: Namespace, task: Task | None = None) -> Outlets:
+    formats = _listed(asked.format) or (task.format if task else ())
+    return Outlets(tuple(dict.fromkeys(formats)), asked.step_summary)
+
+
+def _baseline(asked: Namespace, task: Task, out: Path | None = None) -> Report | None:
+    """The audit that this one is held against, read before anything is written."""
+    named = asked.baseline or task.gate.baseline
+    if named is None:
+        return None
+    if out is not None and out.resolve() in {Path(named).resolve(), Path(named).resolve().parent}:
+        raise InputError(
+            f"the baseline {named} is what this audit will write, so that nothing would ever be new; "
+            "copy it elsewhere, or name another folder with --out"
+        )
+    return read_baseline(named)
+
+
+def _gated(asked: Namespace, task: Task, result: Audit, baseline: Report | None) -> Gated:
+    at: Severity = asked.fail_at or task.gate.fail_at  # type: ignore[assignment]
+    return gated(result.report, at, task.gate.accept, baseline)
+
+
+def _say(gate: Gated) -> None:
+    """What the gate lets pass, and what somebody has to see to."""
+    console = Console()
+    if gate.known or gate.accepted:
+        console.print(f"gate: {gate.verdict}", markup=False, highlight=False, soft_wrap=True)
+    for said in (*(f"warning: {one}" for one in gate.warnings), *(f"note: {one}" for one in gate.notes)):
+        console.print(clean(" ".join(said.split()), 400), markup=False, highlight=False, soft_wrap=True)
 
 
 def _options(asked: Namespace) -> dict[str, Any]:
@@ -140,18 +186,20 @@ def _options(asked: Namespace) -> dict[str, Any]:
     }
 
 
-def _ended(result: Audit, out: Path, gate: Severity, task: Task, *, strict: bool, quiet: bool) -> int:
+def _ended(result: Audit, out: Path, gate: Gated, *, strict: bool, quiet: bool) -> int:
     console = Console()
     if quiet:
         console.print(result.verdict.sentence, markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(summary(result.report, console.width))
     console.print(f"{out / 'report.html'}\n{out / 'audit.json'}", markup=False, highlight=False, soft_wrap=True)
-    failing = result.fails(gate, task.gate.accept)
+    _say(gate)
     undecided = [finding for finding in result.findings if finding.status == "inconclusive"]
     broken = [entry for entry in result.skipped if entry.reason.startswith("the probe broke")]
-    if failing:
-        console.print(f"exit code 1: {len(failing)} at or above {gate} (--fail-at)", markup=False, highlight=False)
+    if gate.failing:
+        new = "" if gate.baseline is None else ", not in the baseline or graver than there"
+        said = f"exit code 1: {len(gate.failing)} at or above {gate.at} (--fail-at){new}"
+        console.print(said, markup=False, highlight=False)
         return 1
     if strict and (undecided or broken):
         said = f"exit code 3: {len(undecided)} undecided, {len(broken)} broken (--strict)"
@@ -211,9 +259,3 @@ def _pairs(option: str, items: list[str]) -> dict[str, str]:
             raise InputError(f"--{option} {name} is given twice; give each set a name of its own")
         named[name] = source
     return named
-
-
-def _known(formats: tuple[str, ...]) -> None:
-    for name in formats:
-        if name not in FORMATS:
-            raise InputError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")

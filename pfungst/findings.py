@@ -1,10 +1,12 @@
 """Finding, Report and the evidence they carry: frozen data that is exactly ``audit.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
 
+from pfungst.accepted import Accepted, accepted
 from pfungst.statistics.estimate import Estimate, Severity, Status
 
 SCHEMA = "pfungst/audit/1"
@@ -183,6 +185,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     reproduce: str = ""
 
+    @property
+    def name(self) -> str:
+        """How people name it: ``probe.kind:subject``, without the colon where it is about the model as a whole."""
+        return f"{self.probe}.{self.kind}" + (f":{self.subject}" if self.subject else "")
+
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was not examined, and why."""
@@ -254,16 +261,32 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[Skipped, ...]
     passes: tuple[PassRecord, ...]
 
-    def fails(self, at: Severity = "high", accept: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+    def fails(
+        self,
+        at: Severity = "high",
+        accept: Sequence[str | Accepted] = (),
+        baseline: "Report | None" = None,
+        today: date | None = None,
+    ) -> tuple[Finding, ...]:
         """The found findings at or above a severity; truthy if the gate fails.
 
-        ``accept`` names findings as ``probe.kind:subject`` that are known and do not count.
+        ``accept`` names findings as ``probe.kind:subject`` that are known and do not count, until they expire.
+        ``baseline`` is an earlier audit: what it found, at the same severity or a higher one, does not count either.
         """
         bound = SEVERITIES.index(at)
+        names = accepted(accept, today)
+        before = {} if baseline is None else baseline.severities
         return tuple(
             finding
             for finding in self.findings
             if finding.status == "found"
             and SEVERITIES.index(finding.severity) <= bound
-            and f"{finding.probe}.{finding.kind}:{finding.subject}" not in accept
+            and finding.name not in names
+            and SEVERITIES.index(before.get(finding.id, "none")) > SEVERITIES.index(finding.severity)
         )
+
+    @property
+    def severities(self) -> dict[str, Severity]:
+        """The severity of what was found, by id; the gravest where an id stands twice."""
+        order = sorted(self.findings, key=lambda one: SEVERITIES.index(one.severity), reverse=True)
+        return {one.id: one.severity for one in order if one.status == "found"}

@@ -1,6 +1,6 @@
 """Probe: one question about a model. It says which passes it wants to see, then what they mean."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -17,10 +17,14 @@ from pfungst.task import Task
 
 @dataclass(frozen=True)
 class Probe:
-    """A question; the fields of a subclass are its settings. A probe never calls the model."""
+    """A question; the fields of a subclass are its settings. A probe never calls the model.
+
+    ``finds`` says what it may find, each in a sentence: findings are accepted by these names.
+    """
 
     topic: ClassVar[str] = ""
     question: ClassVar[str] = ""
+    finds: ClassVar[Mapping[str, str]] = {}
 
     def for_task(self, task: Task) -> Self:
         """This probe with the settings a task file asks for."""

@@ -28,13 +28,17 @@ BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 
 @dataclass(frozen=True)
 class Remedied:
-    """What a remedy bought: the mended model's file, both audits, the numbers side by side, and a sentence."""
+    """What a remedy bought: the mended model's file, both audits, the numbers side by side, and a sentence.
+
+    ``after_folder`` is the RUN folder of the audit after.
+    """
 
     model: Path
     before: Audit
     after: Audit
     lines: tuple[BeforeAfter, ...]
     sentence: str
+    after_folder: Path
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def remedy(
     more = {**options, **fitted.options, "weights": str(target) if fitted.weights else None}
     after = audit(mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **more)
     lines, sentence = fitted.told(opened(mended, data, resolve(request.task, more)), before, after)
-    return Remedied(target, before, after, lines, sentence)
+    return Remedied(target, before, after, lines, sentence, folders["after"])
 
 
 def _relaid(study: Study, weight: FloatArray, bias: FloatArray, told: Told) -> Fitted:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pfungst.accepted import entry
 from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
 from pfungst.probe import probes
@@ -102,6 +104,21 @@ def _check(request: Request) -> None:
         raise InputError(f"there is no executor {request.executor!r}; there is: local")
     if request.task.gate.fail_at not in SEVERITIES[:-1]:
         raise InputError(f"gate.fail_at is {request.task.gate.fail_at!r}; give one of {', '.join(SEVERITIES[:-1])}")
+    _acceptable(request.task)
+
+
+def _acceptable(task: Task) -> None:
+    """Refuse to accept what no probe can find: a slip of the pen must not pass for a rule."""
+    known = [f"{topic}.{kind}" for topic, probe in probes.items() for kind in probe.finds]
+    for item in task.gate.accept:
+        name = entry(item).finding
+        kind = name.partition(":")[0]
+        if kind not in known:
+            near = get_close_matches(kind, known, n=1, cutoff=0.5)
+            meant = f"did you mean {near[0]!r}" if near else f"there are {', '.join(known)}"
+            raise InputError(
+                f"gate.accept names {name!r}, which no probe can find; {meant}? Write it as PROBE.KIND:SUBJECT"
+            )
 
 
 def seconds(spelled: str) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pfungst.accepted import Accepted
 from pfungst.errors import InputError
 
 MUST_NOT_MATTER: dict[str, float] = {
@@ -69,10 +70,13 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When an audit fails, and which findings are known and accepted."""
+    """When an audit fails, which findings are accepted (``probe.kind:subject``, or with reason and last day), and which
+    earlier audit's findings do not count.
+    """
 
     fail_at: str = "high"
-    accept: tuple[str, ...] = ()
+    accept: tuple[str | Accepted, ...] = ()
+    baseline: str | None = None
 
 
 class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

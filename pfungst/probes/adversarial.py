@@ -1,6 +1,6 @@
 """Adversaries: the worst input that a threat allows, and whether the search for it can be believed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -39,6 +39,10 @@ class Adversarial(Probe):
 
     topic: ClassVar[str] = "adversarial"
     question: ClassVar[str] = "What is the worst input nearby, and can the search for it be believed?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "fragile": "Answers turn under changes that stay within a budget.",
+        "masked-gradients": "An attack by gradients finds less than one without: the search cannot be believed.",
+    }
     tolerance: float = 0.05
     rows: int = 100
     steps: int = 40

@@ -43,6 +43,10 @@ class Attribution(Probe):
 
     topic: ClassVar[str] = "attribution"
     question: ClassVar[str] = "Which part of an input carries the decision, and does changing it change the answer?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "outside-object": "Explanations put the weight outside the object that should carry the answer.",
+        "unfaithful": "What an explanation names first moves the answer no more than what it names last.",
+    }
     methods: tuple[str | Method, ...] = (
         "gradient-x-input", "integrated-gradients", "smooth-grad", "grad-cam", "occlusion",
     )  # fmt: skip

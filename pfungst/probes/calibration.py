@@ -1,6 +1,6 @@
 """Calibration: stated probability against actual frequency."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,6 +39,14 @@ class Calibration(Probe):
 
     topic: ClassVar[str] = "calibration"
     question: ClassVar[str] = "When it states a probability, is that how often it is right?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "overconfident": "Stated probabilities are higher than the share of right answers.",
+        "underconfident": "Stated probabilities are lower than the share of right answers.",
+        "classwise": "Stated probabilities are off for one class.",
+        "slice": "Stated probabilities are off for a part of the rows.",
+        "humans": "Stated probabilities are far from how often people give each label.",
+        "ensemble": "Averaging the members states truer probabilities than one alone.",
+    }
     tolerance: float = 0.01
     class_tolerance: float = 0.05
     bins: int = 15

@@ -1,6 +1,6 @@
 """Drift: has the world moved away from the rows that were audited, and does the model still hold there?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,6 +31,11 @@ class Drift(Probe):
 
     topic: ClassVar[str] = "drift"
     question: ClassVar[str] = "Has the world moved away from the rows that were audited?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "shifted": "A column or the answers are distributed otherwise than in the audit.",
+        "prevalence": "The classes' shares have moved since the audit.",
+        "accuracy": "The accuracy has fallen since the audit.",
+    }
     tolerance: float = 0.1
     lost: float = 0.05
     reference: Reference | None = None

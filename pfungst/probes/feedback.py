@@ -1,6 +1,6 @@
 """Feedback: do the model's answers change the world that they predict? Judged from a log of decisions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,6 +37,11 @@ class Feedback(Probe):
 
     topic: ClassVar[str] = "feedback"
     question: ClassVar[str] = "Do its answers change the world that they predict?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "moves-the-world": "Acting on the answers changes what they predict.",
+        "unstable": "Deploying and retraining does not settle.",
+        "gaming": "Scores crowd on the better side of a threshold.",
+    }
     minimum: float = 0.1
     drifted: str = ""
 

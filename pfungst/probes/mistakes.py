@@ -1,6 +1,6 @@
 """Mistakes: which errors the model makes, which of them make sense, on which rows, and whether the labels are right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -35,6 +35,11 @@ class Mistakes(Probe):
 
     topic: ClassVar[str] = "mistakes"
     question: ClassVar[str] = "Which errors does it make, which of them make sense, and are the labels right?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "confusion": "One class is often answered as another.",
+        "slice": "A part of the rows is answered worse than the rest.",
+        "label-error": "Labels are wrong more often than is taken for granted.",
+    }
     tolerance: float = 0.05
     label_tolerance: float = 0.03
     kinds: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -41,6 +41,11 @@ class Selection(Probe):
 
     topic: ClassVar[str] = "selection"
     question: ClassVar[str] = "Were the tested rows chosen so that they are easier than those to come?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "centred": "Objects lie in the middle of the pictures, and the answers need them there.",
+        "leak": "Tested rows stand in the training set.",
+        "unrepresentative": "The tested rows are unlike the rows to come.",
+    }
     tolerance: float = 0.05
     leaked: float = 0.01
     apart: float = 0.1

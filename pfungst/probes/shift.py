@@ -1,6 +1,6 @@
 """Shift: where accuracy breaks when rows are taken, written or recorded differently, and whether confidence notices."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -43,6 +43,10 @@ class Shift(Probe):
     question: ClassVar[str] = (
         "What remains of the accuracy when the same rows are taken, written or recorded differently?"
     )
+    finds: ClassVar[Mapping[str, str]] = {
+        "fragile": "Accuracy is lost when rows are taken, written or recorded differently.",
+        "overconfident": "The confidence does not fall with the accuracy under a shift.",
+    }
     tolerance: float = 0.05
     kinds: tuple[str, ...] = (USUAL,)
     severity: str = "table"

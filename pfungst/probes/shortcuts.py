@@ -50,6 +50,10 @@ class Shortcuts(Probe):
 
     topic: ClassVar[str] = "shortcuts"
     question: ClassVar[str] = "Does it look at the thing, or at a cue that happens to come with it?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "cue": "The answer rests on a cue that should not matter.",
+        "latent-cue": "A cue predicts the label in these rows and is not relied upon; the next model may.",
+    }
     tolerances: tuple[tuple[str, float], ...] = ()
     stated: tuple[str, ...] = ()
     own: tuple[Cue, ...] = ()

@@ -1,6 +1,6 @@
 """Sites: is the label known from where a row was recorded, and does the answer follow the place instead of the case?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -35,6 +35,11 @@ class Sites(Probe):
 
     topic: ClassVar[str] = "sites"
     question: ClassVar[str] = "Does the answer follow the case, or the place where it was recorded?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "confounded": "Label and site go together, and the answer follows the site or cannot be told from it.",
+        "gap": "Accuracy at the worst site lies below that at the others.",
+        "prevalence": "The classes' shares differ between sites.",
+    }
     tolerance: float = 0.05
     gap: float = 0.05
     fewest: int = 2 * A_SIDE

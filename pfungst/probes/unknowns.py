@@ -1,6 +1,6 @@
 """Unknowns: what the model states when it is shown what belongs to none of its classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,6 +30,10 @@ class Unknowns(Probe):
 
     topic: ClassVar[str] = "unknowns"
     question: ClassVar[str] = "What does it say to something that belongs to none of its classes?"
+    finds: ClassVar[Mapping[str, str]] = {
+        "confident": "Things of none of its classes are answered with high confidence.",
+        "undetectable": "Things of none of its classes are not told from known rows.",
+    }
     tolerance: float = 0.02
     let_through: float = 0.10
     sure: float = 0.9

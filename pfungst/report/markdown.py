@@ -1,60 +1,75 @@
 """Markdown: the audit in at most 60 lines, for a comment on a change."""
 
 import re
+from collections.abc import Iterator, Sequence
 
-from pfungst.findings import Finding, Report
+from pfungst.findings import Finding
+from pfungst.gating import Gated
 from pfungst.report.facts import command
 from pfungst.report.markup import clean
-from pfungst.report.numbers import count, interval, plain, rows
-from pfungst.statistics.estimate import Severity
+from pfungst.report.numbers import count, interval, rows
+from pfungst.report.thresholds import margin
 
 ANSWERS = {"yes": "Yes", "no": "No", "undecided": "Undecided"}
-CONDITIONS, FOUND, UNDECIDED, SKIPPED = 8, 12, 4, 8
+CONDITIONS, FOUND, UNDECIDED, SKIPPED, NOTES = 8, 10, 4, 6, 4
 _MEANING = re.compile(r"([\\`*_\[\]|~]|^[#+>=-])")
 
 
-def markdown(report: Report, fail_at: Severity = "high", accept: tuple[str, ...] = ()) -> str:
-    """Verdict, accuracy left, findings, what was not examined; names from outside stay plain words."""
-    failing = report.fails(fail_at, accept)
+def markdown(gate: Gated) -> str:
+    """Verdict, the gate, accuracy left, findings, what was not examined; names from outside stay plain words."""
+    report = gate.report
     lines = [f"## Does it generalize? {ANSWERS[report.verdict.generalizes]}", "", words(report.verdict.sentence), ""]
-    gate = (
-        f"**{count(len(failing), 'finding')} at or above {fail_at}.**" if failing else f"Nothing at or above {fail_at}."
-    )
-    lines += [gate, ""]
+    return "\n".join((*lines, *_body(gate), f"`{clean(command(report), 300).replace('`', '')}`")) + "\n"
+
+
+def compared(gate: Gated, sentence: str) -> str:
+    """The same of the later of two audits, under what a comparison says in a sentence."""
+    lines = [f"## What is new? {count(len(gate.failing), 'finding')} at or above {gate.at}", "", words(sentence), ""]
+    return "\n".join((*lines, *_body(gate), f"`{clean(command(gate.report), 300).replace('`', '')}`")) + "\n"
+
+
+def _body(gate: Gated) -> Iterator[str]:
+    report = gate.report
+    said = gate.verdict[0].upper() + gate.verdict[1:]
+    yield from (f"**{said}.**" if gate.failing else f"{said}.", "")
+    notes = [*(f"**{words(one, 200)}**" for one in gate.warnings), *(words(one, 200) for one in gate.notes)]
+    yield from _list(notes, NOTES, "note")
     if report.headline:
-        lines += ["| what remains of the accuracy | accuracy | rows |", "|---|---|---|"]
-        lines += [
-            f"| {words(item.condition, 80)} | {interval(item.accuracy)} | {rows(item.accuracy)} |"
-            for item in report.headline[:CONDITIONS]
-        ]
-        lines += [*_more(len(report.headline) - CONDITIONS, "condition"), ""]
+        yield from ("| what remains of the accuracy | accuracy | rows |", "|---|---|---|")
+        for item in report.headline[:CONDITIONS]:
+            yield f"| {words(item.condition, 80)} | {interval(item.accuracy)} | {rows(item.accuracy)} |"
+        yield from (*_more(len(report.headline) - CONDITIONS, "condition"), "")
     found = [finding for finding in report.findings if finding.status == "found"]
+    order = sorted(found, key=lambda one: one not in gate.failing)
     if found:
-        lines += ["| severity | finding | effect | tolerated |", "|---|---|---|---|"]
-        lines += [_found(finding) for finding in found[:FOUND]] + [*_more(len(found) - FOUND, "finding"), ""]
-    unsettled = [finding for finding in report.findings if finding.status == "inconclusive"]
+        yield from ("| severity | finding | effect | gate |", "|---|---|---|---|")
+        yield from (_found(finding, gate) for finding in order[:FOUND])
+        yield from (*_more(len(found) - FOUND, "finding"), "")
+    unsettled = [words(finding.claim, 240) for finding in report.findings if finding.status == "inconclusive"]
     if unsettled:
-        lines += ["Could not be decided:", ""]
-        lines += [f"- {words(finding.claim, 240)}" for finding in unsettled[:UNDECIDED]]
-        lines += [*_more(len(unsettled) - UNDECIDED, "finding"), ""]
-    lines += _skipped(report)
-    return "\n".join((*lines, f"`{clean(command(report), 300).replace('`', '')}`")) + "\n"
-
-
-def _found(finding: Finding) -> str:
-    tolerated = "" if finding.tolerance is None else plain(finding.tolerance)
-    effect = f"{interval(finding.effect)}, {rows(finding.effect)}"
-    return f"| {finding.severity} | {words(finding.claim, 240)} | {effect} | {tolerated} |"
-
-
-def _skipped(report: Report) -> list[str]:
+        yield from ("Could not be decided:", "", *_list(unsettled, UNDECIDED, "finding"))
     if not report.skipped:
-        return ["Every probe that was asked for could be judged.", ""]
-    lines = ["Not examined:", ""]
-    for entry in report.skipped[:SKIPPED]:
-        name = " ".join(part for part in (entry.probe, entry.kind, entry.subject) if part)
-        lines.append(f"- {words(name, 80)}: {words(entry.reason, 200)}")
-    return [*lines, *_more(len(report.skipped) - SKIPPED, "entry"), ""]
+        yield from ("Every probe that was asked for could be judged.", "")
+        return
+    names = (" ".join(part for part in (one.probe, one.kind, one.subject) if part) for one in report.skipped)
+    each = [f"{words(n, 80)}: {words(one.reason, 200)}" for n, one in zip(names, report.skipped, strict=True)]
+    yield from ("Not examined:", "", *_list(each, SKIPPED, "entry"))
+
+
+def _found(finding: Finding, gate: Gated) -> str:
+    stands = "fails" if finding in gate.failing else "known" if finding in gate.known else ""
+    stands = "accepted" if finding.id in gate.accepted else stands
+    before = gate.before(finding)
+    worse = f"was {before}" if before not in {None, finding.severity} else ""
+    state = ", ".join(part for part in (stands, worse, margin(finding, gate.at)) if part)
+    effect = f"{interval(finding.effect)}, {rows(finding.effect)}"
+    return f"| {finding.severity} | {words(finding.claim, 240)} | {effect} | {state} |"
+
+
+def _list(items: Sequence[str], most: int, thing: str) -> list[str]:
+    if not items:
+        return []
+    return [*(f"- {item}" for item in items[:most]), *_more(len(items) - most, thing), ""]
 
 
 def _more(many: int, thing: str) -> list[str]:

@@ -80,8 +80,28 @@ def severity(effect: Estimate, scale: str, tolerance: float = 0.05) -> Severity:
     >>> severity(Estimate(name="reliance", value=0.4, low=0.31, high=0.5, rows=300), "loss")
     'critical'
     """
-    near = max(effect.low, -effect.high, 0.0)
+    near = nearer(effect)
     for name, bound in zip(("critical", "high", "medium"), SCALES[scale], strict=True):
         if near >= bound:
             return name  # type: ignore[return-value]
-    return "low" if near > min(tolerance, _LOW.get(scale, tolerance)) else "none"
+    return "low" if near > threshold(scale, "low", tolerance) else "none"
+
+
+def nearer(effect: Estimate) -> float:
+    """The bound of the interval that lies nearer to harmless; 0 where the interval holds 0.
+
+    >>> nearer(Estimate(name="gap", value=-0.2, low=-0.3, high=-0.1, rows=300))
+    0.1
+    """
+    return max(effect.low, -effect.high, 0.0)
+
+
+def threshold(scale: str, level: Severity, tolerance: float = 0.05) -> float:
+    """Where a severity begins on a scale.
+
+    >>> threshold("loss", "high"), threshold("calibration", "low")
+    (0.15, 0.01)
+    """
+    if level == "low":
+        return min(tolerance, _LOW.get(scale, tolerance))
+    return SCALES[scale][("critical", "high", "medium").index(level)]
