@@ -53,7 +53,7 @@ class Gated:
     def warnings(self) -> tuple[str, ...]:
         """What somebody has to see to: acceptances that ended."""
         return tuple(
-            f"{one.finding} was accepted until {one.until}{f' ({one.reason})' if one.reason else ''} and is not any more"
+            f"{one.finding} is not accepted any more; it was until {one.until}{f': {one.reason}' if one.reason else ''}"
             for one in self.ended
         )
 

@@ -70,8 +70,9 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When an audit fails, which findings are accepted (``probe.kind:subject``, or with reason and last day), and which
-    earlier audit's findings do not count.
+    """When an audit fails, and what does not count: accepted findings, and those of an earlier audit.
+
+    A finding is accepted by name (``probe.kind:subject``), or in a table with a reason and its last day.
     """
 
     fail_at: str = "high"

@@ -16,9 +16,9 @@ ORDER = ("failure", "skipped", "passed")
 def junit(gate: Gated) -> str:
     """The report at a gate as JUnit XML.
 
-    Found at or above the gate, and neither accepted nor in the baseline, is a failure; inconclusive and not examined are
-    skipped, with the reason; excluded passes; so does what was found and does not fail, with its claim as output. What
-    stands twice under one name is one case, with the gravest outcome.
+    Found at or above the gate, and neither accepted nor in the baseline, is a failure; inconclusive and not examined
+    are skipped, with the reason; excluded passes; so does what was found and does not fail, with its claim as output.
+    What stands twice under one name is one case, with the gravest outcome.
     """
     cases: dict[tuple[str, str, str], Outcome] = {}
     for key, outcome in _outcomes(gate):

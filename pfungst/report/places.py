@@ -1,8 +1,11 @@
 """Places: the file that a finding is about, as viewers of findings want one."""
 
 import re
+from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from pfungst.findings import Finding, Report
+from pfungst.report.markup import clean
 
 OF_DATA = {
     "drift.prevalence", "drift.shifted", "mistakes.label-error", "selection.centred", "selection.leak",
@@ -30,3 +33,16 @@ def place(finding: Finding, report: Report) -> str:
     factory = _FACTORY.fullmatch(source)
     source = factory[1] if factory else source
     return source if _FILE.match(source) and not _SCHEME.match(source) else REPORT
+
+
+def uri(path: str) -> str:
+    r"""A path as a URI reference: relative paths stay relative, absolute ones become ``file:``.
+
+    >>> uri("models/my net.onnx"), uri("./a:b%.csv"), uri("C:\\nets\\a.onnx")
+    ('models/my%20net.onnx', 'a%3Ab%25.csv', 'file:///C:/nets/a.onnx')
+    """
+    plain = clean(path, 1000).replace("\\", "/")
+    drive = re.match(r"[A-Za-z]:/", plain)
+    slash = "/" if plain.endswith("/") else ""
+    spelled = quote(str(PurePosixPath(plain)), safe="/:" if drive else "/") + slash
+    return f"file:///{spelled.lstrip('/')}" if drive or plain.startswith("/") else spelled

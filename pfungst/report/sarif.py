@@ -3,14 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from pfungst.findings import Finding
 from pfungst.gating import Gated
 from pfungst.report.markup import clean
-from pfungst.report.places import place
+from pfungst.report.places import place, uri
 from pfungst.report.thresholds import numbers
 
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "none": "none"}
@@ -66,7 +64,7 @@ def _rule(probe: str, kind: str, said: str, about: Any) -> dict[str, Any]:
         "id": _identifier(probe, kind),
         "name": "".join(word.capitalize() for word in re.findall(r"\w+", f"{probe} {kind}")),
         "shortDescription": {"text": clean(short, 200)},
-        "fullDescription": {"text": clean(" ".join((short, asked)).strip(), 1000)},
+        "fullDescription": {"text": clean(f"{short} {asked}".strip(), 1000)},
         "help": {"text": whole},
         "defaultConfiguration": {"level": "warning"},
         "properties": {"tags": ["generalization", clean(probe, 40)]},
@@ -79,12 +77,13 @@ def _identifier(probe: str, kind: str) -> str:
 
 def _result(one: Finding, gate: Gated, order: Mapping[str, int]) -> dict[str, Any]:
     rule = _identifier(one.probe, one.kind)
+    remedy = f"Remedy: {one.remedy}." if one.remedy else ""
     result = {
         "ruleId": rule,
         "ruleIndex": order[rule],
         "kind": "fail",
         "level": LEVELS[one.severity],
-        "message": {"text": text(" ".join(part for part in (one.claim, numbers(one, gate.at), one.remedy) if part))},
+        "message": {"text": text(" ".join(part for part in (one.claim, numbers(one, gate.at), remedy) if part))},
         "locations": [_location(one, gate)],
         # GitHub reads the first name alone, and makes one alert of what has neither and stands on one line of one file.
         "partialFingerprints": {"primaryLocationLineHash": f"{one.id}:1", "pfungst/v1": one.id},
@@ -117,19 +116,6 @@ def _location(one: Finding, gate: Gated) -> dict[str, Any]:
     }
 
 
-def uri(path: str) -> str:
-    """A path as a URI reference: relative paths stay relative, absolute ones become ``file:``.
-
-    >>> uri("models/my net.onnx"), uri("./a:b%.csv"), uri("C:\\\\nets\\\\a.onnx")
-    ('models/my%20net.onnx', 'a%3Ab%25.csv', 'file:///C:/nets/a.onnx')
-    """
-    plain = clean(path, 1000).replace("\\", "/")
-    drive = re.match(r"[A-Za-z]:/", plain)
-    slash = "/" if plain.endswith("/") else ""
-    spelled = quote(str(PurePosixPath(plain)), safe="/:" if drive else "/") + slash
-    return f"file:///{spelled.lstrip('/')}" if drive or plain.startswith("/") else spelled
-
-
 def _notifications(gate: Gated) -> Iterator[dict[str, Any]]:
     report = gate.report
     yield from (_notification("warning", said) for said in gate.warnings)
@@ -148,7 +134,7 @@ def _notification(level: str, said: str) -> dict[str, Any]:
 
 
 def text(said: str) -> str:
-    """Words as a message, in which a class called ``[a](b)`` is no link and ``{0}`` stands for nothing (3.11.5, 3.11.6).
+    """Words as a message, in which a class called ``[a](b)`` is no link and ``{0}`` no placeholder (3.11.5, 3.11.6).
 
     >>> text("[a](http://b) {0}")
     '[a] (http://b) (0)'
