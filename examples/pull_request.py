@@ -29,7 +29,10 @@ accept = [
 """
 ALL = "--format junit,sarif,github,markdown"
 STEPS = (
-    ("main is audited, and its RUN kept as an artifact", "audit main/model.onnx digits.npz --task task.toml --out run-main", 0),
+    (
+        "main is audited, and its RUN kept as an artifact",
+        "audit main/model.onnx digits.npz --task task.toml --out run-main", 0,
+    ),
     (
         "the candidate against it: a trick is new, the gate closes",
         f"audit candidate/model.onnx digits.npz --task task.toml --out run-pr --baseline run-main {ALL}", 1,

@@ -65,7 +65,8 @@ class Gated:
     def _notes(self) -> Iterator[str]:
         if self.baseline is not None:
             first, second = (one.data.get("fingerprint") for one in (self.baseline, self.report))
-            if first != second:
+            # Rows of recorded answers are known by the answers alone, which another model changes.
+            if first != second and self.report.data.get("modality") != "answers":
                 yield "the baseline was audited on other rows than these"
         for one, word in self.shrinkable:
             yield f"{one.name}, {one.severity} in the baseline, {word}"

@@ -11,7 +11,7 @@ from pfungst.report.numbers import count, interval, rows
 from pfungst.report.thresholds import margin
 
 ANSWERS = {"yes": "Yes", "no": "No", "undecided": "Undecided"}
-CONDITIONS, FOUND, UNDECIDED, SKIPPED, NOTES = 8, 10, 4, 6, 4
+CONDITIONS, FOUND, UNDECIDED, SKIPPED, NOTES = 8, 9, 4, 5, 4
 _MEANING = re.compile(r"([\\`*_\[\]|~]|^[#+>=-])")
 
 

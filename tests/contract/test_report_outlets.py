@@ -4,13 +4,16 @@ import io
 import re
 import runpy
 import xml.etree.ElementTree as ET
+from datetime import date
 from pathlib import Path
 
 import msgspec
 import pytest
 from rich.console import Console
 
+from pfungst.accepted import Accepted
 from pfungst.findings import Report
+from pfungst.gating import gated
 from pfungst.report.junit import junit
 from pfungst.report.markdown import markdown
 from pfungst.report.numbers import interval
@@ -82,22 +85,34 @@ def test_an_audit_in_which_nothing_was_found_says_what_that_means(report: Report
     assert "what no probe asks about was not examined" in text
 
 
-def test_junit_has_one_case_per_finding_and_skipped_entry_under_rule_r21(report: Report) -> None:
-    suite = ET.fromstring(junit(report, "high"))
+def test_junit_has_one_case_per_probe_kind_and_subject_under_rule_r21(report: Report) -> None:
+    suite = ET.fromstring(junit(gated(report))).find("testsuite")
     cases = suite.findall("testcase")
     assert len(cases) == len(report.findings) + len(report.skipped) == int(suite.get("tests"))
     for case, finding in zip(cases, report.findings, strict=False):
-        gated = finding.status == "found" and finding.severity in {"critical", "high"}
-        assert (case.find("failure") is not None) == gated
+        fails = finding.status == "found" and finding.severity in {"critical", "high"}
+        assert (case.find("failure") is not None) == fails
         assert (case.find("skipped") is not None) == (finding.status == "inconclusive")
+        assert (case.find("system-out") is not None) == (
+            finding.status == "absent" or (finding.status == "found" and not fails)
+        )
     assert int(suite.get("failures")) == 3
     assert int(suite.get("skipped")) == 14 + len(report.skipped)
     assert all("not examined: " in case.find("skipped").get("message") for case in cases[len(report.findings) :])
 
 
+def test_junit_makes_one_case_of_what_stands_twice_with_the_gravest_outcome(report: Report) -> None:
+    first = report.findings[0]
+    again = msgspec.structs.replace(first, status="inconclusive", severity="none")
+    for findings in ((first, again), (again, first)):
+        twice = msgspec.structs.replace(report, findings=findings, skipped=())
+        (case,) = ET.fromstring(junit(gated(twice))).findall("testsuite/testcase")
+        assert case.find("failure") is not None
+
+
 def test_junit_follows_the_gate_and_what_was_accepted(report: Report) -> None:
     def failures(*args: object) -> int:
-        return int(ET.fromstring(junit(report, *args)).get("failures"))
+        return int(ET.fromstring(junit(gated(report, *args))).get("failures"))
 
     assert failures("critical") == 1
     assert failures("low") == 20
@@ -107,25 +122,53 @@ def test_junit_follows_the_gate_and_what_was_accepted(report: Report) -> None:
 def test_junit_is_xml_for_every_hostile_name(report: Report) -> None:
     for name in (*HOSTILE, "\ud800", "\ufffe", "]]>"):
         first = msgspec.structs.replace(report.findings[0], subject=name, claim=name, remedy=name)
-        suite = ET.fromstring(junit(msgspec.structs.replace(report, findings=(first,))).encode())
-        assert suite.find("testcase/failure") is not None
+        suite = ET.fromstring(junit(gated(msgspec.structs.replace(report, findings=(first,)))).encode())
+        assert suite.find("testsuite/testcase/failure") is not None
+
+
+CHILDREN = {
+    "testsuites": {"testsuite"},
+    "testsuite": {"testcase", "system-out"},
+    "testcase": {"failure", "skipped", "system-out"},
+    "failure": set(),
+    "skipped": set(),
+    "system-out": set(),
+}
+ATTRIBUTES = {
+    "testsuites": {"name", "tests", "failures", "errors"},
+    "testsuite": {"name", "tests", "failures", "errors", "skipped", "timestamp"},
+    "testcase": {"classname", "name"},
+    "failure": {"type", "message"},
+    "skipped": {"message"},
+    "system-out": set(),
+}
+
+
+def test_junit_has_the_elements_and_attributes_of_jenkins_schema_and_no_others(report: Report) -> None:
+    for element in ET.fromstring(junit(gated(report))).iter():
+        assert {child.tag for child in element} <= CHILDREN[element.tag]
+        assert set(element.attrib) == ATTRIBUTES[element.tag]
+        assert element.tag != "testcase" or len(element) == 1
 
 
 def test_markdown_keeps_to_60_lines_and_names_what_is_left_out(report: Report) -> None:
-    conditions = report.headline * 3
-    text = markdown(msgspec.structs.replace(report, headline=conditions, skipped=report.skipped * 3))
+    full = msgspec.structs.replace(report, headline=report.headline * 3, skipped=report.skipped * 3)
+    ended = Accepted(finding="shift.fragile:fog", until=date(2026, 1, 31), reason="mended by then")
+    text = markdown(gated(full, accept=[ended, *(f"shortcuts.cue:{n}" for n in range(9))], today=date(2026, 2, 1)))
     assert len(text.splitlines()) <= 60
-    assert "**3 findings at or above high.**" in text
+    assert "**3 at or above high.**" in text
+    assert "**shift.fragile:fog is not accepted any more; it was until 2026-01-31: mended by then**" in text
+    assert "and 6 more notes in the report" in text
     assert "and 19 more conditions in the report" in text
-    assert "and 8 more findings in the report" in text
-    assert "and 16 more entries in the report" in text
+    assert "and 11 more findings in the report" in text
+    assert "and 19 more entries in the report" in text
 
 
 def test_markdown_mentions_nobody_and_holds_no_markup_from_outside(report: Report) -> None:
     nasty = ("@everyone", "<img src=x>", "[a](https://example.org)", "a|b", "`code`", "# title", "www.example.org")
     for name in (*nasty, *HOSTILE):
         first = msgspec.structs.replace(report.findings[0], claim=name)
-        text = markdown(msgspec.structs.replace(report, findings=(first,), skipped=(), headline=()))
+        text = markdown(gated(msgspec.structs.replace(report, findings=(first,), skipped=(), headline=())))
         (row,) = [line for line in text.splitlines() if line.startswith("| critical")]
         assert not re.search(r"@|<|https?://|www\.", row)
         assert len(re.findall(r"(?<!\\)\|", row)) == 5
@@ -133,4 +176,6 @@ def test_markdown_mentions_nobody_and_holds_no_markup_from_outside(report: Repor
 
 
 def test_markdown_of_a_report_where_all_was_judged_says_so(report: Report) -> None:
-    assert "Every probe that was asked for could be judged." in markdown(msgspec.structs.replace(report, skipped=()))
+    assert "Every probe that was asked for could be judged." in markdown(
+        gated(msgspec.structs.replace(report, skipped=()))
+    )

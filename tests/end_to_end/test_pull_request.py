@@ -37,7 +37,9 @@ def test_every_step_ends_with_the_code_it_says(played):
 
 def test_sarif_follows_the_published_schema_and_knows_what_is_new_and_what_is_accepted(played):
     folder, _, _ = played
-    (compared,) = [one for one in sarif(folder / "run-compare" / "findings.sarif")["results"] if one["properties"]["fails"]]
+    (compared,) = [
+        one for one in sarif(folder / "run-compare" / "findings.sarif")["results"] if one["properties"]["fails"]
+    ]
     accepted = sarif(folder / "run-pr" / "findings.sarif")["results"]
     (trick,) = [one for one in accepted if one["properties"]["subject"] == "region:bottom-right"]
     assert compared["partialFingerprints"] == trick["partialFingerprints"]
