@@ -28,6 +28,7 @@ from pfungst.outlets import Outlets
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
 from pfungst.remedying import remedy as run_remedy
+from pfungst.remedying import run_of
 from pfungst.report.comparison_words import Summary, sentence
 from pfungst.report.json import schema as audit_schema
 from pfungst.report.markdown import compared
@@ -72,7 +73,8 @@ def remedy(asked: Namespace) -> int:
     if not asked.out:
         raise InputError("a remedy writes a model; say where with --out FILE")
     task = load_task(asked.task)
-    outlets, baseline = _outlets(asked, task), _baseline(asked, task)
+    after = run_of(Path(asked.out), "after")
+    outlets, baseline = _outlets(asked, task), _baseline(asked, task, after)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         done = run_remedy(
             asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column,
@@ -84,7 +86,7 @@ def remedy(asked: Namespace) -> int:
         console.print(remedied(done.lines, done.sentence))
         console.print(f"{done.model}", markup=False, highlight=False, soft_wrap=True)
         _say(gate)
-    outlets.write(done.after_folder, gate)
+    outlets.write(after, gate)
     return 1 if gate.failing else 0
 
 
@@ -139,12 +141,12 @@ def _outlets(asked: Namespace, task: Task | None = None) -> Outlets:
     return Outlets(tuple(dict.fromkeys(formats)), asked.step_summary)
 
 
-def _baseline(asked: Namespace, task: Task, out: Path | None = None) -> Report | None:
+def _baseline(asked: Namespace, task: Task, out: Path) -> Report | None:
     """The audit that this one is held against, read before anything is written."""
     named = asked.baseline or task.gate.baseline
     if named is None:
         return None
-    if out is not None and out.resolve() in {Path(named).resolve(), Path(named).resolve().parent}:
+    if Path(named).resolve() in {out.resolve(), out.resolve() / "audit.json"}:
         raise InputError(
             f"the baseline {named} is what this audit will write, so that nothing would ever be new; "
             "copy it elsewhere, or name another folder with --out"

@@ -71,6 +71,5 @@ class Outlets:
             with Path(self.step_summary).open("a", encoding="utf-8", errors="replace") as file:
                 file.write(words + "\n")
         except OSError as error:
-            raise InputError(
-                f"the step summary {self.step_summary} cannot be written ({error.strerror}); everything else is"
-            ) from None
+            # Everything else is written, and the gate has its answer: a full disk of the runner's does not change it.
+            print(f"::warning title=pfungst::the step summary cannot be written ({error.strerror})")

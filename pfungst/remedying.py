@@ -28,17 +28,13 @@ BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 
 @dataclass(frozen=True)
 class Remedied:
-    """What a remedy bought: the mended model's file, both audits, the numbers side by side, and a sentence.
-
-    ``after_folder`` is the RUN folder of the audit after.
-    """
+    """What a remedy bought: the mended model's file, both audits, the numbers side by side, and a sentence."""
 
     model: Path
     before: Audit
     after: Audit
     lines: tuple[BeforeAfter, ...]
     sentence: str
-    after_folder: Path
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ def remedy(
     target, request = Path(out), resolve(options.pop("task", None), options)
     study = opened(model, data, request)
     checked(study)
-    folders = {name: target.with_name(f"{target.stem}-{name}") for name in ("before", "after")}
+    folders = {name: run_of(target, name) for name in ("before", "after")}
     before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
     fitted = fit(study, before, asked)
     exported(study, fitted.content, target)
@@ -115,7 +111,16 @@ def remedy(
     more = {**options, **fitted.options, "weights": str(target) if fitted.weights else None}
     after = audit(mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **more)
     lines, sentence = fitted.told(opened(mended, data, resolve(request.task, more)), before, after)
-    return Remedied(target, before, after, lines, sentence, folders["after"])
+    return Remedied(target, before, after, lines, sentence)
+
+
+def run_of(target: Path, name: str) -> Path:
+    """The RUN folder of the audit ``before`` or ``after``, beside the mended model's file.
+
+    >>> run_of(Path("nets/mended.onnx"), "after").as_posix()
+    'nets/mended-after'
+    """
+    return target.with_name(f"{target.stem}-{name}")
 
 
 def _relaid(study: Study, weight: FloatArray, bias: FloatArray, told: Told) -> Fitted:

@@ -82,7 +82,8 @@ class Selection(Probe):
         return Predict(under=Shifted("off-centre", level), rows=self.rows)
 
     def _centred(self, data: Dataset, done: Passes) -> Finding | Skipped:
-        if self._moved(MIDDLE) not in done:
+        # The chapter on shifts may have moved the same rows, whether or not it is known where objects lie.
+        if self._moved(MIDDLE) not in done or not _boxes_or_masks(data):
             reason = (
                 "where objects lie is not known; give masks, or columns x1, y1, x2, y2 (and width, height) of boxes"
             )
