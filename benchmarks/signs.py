@@ -186,9 +186,12 @@ def breaks(plain: Answers, found: Found) -> list[str]:
     for field in FIELDS:
         point = breaking_point(plain.correct, np.stack([one.correct for one in found[field.name]]))
         places = (field.rest, *field.levels)
-        ends = () if point is None else np.interp((point.value, point.low, point.high), range(len(places)), places)
-        words = [field.fine.format(end) for end in ends]
-        lines.append(f"| {field.name} | {f'{words[0]} [{words[1]}, {words[2]}]' if words else 'no level asked'} |")
+        words = "no level that was asked"
+        if point is not None:
+            at, *ends = np.interp((point.value, point.low, point.high), range(len(places)), places)
+            low, high = (field.fine.format(end) for end in sorted(ends))
+            words = f"{field.fine.format(at)} [{low}, {high}]"
+        lines.append(f"| {field.name} | {words} |")
     return lines
 
 

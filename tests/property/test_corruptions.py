@@ -1,5 +1,6 @@
 """Corruptions: what each leaves alone, that seeds hold, and that severities mean the same for every size of picture."""
 
+import cv2
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
@@ -108,10 +109,19 @@ def test_severities_tell_themselves_apart_and_unknown_ones_are_refused(topic):
 
 
 @KINDS
-def test_solved_strengths_rise_and_leave_pictures_as_alike_as_asked(topic, crops):
-    strengths = solved(lambda strength: Shifted(topic, strength=strength)(batch(crops)), crops)
+@pytest.mark.parametrize(("side", "channels"), [(16, 1), (33, 3), (64, 3), (97, 1)])
+def test_solved_severities_rise_at_every_size_and_leave_pictures_as_alike_as_asked(topic, side, channels, crops):
+    some = np.stack(
+        [cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops[: 6 if side == 64 else 3]]
+    )
+    some = some if channels == 3 else some[..., 1:2]
+    strengths = solved(lambda strength: Shifted(topic, strength=strength)(batch(some)), some)
     assert list(strengths) == sorted(strengths)
-    met = [dissimilarity(crops, Shifted(topic, strength=one)(batch(crops))).mean() for one in strengths]
+    met = [dissimilarity(some, Shifted(topic, strength=one)(batch(some))).mean() for one in strengths]
+    assert met == sorted(met)
+    assert met[0] > 0.01 or topic == "saturate"
+    if side < 64:
+        return
     for target, got, strength in list(zip(TARGETS, met, strengths, strict=True))[1:4]:
         near = abs(got - target) < 0.04 or target < COARSE.get(topic, 0)
         assert near or (strength >= STRONGEST - 0.01 and got < target), (topic, target, got)
