@@ -52,7 +52,7 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     task = load_task(asked.task)
     formats = _listed(asked.format) or task.format
     _known(formats)
-    options = {**_options(asked), **more}
+    options = {**_options(asked), "task_file": asked.task or "", **more}
     if asked.dry_run:
         Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
         return 0
