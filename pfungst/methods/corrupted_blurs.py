@@ -10,8 +10,8 @@ from pfungst.arrays import FloatArray, IntArray
 SMALL = 1e-3
 """Weight below which a tap of the motion is left out."""
 
-SWAPS = 4
-"""Ways in which places are swapped in a round of glass; half of the pairs are, so that each place is about twice."""
+SWAPS = 6
+"""Ways in which places are swapped in a round of glass, each for half of the pairs; as strong as the published one."""
 
 DIRECT = 129
 """Most taps of a kernel, zeros and all, that OpenCV sums one by one."""
