@@ -54,7 +54,7 @@ def demo(asked: Namespace) -> int:
 def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any]) -> int:
     task = load_task(asked.task)
     outlets = _outlets(asked, task)
-    options = {**_options(asked), **more}
+    options = {**_options(asked), "task_file": asked.task or "", **more}
     if asked.dry_run:
         Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
         return 0

@@ -20,9 +20,13 @@ SETS = ("ood", "shifted")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of an audit. ``explicit_out``: the user named the folder; ``command``: what else repeats it."""
+    """The options of an audit. ``explicit_out``: the user named the folder; ``command``: what else repeats it.
+
+    ``task_file`` is where the task was read from, if from a file.
+    """
 
     task: Task = field(default_factory=Task)
+    task_file: str = ""
     out: Path | None = None
     explicit_out: bool = False
     only: tuple[str, ...] = ()
@@ -78,6 +82,8 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     if merged.get("out") is not None:
         merged["out"] = Path(merged["out"])
     merged.setdefault("explicit_out", "out" in given)
+    if isinstance(task, str | Path):
+        merged["task_file"] = str(task)
     request = Request(task=read, **merged)
     _check(request)
     return request

@@ -57,6 +57,9 @@ class Study:
         words += [f"--train {_quoted(_spelled(self.request.train)[0])}"] if self.request.train is not None else []
         words += [f"--weights {_quoted(self.request.weights)}"] if self.request.weights else []
         words += [f"--member {_quoted(_spelled(one)[0])}" for one in self.request.members]
+        words += [f"--task {_quoted(self.request.task_file)}"] if self.request.task_file else []
+        given = ((name, getattr(self.request, name)) for name in ("rows", "input", "output", "outputs"))
+        words += [f"--{name} {_quoted(str(value))}" for name, value in given if value is not None]
         words += ["--trust-pickle"] if self.request.trust_pickle else []
         return " ".join(["pfungst audit", *words, f"--seed {self.request.seed}"])
 

@@ -33,13 +33,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which columns of the data play which part."""
+    """Which columns of the data play which part; ``box`` are left, top, right and bottom of the object's box."""
 
     label: str | None = None
     site: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
     unit: str | None = None
     time: str | None = None
+    box: tuple[str, ...] = ()
 
 
 class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from pfungst.arrays import Array, IntArray
+from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.canonical import canonical
 from pfungst.datasets.donors import Donors
 from pfungst.errors import InputError, UnreadableRow
@@ -28,6 +28,16 @@ class Roles:
     group: tuple[str, ...] = ()
     unit: str | None = None
     time: str | None = None
+
+
+def missing(values: Array) -> BoolArray:
+    """Which values of a column are not given: empty text, None or NaN.
+
+    >>> missing(np.array(["A", "", None], object)).tolist()
+    [False, True, True]
+    """
+    given = np.asarray(values).tolist()
+    return np.array([value is None or value == "" or (isinstance(value, float) and np.isnan(value)) for value in given])
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +130,23 @@ class Dataset:
             raise InputError(f"there is no data set {name!r}; there are {[self.name, *self.companions]}")
         return self.companions[name]
 
-    @property
+    @cached_property
     def units(self) -> Array | None:
-        """The unit (patient, track ...) of each row, or None where rows are independent."""
-        return self.columns[self.roles.unit] if self.roles.unit else None
+        """The unit (patient, track ...) of each row, or None where rows are independent.
+
+        A row whose unit is not given stands for itself.
+        """
+        if not self.roles.unit:
+            return None
+        values = np.asarray(self.columns[self.roles.unit])
+        blank = missing(values)
+        if not blank.any():
+            return values
+        if blank.all():
+            return None
+        # Named after their source too: rows of other sets may have the same ids.
+        own = (f"{name} of {self.source}" for name in self.ids)
+        return np.array([one if gone else value for one, gone, value in zip(own, blank, values, strict=True)], object)
 
     @cached_property
     def _draw(self) -> IntArray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pfungst.arrays import Array, IntArray
-from pfungst.datasets.dataset import Roles
+from pfungst.datasets.dataset import Roles, missing
 from pfungst.errors import InputError
 from pfungst.task import Columns
 
@@ -120,6 +120,9 @@ def roles_of(columns: Mapping[str, Array], asked: Columns, source: str) -> tuple
     if not site:
         site = tuple(name for name in columns if name.lower() in SITES and _some(columns[name]))
         notes = [f"column {name} is taken for a site" for name in site]
+    blank = int(missing(columns[asked.unit]).sum()) if asked.unit else 0
+    if blank:
+        notes.append(f"column {asked.unit} names no unit in {blank:,} rows; each of them stands for itself")
     return Roles(site, asked.group, asked.unit, asked.time), tuple(notes)
 
 

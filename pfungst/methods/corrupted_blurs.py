@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from pfungst.arrays import FloatArray
+from pfungst.arrays import FloatArray, IntArray
 
 SMALL = 1e-3
 """Weight below which a tap of the motion is left out."""
+
+SWAPS = 6
+"""Ways in which places are swapped in a round of glass, each for half of the pairs; as strong as the published one."""
 
 DIRECT = 129
 """Most taps of a kernel, zeros and all, that OpenCV sums one by one."""
@@ -36,19 +39,42 @@ def defocus(image: FloatArray, rng: np.random.Generator, radius: float, smooth: 
 
 
 def glass(image: FloatArray, rng: np.random.Generator, sigma: float, reach: float, rounds: float) -> FloatArray:
-    """Blurred, its pixels sent about ``rounds`` times within ``reach``, and blurred again.
+    """Blurred, its pixels swapped in about ``rounds`` rounds with others within ``reach``, and blurred again.
 
-    The parameters are in the published order: deviation, largest displacement, rounds.
+    The parameters are in the published order: deviation, largest displacement, rounds. Pixels only change places, and
+    of every pair one goes where the other came from, so that nothing moves on the whole.
     """
     blurred = gaussian(image, rng, sigma)
     far, times = max(0, round(reach)), round(rounds)
     height, width = image.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    for _ in range(times if far else 0):
-        moves = rng.integers(-far, far, (2, height, width)).astype(np.float32)
-        across, down = np.clip(x + moves[0], 0, width - 1), np.clip(y + moves[1], 0, height - 1)
-        blurred = _kept(cv2.remap(blurred, across, down, cv2.INTER_NEAREST), image)
+    if far and times:
+        places = np.arange(height * width, dtype=np.int32).reshape(height, width)
+        for down, across in rng.integers(-far, far, (times * SWAPS, 2)).tolist():
+            _swap(places, rng, down, across)
+        blurred = blurred.reshape(height * width, -1).take(places.ravel(), axis=0).reshape(image.shape)
     return gaussian(blurred, rng, sigma)
+
+
+def _swap(places: IntArray, rng: np.random.Generator, down: int, across: int) -> None:
+    """Swap half of the disjoint pairs of places that lie this far apart, each by a coin of its own."""
+    if down == 0:
+        places, down, across = places.T, across, 0
+    if down == 0:
+        return
+    if down < 0:
+        down, across = -down, -across
+    top, wide = int(rng.integers(2 * down)), places.shape[1] - abs(across)
+    bands = (len(places) - top) // (2 * down)
+    if bands <= 0 or wide <= 0:
+        return
+    here, there = max(0, -across), max(0, across)
+    pairs = places[top : top + 2 * down * bands].reshape(bands, 2, down, places.shape[1])
+    first, second = pairs[:, 0, :, here : here + wide], pairs[:, 1, :, there : there + wide]
+    # Bytes as signed numbers, moved by seven bits, are 0 or all ones: what differs is exchanged by half of the pairs.
+    coins = np.frombuffer(rng.bytes(first.size), np.int8).reshape(first.shape) >> 7
+    differs = (first ^ second) & coins
+    first ^= differs
+    second ^= differs
 
 
 def motion(image: FloatArray, rng: np.random.Generator, radius: float, sigma: float) -> FloatArray:

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 
 from pfungst.arrays import FloatArray
+from pfungst.methods.corrupted_noise import FINE, draws
+from pfungst.methods.shift_kind import levels
 
 REACH = 0.005
 """Largest random offset of the elastic transform, as a share of the side, before it is smoothed and multiplied."""
@@ -62,8 +64,9 @@ def elastic(image: FloatArray, rng: np.random.Generator, alpha: float) -> FloatA
     """Random offsets, smoothed by a hundredth of the side and multiplied by alpha; bilinear, edges reflected."""
     height, width = image.shape[:2]
     side = min(height, width)
-    drawn = rng.uniform(-REACH * side, REACH * side, (height, width, 2)).astype(np.float32)
-    moves = cv2.GaussianBlur(drawn, (0, 0), max(0.01 * side, 0.3)) * np.float32(alpha)
+    # Draws of 16 bits less their mean; what scales them comes after the blur.
+    drawn = draws(rng, (height, width, 2)).astype(np.float32) - np.float32(FINE / 2 - 0.5)
+    moves = cv2.GaussianBlur(drawn, (0, 0), max(0.01 * side, 0.3)) * np.float32(alpha * REACH * side * 2 / FINE)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     seen = cv2.remap(image, x + moves[..., 0], y + moves[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(seen).reshape(image.shape)
@@ -81,10 +84,10 @@ def pixelate(image: FloatArray, rng: np.random.Generator, share: float) -> Float
 def jpeg(image: FloatArray, rng: np.random.Generator, quality: float) -> FloatArray:
     """Stored as JPEG of this quality and read again."""
     del rng
-    levels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    shown = levels[..., ::-1] if levels.shape[2] == 3 else levels
-    _, code = cv2.imencode(".jpg", np.ascontiguousarray(shown), [cv2.IMWRITE_JPEG_QUALITY, max(1, round(quality))])
-    read = cv2.imdecode(code, cv2.IMREAD_COLOR if levels.shape[2] == 3 else cv2.IMREAD_GRAYSCALE)
+    whole = levels(np.clip(image, 0, 1))
+    shown = cv2.cvtColor(whole, cv2.COLOR_RGB2BGR) if whole.shape[2] == 3 else whole
+    _, code = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, max(1, round(quality))])
+    read = cv2.imdecode(code, cv2.IMREAD_COLOR if whole.shape[2] == 3 else cv2.IMREAD_GRAYSCALE)
     assert read is not None, "what was just encoded can be decoded"
-    seen = read[..., ::-1] if levels.shape[2] == 3 else read
+    seen = cv2.cvtColor(read, cv2.COLOR_BGR2RGB) if whole.shape[2] == 3 else read
     return np.asarray(seen, np.float32).reshape(image.shape) / np.float32(255)

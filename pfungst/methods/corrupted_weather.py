@@ -7,6 +7,7 @@ import numpy as np
 
 from pfungst.arrays import FloatArray
 from pfungst.methods.corrupted_blurs import motion
+from pfungst.methods.corrupted_noise import normals
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 BANK = 16
@@ -74,28 +75,31 @@ def snow(image: FloatArray, rng: np.random.Generator, *parameters: float) -> Flo
     mean, spread, factor, least, radius, sigma, own = parameters
     height, width = image.shape[:2]
     small = (max(2, int(np.ceil(height / max(factor, 1)))), max(2, int(np.ceil(width / max(factor, 1)))))
-    flakes = rng.normal(mean, spread, small).astype(np.float32)
+    flakes = np.float32(mean) + np.float32(spread) * normals(rng, small)
     layer = cv2.resize(flakes, (width, height), interpolation=cv2.INTER_LINEAR)
     layer = np.clip(np.where(layer < least, 0, layer), 0, 1)[..., None]
     layer = motion(np.ascontiguousarray(layer), rng, radius, sigma)
     bright = _grey(image) * np.float32(1.5) + np.float32(0.5)
-    whitened = np.float32(own) * image + np.float32(1 - own) * np.maximum(image, bright)
-    return np.asarray(whitened + layer + layer[::-1, ::-1])
+    whitened = np.maximum(image, _alike(bright, image))
+    whitened *= np.float32(1 - own)
+    whitened += np.float32(own) * image
+    whitened += _alike(layer + layer[::-1, ::-1], image)
+    return whitened
 
 
 def spatter(image: FloatArray, rng: np.random.Generator, *parameters: float) -> FloatArray:
     """Drops of water (brightening) or of mud (covering) where blurred noise is high."""
     mean, spread, blur, least, strength, mud = parameters
-    layer = rng.normal(mean, spread, image.shape[:2]).astype(np.float32)
+    layer = np.float32(mean) + np.float32(spread) * normals(rng, image.shape[:2])
     layer = cv2.GaussianBlur(layer, (0, 0), max(blur, 0.1))
     colour = MUD if mud >= 0.5 else WATER
     colour = colour if image.shape[2] == 3 else np.array([float(colour @ LUMINANCE)], np.float32)
     if mud >= 0.5:
         mask = cv2.GaussianBlur((layer > least).astype(np.float32), (0, 0), max(strength, 0.1))
-        mask = np.where(mask < 0.8, 0, mask)[..., None]
-        return np.asarray(colour * mask + image * (1 - mask))
-    drops = _drops(np.where(layer < least, 0, layer)) * np.float32(strength)
-    return np.asarray(image + drops[..., None] * colour)
+        mask = _alike(np.where(mask < 0.8, np.float32(0), mask), image)
+        return np.asarray(_tinted(mask, colour) + image * (1 - mask))
+    drops = _drops(np.where(layer < least, np.float32(0), layer)) * np.float32(strength)
+    return np.asarray(image + _tinted(_alike(drops, image), colour))
 
 
 def _drops(layer: FloatArray) -> FloatArray:
@@ -110,4 +114,14 @@ def _drops(layer: FloatArray) -> FloatArray:
 
 
 def _grey(image: FloatArray) -> FloatArray:
-    return (image @ LUMINANCE)[..., None] if image.shape[2] == 3 else image
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] if image.shape[2] == 3 else image
+
+
+def _alike(layer: FloatArray, image: FloatArray) -> FloatArray:
+    """The same in every channel: sums of whole pictures are several times as quick as broadcasts over channels."""
+    return np.repeat(layer.reshape(image.shape[:2]), image.shape[2], axis=1).reshape(image.shape)
+
+
+def _tinted(layer: FloatArray, colour: FloatArray) -> FloatArray:
+    """A layer times a colour, channel by channel, over rows of the picture."""
+    return np.asarray(layer.reshape(len(layer), -1) * np.tile(colour, layer.shape[1])).reshape(layer.shape)

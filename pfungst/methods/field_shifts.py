@@ -7,6 +7,7 @@ import numpy as np
 
 from pfungst.arrays import FloatArray
 from pfungst.methods.corrupted_colours import brightness
+from pfungst.methods.corrupted_noise import normals
 from pfungst.methods.leaves import layer
 from pfungst.methods.shift_kind import USUAL, Kind, each
 
@@ -56,7 +57,7 @@ def line(length: float, angle: int) -> FloatArray:
 
 def noise(image: FloatArray, rng: np.random.Generator, deviation: float) -> FloatArray:
     """Adds normal noise of this deviation to every value (Hendrycks and Dietterich 2019, arXiv:1903.12261)."""
-    return image + np.float32(deviation) * rng.standard_normal(image.shape, dtype=np.float32)
+    return image + np.float32(deviation) * normals(rng, image.shape)
 
 
 def foliage(image: FloatArray, rng: np.random.Generator, share: float) -> FloatArray:
@@ -71,7 +72,7 @@ def foliage(image: FloatArray, rng: np.random.Generator, share: float) -> FloatA
 
 def night(image: FloatArray, rng: np.random.Generator, gain: float) -> FloatArray:
     """Darkens by a gain and adds the sensor's noise: x g + N(0, 6 grey levels), clipped."""
-    return image * np.float32(gain) + np.float32(READ_NOISE) * rng.standard_normal(image.shape, dtype=np.float32)
+    return image * np.float32(gain) + np.float32(READ_NOISE) * normals(rng, image.shape)
 
 
 FIELD = (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Shifted:
     >>> Shifted("fog").name, Shifted("off-centre").name
     ('fog, severity 3', 'off-centre 10%')
     """
+
+    revision: ClassVar[int] = 2
 
     topic: str
     severity: int = 3

@@ -50,19 +50,27 @@ def _mean(values: FloatArray) -> FloatArray:
 def solved(corrupt: Callable[[float], Array], pictures: Array) -> tuple[float, ...]:
     """Strengths at which the pictures' mean dissimilarity meets each target, by bisection, in ascending order.
 
-    ``corrupt`` gives the pictures at a strength. A target that the strongest does not reach gets the strongest; where
-    dissimilarity does not rise with the strength throughout, the strength found last never falls below the one before.
+    ``corrupt`` gives the pictures at a strength. What is found is never less unlike than what was found before: where
+    the last one meets the next target too, or nothing up to the strongest is more unlike, it is found again.
     """
     found: list[float] = []
-    low = 0.0
+    low, reached = 0.0, 0.0
+
+    def unlike(strength: float) -> float:
+        return float(dissimilarity(pictures, corrupt(strength)).mean())
+
     for target in TARGETS:
-        weak, strong = low, STRONGEST
-        for _ in range(HALVINGS):
-            middle = (weak + strong) / 2
-            if float(dissimilarity(pictures, corrupt(middle)).mean()) < target:
-                weak = middle
-            else:
-                strong = middle
-        low = strong
-        found.append(round(strong, 4))
+        if reached < target:
+            weak, strong, met = low, STRONGEST, None
+            for _ in range(HALVINGS):
+                middle = round((weak + strong) / 2, 4)
+                here = unlike(middle)
+                if here < target:
+                    weak = middle
+                else:
+                    strong, met = middle, here
+            met = unlike(STRONGEST) if met is None else met
+            if met > reached or not found:
+                low, reached = strong, met
+        found.append(low)
     return tuple(found)

@@ -1,30 +1,29 @@
 """Selection: were the tested rows chosen so that they are easier, or known already, than those to come?"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
-from pfungst.findings import AnyEvidence, Condition, Estimates, Finding, SeverityCurve, Skipped, Step, Table
+from pfungst.findings import AnyEvidence, Condition, Estimates, Finding, Skipped, Table
 from pfungst.methods.inclusion import inclusion_weights, reweighted, worst_accuracy
 from pfungst.methods.near_duplicates import near_duplicates
-from pfungst.methods.shifts import Shifted
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
+from pfungst.probes.framing import Framing
 from pfungst.probes.known_parts import known_passes, positions
 from pfungst.probes.natural_shift import KNOWN, further_sets
 from pfungst.probes.newness import NEWEST, compared, features_pass, side_by_side
 from pfungst.probes.repeated_rows import rows_read
 from pfungst.statistics.estimate import Estimate, Severity, severity
-from pfungst.statistics.intervals import mean, paired_accuracy_loss, proportion_of
+from pfungst.statistics.intervals import proportion_of
+from pfungst.task import Task
 
 _CLEAN = Predict()
-MIDDLE, FEWEST = 3, 100
-CORNERS = ("x1", "y1", "x2", "y2")
+FEWEST = 100
 ODDS = (1.5, 2.0, 3.0)
 
 
@@ -33,8 +32,8 @@ ODDS = (1.5, 2.0, 3.0)
 class Selection(Probe):
     """``centred``: accuracy lost when objects that lie in the middle are moved.
 
-    Where objects lie is read off masks, or columns x1, y1, x2, y2 of boxes (with or without a prefix such as Roi.)
-    beside width and height. ``leak``: share of rows that stand in the training set too, or share a unit with it.
+    Where objects lie is read off masks or columns of boxes; ``box`` names these where they are not called x1, y1, x2,
+    y2 or alike. ``leak``: share of rows that stand in the training set too, or share a unit with it.
     ``unrepresentative``: how well a classifier tells the tested rows from a further set (AUC less 0.5), and what the
     accuracy is when weighted to look like it.
     """
@@ -51,13 +50,21 @@ class Selection(Probe):
     apart: float = 0.1
     middle: float = 0.1
     rows: int = 1000
+    box: tuple[str, ...] = ()
+
+    def for_task(self, task: Task) -> Self:
+        """The columns of boxes that the task file names."""
+        return replace(self, box=task.columns.box)
+
+    @property
+    def _framing(self) -> Framing:
+        return Framing(tolerance=self.tolerance, middle=self.middle, rows=self.rows, box=self.box)
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
         """The rows as they are, off-centre where their place is known, and samples of further sets."""
         del done
         yield _CLEAN
-        if data.labels is not None and data.modality == "image" and _boxes_or_masks(data):
-            yield from (self._moved(level) for level in range(1, 6))
+        yield from self._framing.needs(data)
         if data.modality != "answers" and further_sets(data):
             yield known_passes(data, KNOWN)[0]
             yield from (features_pass(name) for name in further_sets(data))
@@ -69,7 +76,7 @@ class Selection(Probe):
             have = 0 if rows is None else len(rows.labels)
             yield Skipped(probe=self.topic, reason=f"{have} labelled rows; {FEWEST} are the least that say anything")
             return
-        yield self._centred(data, done)
+        yield self._framing.judge(data, done)
         yield self._leak(data, rows)
         names = further_sets(data) if data.modality != "answers" else []
         for name in names:
@@ -77,60 +84,6 @@ class Selection(Probe):
         if not names:
             reason = "no rows to come are known; give a sample, labelled or not: --shifted NAME=DATA"
             yield Skipped(probe=self.topic, kind="unrepresentative", reason=reason)
-
-    def _moved(self, level: int) -> Predict:
-        return Predict(under=Shifted("off-centre", level), rows=self.rows)
-
-    def _centred(self, data: Dataset, done: Passes) -> Finding | Skipped:
-        # The chapter on shifts may have moved the same rows, whether or not it is known where objects lie.
-        if self._moved(MIDDLE) not in done or not _boxes_or_masks(data):
-            reason = (
-                "where objects lie is not known; give masks, or columns x1, y1, x2, y2 (and width, height) of boxes"
-            )
-            return Skipped(probe=self.topic, kind="centred", reason=reason)
-        after = labelled(data, done[self._moved(MIDDLE)])
-        assert after is not None, "labelled rows were moved"
-        here = after.outputs.rows
-        assert here is not None, "answers of a pass know their rows"
-        offsets = _offsets(data, here[: FEWEST * 10])
-        usual = float(np.quantile(offsets, 0.9))
-        before = Labelled(done[_CLEAN].at(here), after.labels, after.units)
-        loss = paired_accuracy_loss(before.correct, after.correct, units=after.units, name="accuracy lost")
-        centred = usual < self.middle
-        status = loss.against(self.tolerance) if centred else "absent"
-        where = f"Nine of ten objects lie within {usual:.1%} of the side from the middle"
-        lost = (
-            f"moved by {self.middle:.0%} in any direction, {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] of the "
-            f"accuracy is lost on the same {loss.rows} {loss.unit}s (tolerance {self.tolerance})"
-        )
-        return Finding(
-            probe=self.topic,
-            kind="centred",
-            subject="",
-            status=status,
-            severity=severity(loss, "loss", self.tolerance) if status == "found" else "none",
-            claim=f"{where}; {lost}."
-            + ("" if centred else " They are not centred, so that the rows hold what such a move brings."),
-            effect=loss,
-            tolerance=self.tolerance,
-            evidence=(self._curve(data, done, before), _spread(offsets)),
-            remedy="collect pictures as they will come, or detect and centre the object first"
-            if status == "found"
-            else "",
-        )
-
-    def _curve(self, data: Dataset, done: Passes, before: Labelled) -> SeverityCurve:
-        levels = [labelled(data, done[self._moved(level)]) for level in range(1, 6)]
-        named = [("as it is", before)]
-        named += [(Shifted("off-centre", level).parameter, rows) for level, rows in enumerate(levels, start=1) if rows]
-        steps = tuple(
-            Step(
-                severity=at, parameter=words, accuracy=proportion_of(rows.correct, rows.units, "accuracy"),
-                confidence=mean(rows.outputs.confidence, rows.units, "stated confidence", bounds=(0.0, 1.0)),
-            )
-            for at, (words, rows) in enumerate(named)
-        )  # fmt: skip
-        return SeverityCurve(title="Accuracy and confidence off the centre", shift="off-centre", steps=steps)
 
     def _leak(self, data: Dataset, rows: Labelled) -> Finding | Skipped:
         if "train" not in data.companions or data.modality == "answers":
@@ -232,42 +185,3 @@ def _weight(weighed: tuple[AnyEvidence, ...], tolerance: float) -> Severity:
     """Medium where the weighted accuracy is known to lie lower by more than the tolerance, else low."""
     pair = next((one.items for one in weighed if isinstance(one, Estimates)), None)
     return "medium" if pair is not None and pair[0].low - pair[1].high > tolerance else "low"
-
-
-def _boxes_or_masks(data: Dataset) -> bool:
-    return data.masks is not None or _corners(data.columns) is not None
-
-
-def _corners(columns: Mapping[str, Array]) -> tuple[str, ...] | None:
-    """Names of the columns that hold the corners of a box, with width and height."""
-    by_end = {name.lower().rpartition(".")[2]: name for name in columns}
-    wanted = (*CORNERS, "width", "height")
-    return tuple(by_end[name] for name in wanted) if all(name in by_end for name in wanted) else None
-
-
-def _offsets(data: Dataset, rows: Array) -> FloatArray:
-    """How far the middle of each object lies from the picture's, as a share of the shorter side."""
-    names = _corners(data.columns)
-    if names is not None:
-        x1, y1, x2, y2, width, height = (np.asarray(data.columns[name], np.float64)[rows] for name in names)
-        return np.asarray(np.hypot((x1 + x2 - width) / 2, (y1 + y2 - height) / 2) / np.minimum(width, height))
-    assert data.masks is not None, "there are masks or boxes"
-    return np.array([_offset(np.asarray(mask)) for mask in data.masks(np.asarray(rows))])
-
-
-def _offset(mask: Array) -> float:
-    weight = np.asarray(mask, np.float64).reshape(mask.shape[:2])
-    if not weight.any():
-        return 0.0
-    y, x = np.arange(mask.shape[0]), np.arange(mask.shape[1])
-    down = (weight.sum(axis=1) @ y) / weight.sum() - (mask.shape[0] - 1) / 2
-    right = (weight.sum(axis=0) @ x) / weight.sum() - (mask.shape[1] - 1) / 2
-    return float(np.hypot(down, right) / min(mask.shape[:2]))
-
-
-def _spread(offsets: FloatArray) -> Table:
-    levels = (0.5, 0.75, 0.9, 0.99)
-    rows = tuple((f"{level:.0%}", f"{np.quantile(offsets, level):.1%}") for level in levels)
-    return Table(
-        title="Where objects lie", columns=("share of the objects within", "of the side from the middle"), rows=rows
-    )

@@ -13,7 +13,7 @@ from pfungst.findings import Condition, Examples, Finding, SeverityCurve, Skippe
 from pfungst.methods.breaking import breaking_point
 from pfungst.methods.own_shifts import own
 from pfungst.methods.shift_kind import USUAL
-from pfungst.methods.shifts import maker, named, shifts
+from pfungst.methods.shifts import Shifted, maker, named, shifts
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes, shot
 from pfungst.probes.natural_shift import natural_passes, natural_shifts
@@ -139,12 +139,19 @@ class Shift(Probe):
         return Judged(
             name=name,
             condition=Condition(condition=words, accuracy=curve.steps[MIDDLE].accuracy),
-            fragile=msgspec.structs.replace(fragile, claim=fragile.claim + _breaks(point)),
+            fragile=msgspec.structs.replace(fragile, claim=fragile.claim + _breaks(point, self._place(name, point))),
             overconfident=self._overconfident(words, gap, curve),
             breaks=point,
             before=before,
             levels=levels,
         )
+
+    def _place(self, name: str, point: Estimate | None) -> str:
+        """The shift's own measure at a severity between, where it has one and severities are those of its table."""
+        own_scale = name in shifts and bool(shifts[name].parameter)
+        if point is None or not own_scale or (self.severity != "table" and shifts[name].family.startswith("imagenet")):
+            return ""
+        return f" ({Shifted(name, strength=point.value).parameter})"
 
     def _levels(self, kind: Any, data: Dataset, done: Passes) -> tuple[Labelled, ...]:
         found = [labelled(data, done[self._under(kind(severity=level))]) for level in range(1, 6)]
@@ -177,7 +184,7 @@ class Shift(Probe):
             tolerance=self.tolerance,
             p_value=p_value,
             evidence=(curve, *pictures),
-            remedy=f"train on rows with {curve.shift}, or keep such rows from the model in use"
+            remedy=f"train on rows shifted like this ({curve.shift}), or keep such rows from the model in use"
             if status == "found"
             else "",
         )
@@ -197,17 +204,18 @@ class Shift(Probe):
             f"(tolerance {self.tolerance})." + _settle(gap, status, self.tolerance),
             effect=gap,
             tolerance=self.tolerance,
+            evidence=(curve,) if status == "found" else (),
             remedy="do not gate on its confidence under this shift; an ensemble notices more"
             if status == "found"
             else "",
         )
 
 
-def _breaks(point: Estimate | None) -> str:
-    """At which severity a tenth of the rows is lost, in a sentence."""
+def _breaks(point: Estimate | None, place: str) -> str:
+    """At which severity a tenth of the rows is lost, in a sentence; ``place`` says it in the shift's own measure."""
     if point is None:
         return " Ten points are not gone at the largest severity."
-    return f" Ten points are gone at severity {point.value:.1f} [{point.low:.1f}, {point.high:.1f}]."
+    return f" Ten points are gone at severity {point.value:.1f} [{point.low:.1f}, {point.high:.1f}]{place}."
 
 
 def _step(level: int, parameter: str, rows: Labelled) -> Step:

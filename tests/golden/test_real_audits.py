@@ -8,6 +8,7 @@ import pytest
 from pfungst.auditing import audit
 from pfungst.datasets.dataset import Batch
 from pfungst.engine.rounds import Rounds
+from pfungst.findings import Table
 from pfungst.passes import Passes, Predict
 from pfungst.request import resolve
 from pfungst.study import opened
@@ -83,3 +84,19 @@ def test_traffic_signs_off_centre(shared_data):
         outputs = done[moved[pixels]]
         assert (outputs.predictions == study.data.labels[outputs.rows]).mean() == pytest.approx(accuracy, abs=2e-3)
         assert outputs.confidence.mean() == pytest.approx(confidence, abs=0.01)
+
+
+def test_traffic_signs_are_centred_and_the_network_needs_them_so(shared_data):
+    audited = audit(
+        shared_data / "models" / "gtsrb_simplecnn" / "model.onnx",
+        shared_data / "images" / "gtsrb_test.zip",
+        only=("selection",),
+    )
+    centred = next(finding for finding in audited.findings if finding.kind == "centred")
+    assert centred.status == "found"
+    assert centred.severity == "critical"
+    assert centred.effect.value == pytest.approx(0.464, abs=0.01)
+    assert "0.0% of the objects lie that far out" in centred.claim
+    framings = next(piece for piece in centred.evidence if isinstance(piece, Table))
+    already = {row[0]: row[3] for row in framings.rows}
+    assert already["crop"] == "0.0% are cut by the picture's edge"

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import pfungst
+from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
-from pfungst.findings import Estimates
+from pfungst.findings import Estimates, Histogram, Table
 from pfungst.methods.inclusion import inclusion_weights, reweighted, worst_accuracy
+from pfungst.methods.objects import box_columns, objects_of
 
 
 def pictures(rows, seed, spread):
@@ -130,3 +132,88 @@ def test_weights_that_leave_few_rows_are_refused():
 
 def test_the_worst_accuracy_is_that_of_the_published_formula():
     assert [round(worst_accuracy(0.95, odds), 3) for odds in (1.5, 2, 3)] == [0.894, 0.826, 0.679]
+
+
+def test_framings_stand_beside_how_the_tested_rows_frame_their_objects(tmp_path):
+    centred = found(pfungst.audit(by_place, file_of(tmp_path, *pictures(400, 0, 0.4)), only=("selection",)), "centred")
+    table = next(one for one in centred.evidence if isinstance(one, Table))
+    lines = {row[0]: row[1:] for row in table.rows}
+    assert set(lines) == {"off-centre", "zoom-in", "zoom-out", "crop", "rotation"}
+    assert lines["off-centre"][2].endswith("% lie that far from the middle")
+    assert float(lines["off-centre"][2].split("%")[0]) < 5
+    assert lines["rotation"][2] == "not known from boxes or masks"
+    where = next(one for one in centred.evidence if isinstance(one, Histogram))
+    assert sum(where.series[0].shares) == pytest.approx(1)
+    assert 0 < where.line < 0.2
+
+
+def test_accuracy_falls_with_the_offset_of_the_objects_of_a_model_that_looks_at_fixed_places(tmp_path):
+    trends = {}
+    for model in (by_place, by_shape):
+        audit = pfungst.audit(model, file_of(tmp_path, *pictures(600, 0, 2.0)), only=("selection",))
+        by_offset = next(one for one in found(audit, "centred").evidence if isinstance(one, Estimates))
+        trends[model] = [one.value for one in by_offset.items]
+    assert len(trends[by_place]) == 4
+    assert trends[by_place][0] - trends[by_place][-1] > 0.2
+    assert abs(trends[by_shape][0] - trends[by_shape][-1]) < 0.1
+
+
+CORNERS = np.array([[8, 8, 24, 24], [0, 8, 16, 24], [16, 16, 48, 32], [8, 12, 24, 28.0]])
+SPELLED = [
+    ("roi_x1", "roi_y1", "roi_x2", "roi_y2"),
+    ("Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("bbox left", "bbox top", "bbox right", "bbox bottom"),
+    ("x_1", "y_1", "x_2", "y_2"),
+]
+
+
+def boxed(columns, side=32):
+    rows = len(next(iter(columns.values())))
+    image = np.zeros((side, side, 1), np.uint8)
+    ids = tuple(map(str, range(rows)))
+    return Dataset("test", "", "image", ids, lambda at: [image] * len(at), columns=columns)
+
+
+@pytest.mark.parametrize("names", SPELLED, ids=lambda names: names[0])
+def test_boxes_are_read_from_columns_of_many_spellings(names):
+    columns = dict(zip(names, CORNERS[[0, 1, 3]].T, strict=True))
+    assert box_columns({**columns, "label": 0}) == names
+    for more in ({}, {"width": np.full(3, 32), "height": np.full(3, 32)}):
+        seen = objects_of(boxed(columns | more), np.arange(3))
+        assert seen.offsets == pytest.approx([0, 8 / 32, 4 / 32])
+        assert seen.sizes == pytest.approx([0.5] * 3)
+        assert seen.cut.tolist() == [False, True, False]
+
+
+def test_boxes_that_are_shares_missing_or_not_of_these_pictures():
+    names = ("x1", "y1", "x2", "y2")
+    shares = objects_of(boxed(dict(zip(names, CORNERS[[0, 1]].T / 32, strict=True))), np.arange(2))
+    assert shares.offsets == pytest.approx([0, 0.25])
+    holes = CORNERS[[0, 1]].T.copy()
+    holes[2, 0] = np.nan
+    assert objects_of(boxed(dict(zip(names, holes, strict=True))), np.arange(2)).rows.tolist() == [1]
+    written = dict(zip(names, [["8", "0"], ["8", "8"], ["24", ""], ["24", "24"]], strict=True))
+    assert objects_of(boxed({name: np.array(column) for name, column in written.items()}), np.arange(2)).rows == [0]
+    with pytest.raises(InputError, match=r"reach beyond 25% of the pictures \(row 2: to 48, 32 in 32 x 32\)"):
+        objects_of(boxed(dict(zip(names, CORNERS.T, strict=True))), np.arange(4))
+
+
+def test_columns_of_boxes_are_named_in_the_task_file(tmp_path):
+    inputs, labels, boxes = pictures(400, 0, 0.4)
+    named = dict(zip("lrtb", boxes[:, [0, 2, 1, 3]].T, strict=True))
+    np.savez(tmp_path / "signs.npz", inputs=inputs, labels=labels, **named)
+    task = {"columns": {"box": ["l", "t", "r", "b"]}}
+    audit = pfungst.audit(by_place, tmp_path / "signs.npz", only=("selection",), task=task)
+    assert found(audit, "centred").status == "found"
+    task = {"columns": {"box": ["l", "t", "r", "bottom"]}}
+    audit = pfungst.audit(by_place, tmp_path / "signs.npz", only=("selection",), task=task)
+    reasons = {one.kind: one.reason for one in audit.report.skipped if one.probe == "selection"}
+    assert "left, top, right and bottom" in reasons["centred"]
+
+
+def test_what_the_shift_chapter_asks_makes_no_objects_known():
+    inputs, labels, _ = pictures(110, 0, 0.4)
+    audit = pfungst.audit(by_shape, (inputs, labels), only=("shift", "selection"))
+    reasons = {one.kind: one.reason for one in audit.report.skipped if one.probe == "selection"}
+    assert "where objects lie is not known" in reasons["centred"]

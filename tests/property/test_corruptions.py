@@ -1,5 +1,6 @@
 """Corruptions: what each leaves alone, that seeds hold, and that severities mean the same for every size of picture."""
 
+import cv2
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
@@ -7,12 +8,13 @@ from sklearn.datasets import load_sample_images
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError
 from pfungst.methods.breaking import breaking_point
+from pfungst.methods.corrupted_blurs import glass
 from pfungst.methods.shifts import Shifted, named, shifts
 from pfungst.methods.similarity import STRONGEST, TARGETS, dissimilarity, solved
 
 PUBLISHED = [name for name, kind in shifts.items() if kind.family.startswith("imagenet-c")]
 KINDS = pytest.mark.parametrize("topic", PUBLISHED)
-BLURS = ("gaussian-blur", "defocus-blur", "imagenet-c:motion-blur", "zoom-blur")
+BLURS = ("gaussian-blur", "defocus-blur", "imagenet-c:motion-blur", "zoom-blur", "motion-blur", "defocus")
 COARSE = {"glass-blur": 0.25, "pixelate": 0.25, "zoom-blur": 0.25}
 """Corruptions in whole steps: the mildest of them changes more than the first targets ask for."""
 
@@ -63,7 +65,16 @@ def test_rows_are_the_same_for_any_batch_and_order(topic, crops):
 
 
 @pytest.mark.parametrize(
-    "topic", ["gaussian-blur", "defocus-blur", "imagenet-c:motion-blur", "elastic-transform", "contrast"]
+    "topic",
+    [
+        "gaussian-blur",
+        "defocus-blur",
+        "imagenet-c:motion-blur",
+        "motion-blur",
+        "glass-blur",
+        "elastic-transform",
+        "contrast",
+    ],
 )
 def test_the_mean_is_kept(topic, crops):
     flat = np.clip(np.pad(crops[:, 16:48, 16:48], ((0, 0), (32, 32), (32, 32), (0, 0)), mode="edge"), 40, 215)
@@ -83,14 +94,23 @@ def test_a_blur_moves_nothing(topic, severity):
         assert abs((one * x).sum() / one.sum() - 32) < 0.25
 
 
-def test_glass_sends_pixels_elsewhere_and_makes_none_up():
-    from pfungst.methods.corrupted_blurs import glass
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_glass_moves_nothing_on_the_whole(severity):
+    """A dot is spread at random; its middle stays on the average of many."""
+    dots = np.zeros((60, 65, 65, 1), np.float32)
+    dots[:, 30:35, 30:35] = 1
+    done = Shifted("glass-blur", severity)(batch(dots))[..., 0].astype(float)
+    y, x = np.mgrid[0:65, 0:65]
+    for place in (y, x):
+        assert abs(((done * place).sum(axis=(1, 2)) / done.sum(axis=(1, 2))).mean() - 32) < 0.25
 
-    rng = np.random.default_rng(0)
-    image = rng.choice([0.0, 1.0], (40, 40, 1)).astype(np.float32)
-    done = glass(image, np.random.default_rng(1), 0.0, 2, 3)
-    assert set(np.unique(done)) <= {0.0, 1.0}
-    assert (done != image).mean() > 0.2
+
+def test_pixels_of_glass_change_places():
+    image = np.random.default_rng(0).random((40, 33, 1)).astype(np.float32)
+    for reach, rounds in ((1, 2), (2, 3), (4, 2)):
+        done = glass(image, np.random.default_rng(1), 0.0, reach, rounds)
+        assert np.array_equal(np.sort(done, axis=None), np.sort(image, axis=None))
+        assert (done != image).mean() > 0.7
 
 
 def test_a_mirrored_picture_has_mirrored_boxes(crops):
@@ -108,10 +128,19 @@ def test_severities_tell_themselves_apart_and_unknown_ones_are_refused(topic):
 
 
 @KINDS
-def test_solved_strengths_rise_and_leave_pictures_as_alike_as_asked(topic, crops):
-    strengths = solved(lambda strength: Shifted(topic, strength=strength)(batch(crops)), crops)
+@pytest.mark.parametrize(("side", "channels"), [(16, 1), (33, 3), (64, 3), (97, 1)])
+def test_solved_severities_rise_at_every_size_and_leave_pictures_as_alike_as_asked(topic, side, channels, crops):
+    some = np.stack(
+        [cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops[: 6 if side == 64 else 3]]
+    )
+    some = some if channels == 3 else some[..., 1:2]
+    strengths = solved(lambda strength: Shifted(topic, strength=strength)(batch(some)), some)
     assert list(strengths) == sorted(strengths)
-    met = [dissimilarity(crops, Shifted(topic, strength=one)(batch(crops))).mean() for one in strengths]
+    met = [dissimilarity(some, Shifted(topic, strength=one)(batch(some))).mean() for one in strengths]
+    assert met == sorted(met)
+    assert met[0] > 0.01 or topic == "saturate"
+    if side < 64:
+        return
     for target, got, strength in list(zip(TARGETS, met, strengths, strict=True))[1:4]:
         near = abs(got - target) < 0.04 or target < COARSE.get(topic, 0)
         assert near or (strength >= STRONGEST - 0.01 and got < target), (topic, target, got)

@@ -463,3 +463,14 @@ def test_recorded_answers_that_are_nonsense(tmp_path):
     np.savez(tmp_path / "named.npz", logits=np.eye(2), labels=[0, 1])
     task = Task(task=Question(classes=("a", "b", "c")))
     refused(lambda: load_model(tmp_path / "named.npz", task=task), "2 classes", "3")
+
+
+def test_rows_whose_unit_is_not_given_stand_for_themselves(tmp_path):
+    lines = [f"{row % 7},{row % 2},{'' if row % 2 else row % 4}" for row in range(120)]
+    (tmp_path / "rows.csv").write_text("\n".join(["x,label,patient", *lines]), "utf-8")
+    data = load_data(tmp_path / "rows.csv", task=Task(columns=Columns(label="label", unit="patient")))
+    assert len(set(data.units)) == 2 + 60
+    assert any("column patient names no unit in 60 rows" in note for note in data.notes)
+    lines = [f"{row % 7},{row % 2}," for row in range(120)]
+    (tmp_path / "rows.csv").write_text("\n".join(["x,label,patient", *lines]), "utf-8")
+    assert load_data(tmp_path / "rows.csv", task=Task(columns=Columns(label="label", unit="patient"))).units is None

@@ -232,3 +232,11 @@ def test_interrupt_is_exit_130_and_the_same_command_goes_on(demo, tmp_path):
     assert not (out / ".lock").exists()
     assert subprocess.run(words, check=False, capture_output=True).returncode in {0, 1}
     assert json.loads((out / "audit.json").read_text())["complete"]
+
+
+def test_the_command_that_repeats_a_finding_names_the_task_file(tmp_path):
+    (tmp_path / "task.toml").write_text('[task]\nquestion = "Which half?"\n', "utf-8")
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(120, 2)), rng.integers(0, 2, 120)
+    audited = audit(lambda some: some, rows, only=("calibration",), task=tmp_path / "task.toml", rows=110)
+    assert all(f"--task {tmp_path / 'task.toml'} --rows 110" in one.reproduce for one in audited.findings)
