@@ -95,7 +95,7 @@ class Simulation:
         )
 
     def _repr_html_(self) -> str:
-        heading = tag("h1", self.verdict.capitalize())
+        heading = tag("h1", "Does retraining settle?")
         shown = tag("main", heading, tag("p", self.sentence), draw(self.picture))
         title = html(tag("title", "pfungst: rounds of deployment and retraining"))
         style = f"<style>{text_of('style.css')}</style>"
