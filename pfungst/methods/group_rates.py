@@ -103,12 +103,11 @@ def compared(
     found = []
     for at, (measure, label) in every:
         about, wrong = of_label(measure, labels, answers, label)
-        sides = [side & about for side in (groups.inside(at), ~groups.inside(at))]
+        here, there = groups.inside(at) & about, ~groups.inside(at) & about
         many = len(large) if measure == "accuracy" else rates
-        effect = difference_of_shares(
-            *(wrong[side] for side in sides), *(None if units is None else units[side] for side in sides),
-            name=named(measure), level=1 - LEVEL / 2 / many,
-        )  # fmt: skip
+        first, second = (None, None) if units is None else (units[here], units[there])
+        level = 1 - LEVEL / 2 / many
+        effect = difference_of_shares(wrong[here], wrong[there], first, second, named(measure), level=level)
         found.append(Apart(at, measure, label, effect))
     return found
 
