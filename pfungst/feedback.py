@@ -109,10 +109,10 @@ class Simulation:
             InputError: if the name ends otherwise.
         """
         file = Path(path)
-        kinds = {".html": self._repr_html_, ".svg": lambda: alone(self.picture)}
-        if file.suffix not in kinds:
+        if file.suffix not in {".html", ".svg"}:
             raise InputError(f"{file.name} is neither a page nor a drawing; give a name in .html or .svg")
-        written(file, kinds[file.suffix]().encode("utf-8", "replace"))
+        page = self._repr_html_() if file.suffix == ".html" else alone(self.picture)
+        written(file, page.encode("utf-8", "replace"))
         return file
 
     def table(self) -> str:

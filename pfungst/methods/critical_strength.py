@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def critical_strength(
     logs, near = [], (max(low, value / 2), min(high, value * 2))
     for number in range(draws):
         rows = np.random.default_rng([seed, 3, number]).integers(0, len(y), len(y))
-        logs.append(np.log(_bisected(lambda strength, rows=rows: factor(strength, rows), near, [])))
+        logs.append(np.log(_bisected(partial(factor, rows=rows), near, [])))
     found = _spread(value, np.array(logs), len(y))
     said = (
         f"Retraining ({policy}) settles up to a strength of {value:.3g} [{found.low:.3g}, {found.high:.3g}]; beyond it "

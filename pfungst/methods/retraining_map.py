@@ -59,10 +59,8 @@ def largest_eigenvalue(
     if steps < 3:
         raise InputError(f"{steps} steps cannot find the worst direction; ask for at least 3")
     inputs, labels = part
-    rng = np.random.default_rng([seed, 1])
-    some = np.sort(rng.permutation(inputs.shape[0])[:REFERENCE])
+    some, drawn = _drawn(len(labels), seed)
     reference = inputs[some] if reference is None else reference
-    drawn = rng.integers(0, len(labels), len(labels))
 
     def again(one: Any) -> Any:
         return fit(*response(inputs, labels, one, np.random.default_rng([seed, 2])))
@@ -87,6 +85,12 @@ def largest_eigenvalue(
         if found[-1] < _LOST:
             break
     return Stretch(_settled(found), bool(turned and turned[-1]), np.array(found))
+
+
+def _drawn(rows: int, seed: int) -> tuple[Array, Array]:
+    """At most 2000 rows by lot, and as many rows as there are, drawn anew."""
+    rng = np.random.default_rng([seed, 1])
+    return np.sort(rng.permutation(rows)[:REFERENCE]), rng.integers(0, rows, rows)
 
 
 def _settled(found: list[float]) -> float:

@@ -124,9 +124,12 @@ def _turned(one: Estimate) -> Estimate:
 def _explained(at: _Parted, one: Apart, status: Status) -> str:
     if status != "found" or one.measure != "accuracy":
         return ""
-    sides = ~at.groups.inside(one.group), at.groups.inside(one.group)
-    correct, labels = ((values[sides[0]], values[sides[1]]) for values in (at.rows.correct, at.rows.labels))
-    parts = decomposed(correct, labels, (at.units(sides[0]), at.units(sides[1])), seed=at.data.seed)
+    here = at.groups.inside(one.group)
+    correct, labels = at.rows.correct, at.rows.labels
+    parts = decomposed(
+        (correct[~here], correct[here]), (labels[~here], labels[here]), (at.units(~here), at.units(here)),
+        seed=at.data.seed,
+    )  # fmt: skip
     return (
         f" How common each class is there explains {spelled(parts.prevalence)} of it; {spelled(parts.within)} is lost "
         "within classes."
