@@ -1,6 +1,7 @@
 """What if the world answers the model: rounds of deployment and retraining, played before they happen."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ from scipy import sparse
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
+from pfungst.findings import Finding, Round, Rounds
 from pfungst.methods.contraction import Verdict, contraction
+from pfungst.methods.critical_strength import CriticalStrength, critical_strength
 from pfungst.methods.feedback_responses import (
     Congestion,
     GoodWords,
@@ -18,12 +21,26 @@ from pfungst.methods.feedback_responses import (
     ThresholdGaming,
 )
 from pfungst.methods.feedback_rounds import Loss, fitter, play, policy_of, refit_floor
-from pfungst.statistics.estimate import Estimate
+from pfungst.methods.gaming_cost import GamingCost, gaming_cost
+from pfungst.report.figures import draw
+from pfungst.report.files import written
+from pfungst.report.html import text_of
+from pfungst.report.markup import html, tag
+from pfungst.report.zigzag import alone
+from pfungst.statistics.estimate import Estimate, Severity, Status
 
 __all__ = [
-    "Congestion", "GoodWords", "LinearGaming", "Response", "SelfFulfilling", "Simulation", "ThresholdGaming",
-    "simulate",
+    "Congestion", "CriticalStrength", "GamingCost", "GoodWords", "LinearGaming", "Response", "SelfFulfilling",
+    "Simulation", "ThresholdGaming", "critical_strength", "gaming_cost", "simulate",
 ]  # fmt: skip
+
+STANDS: dict[Verdict, tuple[Status, Severity]] = {
+    "diverging": ("found", "high"),
+    "oscillating": ("found", "medium"),
+    "contracting": ("absent", "none"),
+    "undetermined": ("inconclusive", "none"),
+}
+"""What a verdict is as a finding: models that run away are graver than models that run in a circle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +62,58 @@ class Simulation:
     floor: float
     rho: Estimate | None
     models: tuple[Any, ...]
+    policy: str = "every"
+
+    @property
+    def picture(self) -> Rounds:
+        """The losses before and after each fit, as a report draws them."""
+        pairs = enumerate(zip(self.moved, self.retrained, strict=True), start=1)
+        rounds = tuple(Round(number=number, moved=moved, retrained=anew) for number, (moved, anew) in pairs)
+        title = f"{self.moved[0].name.capitalize()} before and after each fit (policy: {self.policy})"
+        return Rounds(title=title, rounds=rounds, quantity=self.moved[0].name)
+
+    @property
+    def finding(self) -> Finding:
+        """The verdict as a finding of kind ``unstable``: found where models run away or in a circle.
+
+        Its effect is the factor from change to change, or, where there is none, the largest loss.
+        """
+        status, severity = STANDS[self.verdict]
+        return Finding(
+            probe="feedback",
+            kind="unstable",
+            subject="",
+            status=status,
+            severity=severity,
+            claim=self.sentence,
+            effect=self.rho or max(self.moved, key=lambda one: one.value),
+            tolerance=None if self.rho is None else 1.0,
+            evidence=(self.picture,),
+            remedy="damp each step, retrain on pooled history, or keep rows that the model does not act on"
+            if status == "found"
+            else "",
+        )
+
+    def _repr_html_(self) -> str:
+        heading = tag("h1", "Does retraining settle?")
+        shown = tag("main", heading, tag("p", self.sentence), draw(self.picture))
+        title = html(tag("title", "pfungst: rounds of deployment and retraining"))
+        style = f"<style>{text_of('style.css')}</style>"
+        head = f'<meta charset="utf-8">{title}{style}'
+        return f'<!doctype html><html lang="en"><head>{head}</head><body>{shown}</body></html>'
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture of the rounds: a page (``.html``) that needs no other file, or the drawing (``.svg``).
+
+        Raises:
+            InputError: if the name ends otherwise.
+        """
+        file = Path(path)
+        if file.suffix not in {".html", ".svg"}:
+            raise InputError(f"{file.name} is neither a page nor a drawing; give a name in .html or .svg")
+        page = self._repr_html_() if file.suffix == ".html" else alone(self.picture)
+        written(file, page.encode("utf-8", "replace"))
+        return file
 
     def table(self) -> str:
         """The rounds as lines of text, with intervals, and the sentence."""
@@ -105,7 +174,7 @@ def simulate(  # noqa: PLR0917 - read in this order, what, whom, how the world a
         f"the {lost.name} is up to {lost.value:.3f} [{lost.low:.3f}, {lost.high:.3f}] (round {worst + 1}); afterwards "
         f"{done.retrained[worst].value:.3f}."
     )
-    return Simulation(found.verdict, said, done.moved, done.retrained, done.gaps, floor, found.rho, done.models)
+    return Simulation(found.verdict, said, done.moved, done.retrained, done.gaps, floor, found.rho, done.models, policy)
 
 
 def _dealt(x: Any, y: Array, rounds: int, parts: int, seed: int) -> list[tuple[Any, Array]]:

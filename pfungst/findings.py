@@ -89,6 +89,21 @@ class SeverityCurve(Evidence, frozen=True, kw_only=True, tag="severity-curve"):
     axis: str = "severity"
 
 
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One round of deployment: the loss once the world has moved, and once the model is fitted anew."""
+
+    number: int
+    moved: Estimate
+    retrained: Estimate
+
+
+class Rounds(Evidence, frozen=True, kw_only=True, tag="rounds"):
+    """The zigzag of a world that answers a model and of fits that answer the world; ``quantity`` is what is lost."""
+
+    rounds: tuple[Round, ...]
+    quantity: str = "loss"
+
+
 class Cue(msgspec.Struct, frozen=True, kw_only=True):
     """A cue's place in the 2x2: how well it alone predicts the label, how far the answer rests on it."""
 
@@ -159,6 +174,7 @@ AnyEvidence = (
     | Estimates
     | ReliabilityCurve
     | SeverityCurve
+    | Rounds
     | OpportunityReliance
     | RegionMap
     | Confusions

@@ -18,6 +18,7 @@ from pfungst.engine.rounds import Listener
 from pfungst.errors import InputError
 from pfungst.findings import Report
 from pfungst.load import bind, load_model
+from pfungst.log_rows import in_time, once
 from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.probes.drift import Drift
@@ -29,6 +30,8 @@ DEFAULT_OUT = "pfungst-monitor"
 STATE = "windows.json"
 DECISIONS = frozenset({"label", "labels", "decision", "outcome", "arm", "version"})
 DOUBTS = frozenset({"sites", "shortcuts"})
+FACTS = frozenset({"prevalence", "latent-cue"})
+"""Kinds of findings that say something of the data and not of what the model rests on."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -61,8 +64,14 @@ def monitor(
         raise InputError(f"{log} is no log of answers; give a table with prob_*, logit_* or prediction and confidence")
     if not {wanted.columns.label, *TRUTHS} & set(model.held):
         model = replace(model, held={**model.held, "label": np.full(len(model), np.nan)})
+    if model.outputs.classes != len(known.classes):
+        raise InputError(
+            f"{log} holds answers for {model.outputs.classes} classes and {reference} was made with "
+            f"{len(known.classes)} ({', '.join(known.classes[:5])}); give the log of the audited model"
+        )
     data = bind(model, None, wanted)
-    order = _order(data)
+    order = in_time(data)
+    once(model, data)
     state = _state(Path(out), known, window or max(200, len(order) // 20))
     rows = list(_windows(model, data, order, state.size))
     if not rows:
@@ -95,15 +104,8 @@ def _reference(run: Path) -> Reference:
 
 def _doubts(report: Report) -> Iterator[str]:
     for one in report.findings:
-        if one.probe in DOUBTS and one.status == "found" and one.severity != "none":
+        if one.probe in DOUBTS and one.kind not in FACTS and one.status == "found" and one.severity != "none":
             yield f"{one.probe}.{one.kind}:{one.subject}".rstrip(":")
-
-
-def _order(data: Dataset) -> IntArray:
-    """Positions of the rows in the order of time; as they stand where no column is named as time."""
-    if data.roles.time is None:
-        return np.arange(len(data))
-    return np.argsort(data.columns[data.roles.time], kind="stable")
 
 
 def _windows(model: RecordedAnswers, data: Dataset, order: IntArray, size: int) -> Iterator[LogRows]:
@@ -140,5 +142,6 @@ def _unchanged(rows: list[LogRows], state: State, out: Path) -> None:
             )
     if len(rows) < len(state.windows):
         raise InputError(
-            f"the log has {len(rows)} windows and {len(state.windows)} were judged before; give the whole log"
+            f"the log has {len(rows)} {'window' if len(rows) == 1 else 'windows'} and {len(state.windows)} were judged "
+            "before; give the whole log"
         )

@@ -173,7 +173,12 @@ def _cumulated(confidence: Array, correct: Array) -> FloatArray:
 
 
 def signed_gap(
-    confidence: Array, correct: Array, units: Array | None = None, name: str = "confidence minus accuracy"
+    confidence: Array,
+    correct: Array,
+    units: Array | None = None,
+    name: str = "confidence minus accuracy",
+    *,
+    level: float = 0.95,
 ) -> Estimate:
     """Mean confidence minus accuracy; positive is over-confident.
 
@@ -188,16 +193,17 @@ def signed_gap(
     (0.2, True)
     """
     c, a = checked_pair(confidence, correct)
-    estimate = mean(c - a, units, name, bounds=(-1.0, 1.0))
+    estimate = mean(c - a, units, name, bounds=(-1.0, 1.0), level=level)
     if min(a.sum(), len(a) - a.sum()) >= 5:
         return estimate
-    low, high = wilson(float(a.mean()), effective_rows(a, units)[0])
+    low, high = wilson(float(a.mean()), effective_rows(a, units, level)[0], level)
     stated = float(c.mean())
     return Estimate(
         name=name,
         value=estimate.value,
         low=min(estimate.low, stated - high),
         high=max(estimate.high, stated - low),
+        level=level,
         rows=estimate.rows,
         unit=estimate.unit,
     )

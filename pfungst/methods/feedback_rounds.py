@@ -196,8 +196,13 @@ def _next(fit: Fit, old: Any, history: list[tuple[Any, Array]], policy: Policy, 
         raise InputError(
             f"a {type(new).__name__} has no coef_ and intercept_ to damp; use a linear model or no damping"
         )
+    return between_fits(old, new, policy.share)
+
+
+def between_fits(old: Any, new: Any, share: float) -> Any:
+    """A linear model ``share`` of the way from one fit to another."""
     mixed = copy.copy(new)
     for name in ("coef_", "intercept_"):
         was, now = np.asarray(getattr(old, name)), np.asarray(getattr(new, name))
-        setattr(mixed, name, (1 - policy.share) * was + policy.share * now)
+        setattr(mixed, name, (1 - share) * was + share * now)
     return mixed

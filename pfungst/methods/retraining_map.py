@@ -32,6 +32,7 @@ def largest_eigenvalue(
     *,
     by: float = 1e-3,
     steps: int = 10,
+    reference: Any = None,
     seed: int = 0,
 ) -> Stretch:
     """By how much one round of answer and retraining multiplies a small change of the model, along its worst direction.
@@ -41,6 +42,7 @@ def largest_eigenvalue(
     next one's. Below 1 small changes die out, above 1 they grow (Perdomo et al. 2020, arXiv:2002.06673, give bounds).
     The last third of the steps counts, by its geometric mean. Models with ``coef_`` and ``intercept_`` are moved in
     these, others in their answers. The response gets the same random numbers every time. Costs ``steps`` + 2 fits. A
+    Answers are compared on the ``reference`` rows (as many as 2000 of the part where none are given). A
     policy that takes a share d of each step makes 1 - d + d l of every eigenvalue l.
 
     Raises:
@@ -57,9 +59,8 @@ def largest_eigenvalue(
     if steps < 3:
         raise InputError(f"{steps} steps cannot find the worst direction; ask for at least 3")
     inputs, labels = part
-    rng = np.random.default_rng([seed, 1])
-    reference = inputs[np.sort(rng.permutation(inputs.shape[0])[:REFERENCE])]
-    drawn = rng.integers(0, len(labels), len(labels))
+    some, drawn = _drawn(len(labels), seed)
+    reference = inputs[some] if reference is None else reference
 
     def again(one: Any) -> Any:
         return fit(*response(inputs, labels, one, np.random.default_rng([seed, 2])))
@@ -84,6 +85,12 @@ def largest_eigenvalue(
         if found[-1] < _LOST:
             break
     return Stretch(_settled(found), bool(turned and turned[-1]), np.array(found))
+
+
+def _drawn(rows: int, seed: int) -> tuple[Array, Array]:
+    """At most 2000 rows by lot, and as many rows as there are, drawn anew."""
+    rng = np.random.default_rng([seed, 1])
+    return np.sort(rng.permutation(rows)[:REFERENCE]), rng.integers(0, rows, rows)
 
 
 def _settled(found: list[float]) -> float:

@@ -117,8 +117,15 @@ def _squared(table: dict[str, Array]) -> dict[str, Array]:
     if sorted(names) == sorted(numbered(len(names))):
         names.sort(key=int)
     rest = {name: values for name, values in table.items() if name not in matches}
-    stacked = np.stack([np.asarray(table[columns[name]], dtype=np.float64) for name in names], axis=1)
+    stacked = np.stack([_numbers(table[columns[name]], columns[name]) for name in names], axis=1)
     return {**rest, f"{kind}s": stacked, "answered": np.array(names, dtype=object)}
+
+
+def _numbers(values: Array, name: str) -> Array:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"the column {name} of the answers holds words; give numbers") from None
 
 
 def _top_only(table: Mapping[str, Array], names: tuple[str, ...], source: str) -> tuple[Outputs, tuple[str, ...], bool]:

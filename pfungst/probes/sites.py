@@ -15,6 +15,7 @@ from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.known_parts import positions
 from pfungst.probes.site_gaps import AtSites, gaps
+from pfungst.probes.site_groups import group_gaps
 from pfungst.probes.site_metadata import metadata_area
 from pfungst.probes.site_shares import shares
 from pfungst.probes.site_verdict import Confounding
@@ -30,7 +31,8 @@ class Sites(Probe):
     """Confounding of label and site: probability that goes with the site given the label, pooled less within-site AUC.
 
     ``confounded``: label and site go together, and rows of one label are given more probability for what is commoner
-    where they come from. ``gap``: accuracy of the worst site against the others. ``prevalence``: shares of the classes.
+    where they come from. ``gap``: accuracy of the worst site, and errors of the worst group, against the others.
+    ``prevalence``: shares of the classes.
     """
 
     topic: ClassVar[str] = "sites"
@@ -51,22 +53,35 @@ class Sites(Probe):
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
         """The rows as they are, and a sample of them with features."""
         del done
-        if data.roles.site and data.labels is not None:
+        if data.labels is None:
+            return
+        if data.roles.site:
             yield from (_CLEAN, _FEATURES)
+        elif data.roles.group:
+            yield _CLEAN
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
-        """Three findings for each column that is named as a site."""
+        """Three findings for each column that is named as a site, one for each group."""
+        rows = labelled(data, done[_CLEAN]) if _CLEAN in done else None
+        yield from self._groups(data, rows)
         if not data.roles.site:
             reason = 'no column is named as a site; if there is one, name it: [columns] site = ["hospital"]'
             yield Skipped(probe=self.topic, reason=reason)
             return
-        rows = labelled(data, done[_CLEAN]) if _CLEAN in done else None
         for column in data.roles.site:
             reason = self._lacking(data, rows, column)
             if reason:
                 yield Skipped(probe=self.topic, subject=column, reason=reason)
             elif rows is not None:
                 yield from self._judged(data, done, rows, column)
+
+    def _groups(self, data: Dataset, rows: Labelled | None) -> Iterator[Finding | Skipped | Condition]:
+        """What is worse for some groups than for others."""
+        if rows is not None:
+            yield from group_gaps(data, rows, self.gap)
+            return
+        for column in data.roles.group:
+            yield Skipped(probe=self.topic, kind="gap", subject=column, reason="the rows carry no labels")
 
     def _lacking(self, data: Dataset, rows: Labelled | None, column: str) -> str:
         """Why nothing can be said of a column, or ""."""

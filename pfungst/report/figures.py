@@ -11,6 +11,7 @@ from pfungst.findings import (
     OpportunityReliance,
     RegionMap,
     ReliabilityCurve,
+    Rounds,
     SeverityCurve,
     Table,
 )
@@ -22,6 +23,7 @@ from pfungst.report.grids import confusions, region
 from pfungst.report.markup import Markup, clean, tag
 from pfungst.report.numbers import count
 from pfungst.report.quadrants import quadrants
+from pfungst.report.zigzag import zigzag
 
 TABLE_ROWS = 100
 
@@ -70,6 +72,7 @@ def examples(evidence: Examples) -> Markup:
 
 draw.register(ReliabilityCurve, reliability)
 draw.register(SeverityCurve, severity)
+draw.register(Rounds, zigzag)
 draw.register(Histogram, histogram)
 draw.register(OpportunityReliance, quadrants)
 draw.register(RegionMap, region)

@@ -392,3 +392,20 @@ def test_file_sizes_that_tell_the_label_stand_beside_the_model():
     scores, labels, site = world(0.8, 0.0, 600)
     shown = areas(of(told(scores, labels, site, width=500 + 100 * (site == "B")), "confounded"))
     assert shown["width, height and file alone"].value == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize(("along", "expected"), [(0.0, False), (1.0, True)])
+def test_of_many_sites_that_move_answers_some_way_only_those_that_go_along_are_an_order(along, expected):
+    """20 sites with shares of their own: moves by chance seldom go along with what is commoner there."""
+    found = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        share, chance = rng.uniform(0.1, 0.9, 20), rng.normal(0, 1, 20)
+        site = rng.integers(0, 20, 1500)
+        labels = (rng.random(1500) < share[site]).astype(int)
+        moves = along * 2 * (share - 0.5) / 0.23 + (1 - along) * chance
+        scores = 1.5 * (2 * labels - 1) + rng.normal(size=1500) + 0.5 * moves[site]
+        logs = -np.logaddexp(0, np.stack([scores, -scores], axis=1))
+        order = moved(Sited(logs, labels, site, tuple(map(str, range(20)))), draws=20).order
+        found += order.low > 0
+    assert found >= 7 if expected else found <= 2

@@ -23,6 +23,8 @@ from pfungst.findings import (
     OpportunityReliance,
     RegionMap,
     ReliabilityCurve,
+    Round,
+    Rounds,
     Series,
     SeverityCurve,
     Step,
@@ -59,6 +61,7 @@ steps = st.builds(
     Step, severity=st.integers(0, 5), parameter=words, accuracy=estimates(shares), confidence=estimates(shares)
 )
 cues = st.builds(Cue, name=words, opportunity=estimates(shares), reliance=estimates(st.floats(-1, 1)))
+rounds = st.builds(Round, number=st.integers(1, 10**6), moved=estimates(), retrained=estimates())
 ANY: dict[type, st.SearchStrategy[Evidence]] = {
     Estimates: st.builds(
         Estimates,
@@ -69,6 +72,7 @@ ANY: dict[type, st.SearchStrategy[Evidence]] = {
     ),
     ReliabilityCurve: st.builds(ReliabilityCurve, title=words, bins=st.lists(bins, max_size=15).map(tuple)),
     SeverityCurve: st.builds(SeverityCurve, title=words, shift=words, steps=st.lists(steps, max_size=6).map(tuple)),
+    Rounds: st.builds(Rounds, title=words, rounds=st.lists(rounds, max_size=40).map(tuple), quantity=words),
     OpportunityReliance: st.builds(
         OpportunityReliance, title=words, cues=st.lists(cues, max_size=20).map(tuple), tolerance=shares, chance=shares
     ),
