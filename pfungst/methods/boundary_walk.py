@@ -72,9 +72,7 @@ def _normal(known: Decisions, rows: IntArray, at: FloatArray, looks: int, far: F
     return np.asarray(along / _each(np.maximum(_length(along), 1e-30), along), np.float32)
 
 
-def _stepped(
-    known: Decisions, rows: IntArray, at: FloatArray, normal: FloatArray, step: FloatArray
-) -> FloatArray:
+def _stepped(known: Decisions, rows: IntArray, at: FloatArray, normal: FloatArray, step: FloatArray) -> FloatArray:
     """A step along the direction, halved until its end is wrong; where it never is, none."""
     done, wide = at.copy(), step.copy()
     left = np.arange(len(rows))

@@ -1,6 +1,7 @@
 """Search by answers alone: for models that say only which class it is, or whose scores do not move."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from pfungst.methods.gradient_attack import Search
 CLOSE = 1e-3
 """Relative length to which a distance along a direction is found."""
 
+Drawing: TypeAlias = Callable[[int, np.random.Generator], FloatArray | None]
+"""Gives an input of another class for a row's number, or nothing."""
+
+Generators: TypeAlias = Sequence[np.random.Generator]
+
 DONORS = 4
 """Rows of other classes that a search begins from."""
 
@@ -22,18 +28,21 @@ def decide(
     search: Search,
     ball: Ball,
     queries: int,
-    generators: Sequence[np.random.Generator],
-    donors: Callable[[int, np.random.Generator], FloatArray | None],
+    generators: Generators,
+    donors: Drawing,
     *,
+    rows: IntArray,
     stop: bool = True,
 ) -> Decisions:
-    """Search by answers for rows that stand: along signs in linf, else along the boundary.
+    """Search by answers for rows: along signs in linf, else along the boundary.
 
     ``generators`` are one a row and ``donors`` gives a row's beginning of another class, so what a row meets depends
     on no other row. Sources: RayS (Chen & Gu 2020, arXiv:2006.12792), HopSkipJump (Chen et al. 2020,
     arXiv:1904.02144).
     """
-    known = Decisions.of(search, ball, queries, generators, stop=stop)
+    known = Decisions.of(search, ball, queries, generators, rows, stop=stop)
+    if not len(rows):
+        return known
     starts = _starts(known, donors)
     if isinstance(ball, Linf):
         _along_signs(known, starts)
@@ -45,21 +54,19 @@ def decide(
     return known
 
 
-def _starts(known: Decisions, donors: Callable[[int, np.random.Generator], FloatArray | None]) -> list[FloatArray]:
-    """Inputs far away that may be taken for something else: rows of other classes, white, black, noise, the negative."""
+def _starts(known: Decisions, donors: Drawing) -> list[FloatArray]:
+    """Inputs far away that may be taken for something else: rows of other classes, white, noise ..."""
     here = known.originals
     drawn = [[donors(int(row), known.generators[at]) for at, row in enumerate(known.rows)] for _ in range(DONORS)]
     found = [
-        np.stack([own if other is None else other for own, other in zip(here, some, strict=True)])
-        for some in drawn
-        if len(here)
+        np.stack([own if other is None else other for own, other in zip(here, some, strict=True)]) for some in drawn
     ]
     noise = [one.random(here.shape[1:], np.float32) for one in known.generators]
     found += [np.ones_like(here), np.zeros_like(here), 1 - here]
-    return [*found, np.stack(noise)] if noise else []
+    return [*found, np.stack(noise)]
 
 
-def donors_of(bank: Donors | None, ids: Sequence[str], labels: IntArray) -> Callable[..., FloatArray | None]:
+def donors_of(bank: Donors | None, ids: Sequence[str], labels: IntArray) -> Drawing:
     """A row of another class for a row's number, as shares of the range; nothing where there is no bank."""
 
     def drawn(row: int, rng: np.random.Generator) -> FloatArray | None:
@@ -111,6 +118,8 @@ def _blocks(size: int) -> Iterator[tuple[int, int]]:
 
 def _try(known: Decisions, some: IntArray, signs: FloatArray, best: FloatArray, radius: FloatArray) -> None:
     """Whether a direction is wrong at the best radius yet; then how near the boundary lies along it."""
+    if not len(some):
+        return
 
     def at(chosen: BoolArray | slice, far: FloatArray) -> FloatArray:
         rows = some[chosen]

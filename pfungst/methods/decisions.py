@@ -30,10 +30,16 @@ class Decisions:
 
     @classmethod
     def of(
-        cls, search: Search, ball: Ball, queries: int, generators: Sequence[np.random.Generator], *, stop: bool = True
+        cls,
+        search: Search,
+        ball: Ball,
+        queries: int,
+        generators: Sequence[np.random.Generator],
+        rows: IntArray,
+        *,
+        stop: bool = True,
     ) -> "Decisions":
-        """Nothing asked yet, for rows that stand."""
-        rows = search.standing
+        """Nothing asked yet of these rows."""
         count = len(rows)
         some = [generators[row] for row in rows]
         points = search.originals[rows].copy()

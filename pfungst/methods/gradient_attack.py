@@ -24,7 +24,7 @@ class Search:
     """A model and rows under attack: originals in [0, 1], labels, what was found, and what it cost.
 
     ``fell`` are the rows with a wrong answer, ``found`` what was found for them (else the best so far). ``flat`` are
-    rows whose derivative was zero everywhere at some step.
+    rows whose derivative was zero everywhere at some step, ``still`` those whose scores never moved.
     """
 
     model: Any
@@ -35,9 +35,10 @@ class Search:
     forwards: FloatArray
     backwards: FloatArray
     flat: BoolArray = field(init=False)
+    still: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.flat = np.zeros(len(self.labels), bool)
+        self.flat, self.still = (np.zeros(len(self.labels), bool) for _ in range(2))
 
     @classmethod
     def of(cls, model: Any, originals: FloatArray, labels: IntArray) -> "Search":
