@@ -29,8 +29,8 @@ STAGES = (
 
 WORDS, MISSPELLED, COLUMNS, DECIDED, TRANSFERRED, CLOSEST = 7, 8, 9, 10, 11, 12
 
-RIVALS = 4
-"""Runner-up classes that are aimed at in turn, each time from another point of the ball."""
+RIVALS, AGAIN = 4, 3
+"""Runner-up classes that are aimed at in turn, each time from another point of the ball, and how often each at most."""
 
 FLAT, SATURATED, UNSTEADY = 1, 2, 4
 """Signs that a search cannot be trusted: no derivative, a plain loss would have none, two answers to one input."""
@@ -137,8 +137,9 @@ class Norm:
         """A row that holds against one class may fall to another, or from elsewhere in the ball."""
         order = np.argsort(-begun.scores, axis=1, kind="stable")
         generators = list(batch.generators((self.norm, ball.size, "start")))
-        for number in range(self.targets):
-            rank = 1 + number % min(RIVALS, order.shape[1] - 1)
+        rivals = min(RIVALS, order.shape[1] - 1)
+        for number in range(min(self.targets, AGAIN * rivals)):
+            rank = 1 + number % rivals
             start = drawn_in(ball, begun.search, generators)
             begun.run(ball.size, 4, partial(climb, begun.search, ball, towards(order[:, rank]), self.steps, start))
 
