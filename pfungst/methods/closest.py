@@ -56,7 +56,7 @@ class Closest:
     def whole(self, shape: tuple[int, ...]) -> float:
         """The budget that holds every input."""
         numbers = float(np.prod(shape))
-        return {"linf": 1.0, "l2": numbers**0.5}.get(self.norm, numbers)
+        return {"linf": 1.0, "l2": float(numbers**0.5)}.get(self.norm, numbers)
 
     def kept_to(self, originals: FloatArray, inputs: FloatArray, budget: FloatArray) -> FloatArray:
         """Drawn into the ball of each row's budget."""
@@ -75,7 +75,7 @@ def nearest(
     Its first size is where a linear model would turn. ``whole`` holds every input; ``known`` are distances at which
     the rows were wrong before. The distances, infinite where no wrong answer was seen.
     """
-    here, unit = search.originals[rows], type(whole)(1.0)
+    here, unit = search.originals[rows], balls[whole.name](1.0)
     best = np.full(len(rows), np.inf) if known is None else known.copy()
     at, size, turned = here.copy(), np.full(len(rows), np.inf), np.zeros(len(rows), bool)
     for number in range(steps):

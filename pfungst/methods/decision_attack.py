@@ -87,18 +87,18 @@ def _along_signs(known: Decisions, starts: Sequence[FloatArray]) -> None:
     for start in starts:
         tried = np.where(start.reshape(len(here), -1) >= here.reshape(len(here), -1), 1, -1).astype(np.float32)
         _try(known, known.active, tried[known.active], best, radius)
-    for start, end in _blocks(size):
+    for first, last in _blocks(size):
         if not len(some := known.active):
             return
         tried = best[some].copy()
-        tried[:, start:end] *= -1
+        tried[:, first:last] *= -1
         _try(known, some, tried, best, radius)
     while len(some := known.active):
         tried = best[some].copy()
         for one, row in zip(tried, some, strict=True):
-            first, share = known.generators[row].random(2)
+            place, share = known.generators[row].random(2)
             wide = max(1, int(size ** (1 - share) / 2))
-            one[int(first * (size - wide + 1)) :][:wide] *= -1
+            one[int(place * (size - wide + 1)) :][:wide] *= -1
         _try(known, some, tried, best, radius)
 
 

@@ -1,6 +1,7 @@
 """Transfer: changes that are found on another network and shown to the model, as who cannot look inside would do."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,7 +42,7 @@ class Transfer:
             raise InputError("that member offers no gradients, so nothing was made on it to be shown to the model")
         for size in sorted(self.budgets):
             ball = balls[self.norm](size)
-            begun.run(size, TRANSFERRED, lambda ball=ball: self._shown(begun.search, member, ball))
+            begun.run(size, TRANSFERRED, partial(self._shown, begun.search, member, ball))
         return begun.proposed()
 
     def _shown(self, search: Search, member: Any, ball: Ball) -> None:
@@ -50,7 +51,8 @@ class Transfer:
         along, every = np.zeros_like(at), max(1, self.steps // self.looks)
         step = 1.5 * first_step(ball) / self.steps
         for number in range(1, self.steps + 1):
-            rows, at, along = (value[~search.fell[rows]] for value in (rows, at, along))
+            left = ~search.fell[rows]
+            rows, at, along = rows[left], at[left], along[left]
             if not len(rows):
                 return
             along = along + _levelled(self._slope(search, member, rows, at))

@@ -132,10 +132,10 @@ class Adversarial(Probe):
                 continue
             for budget in threat.budgets:
                 yield from self._fragile(data, done, threat, budget)
-        norms = [self._found(data, done, one) for one in self.threats(data) if isinstance(one, Norm)]
-        norms = [one for one in norms if one is not None]
+        every = [self._found(data, done, one) for one in self.threats(data) if isinstance(one, Norm)]
+        norms = [one for one in every if one is not None]
         if norms and len(norms[0]) >= self.fewest:
-            yield from masked_gradients(norms, done.get(self._surface(data)), done.get(self._whole_range(data)))
+            yield from masked_gradients(norms, _of(done, self._surface(data)), _of(done, self._whole_range(data)))
 
     def _attack(self, threat: Any) -> Attack:
         return Attack(threat, rows=self.rows)
@@ -305,6 +305,12 @@ class Adversarial(Probe):
             probability=0.0,
         )  # fmt: skip
         return (first, changed, last)
+
+
+def _of(done: Passes, one: Attack) -> Attacked | None:
+    if one not in done:
+        return None
+    return done[one]
 
 
 def _remedy(threat: Any) -> str:

@@ -1,4 +1,4 @@
-"""Signs of masked gradients: each is seen on a network that hides its gradients in one way, and none on an honest one."""
+"""Signs of masked gradients: each is seen on a network that hides them in one way, and none on an honest one."""
 
 from dataclasses import replace
 
@@ -39,10 +39,12 @@ class Contrary(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, scores):
+        del ctx
         return 10.0 * torch.nn.functional.one_hot(scores.argmax(dim=1), scores.shape[1]).float()
 
     @staticmethod
     def backward(ctx, slope):
+        del ctx
         return -slope
 
 
