@@ -58,6 +58,44 @@ def joined_attacks(parts: Sequence[Attacked]) -> Attacked:
     return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
+def worst(parts: Sequence[Attacked]) -> Attacked:
+    """Of several attacks on the same rows the one that broke each row at the smallest budget; what they cost together.
+
+    Of equal ones the first.
+    """
+    chosen = np.argmin(np.stack([part.budget for part in parts]), axis=0)
+    each = np.arange(len(chosen))
+    known = {
+        name: np.stack([getattr(part, name) for part in parts])[chosen, each]
+        for name in vars(parts[0])
+        if getattr(parts[0], name) is not None
+    }
+    known["forwards"], known["backwards"] = sum(one.forwards for one in parts), sum(one.backwards for one in parts)
+    known["signs"] = np.bitwise_or.reduce([one.signs for one in parts])
+    return replace(parts[0], **known)
+
+
+def within(found: Attacked, sizes: Sequence[float]) -> Attacked:
+    """An attack without a budget as one with these: a row fell at the smallest that holds its change.
+
+    >>> yes, no = np.ones(2, bool), np.zeros(2)
+    >>> far = Attacked(yes, no + 9, np.array([0.2, 0.7]), no, yes, no, no, no, no, no, no)
+    >>> within(far, (0.1, 0.5)).budget.tolist()
+    [0.5, inf]
+    """
+    ordered = np.array([*sorted(sizes), np.inf])
+    budget = np.where(found.distance > 0, ordered[np.searchsorted(ordered, found.distance)], 0.0)
+    broken = found.broken & np.isfinite(budget)
+    return replace(
+        found,
+        broken=broken,
+        budget=np.where(broken, budget, np.inf),
+        distance=np.where(broken, found.distance, np.inf),
+        stage=np.where(broken, found.stage, 0),
+        stored=broken & found.stored,
+    )
+
+
 def as_shares(inputs: Array) -> FloatArray:
     """Pictures as float32 in [0, 1].
 

@@ -53,7 +53,10 @@ class Attribution(Protocol):
 
 
 class Threat(Protocol):
-    """A frozen dataclass: a set of allowed inputs, and a search in it."""
+    """A frozen dataclass: a set of allowed inputs, and a search in it.
+
+    One that is asked ``by`` a member is called with that member as well.
+    """
 
     @property
     def name(self) -> str:
@@ -164,12 +167,17 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Attack:
-    """Search the worst input that a threat allows; the search may be sloppy, what counts is asked again here."""
+    """Search the worst input that a threat allows; the search may be sloppy, what counts is asked again here.
+
+    ``by`` names a member of an ensemble on which the search climbs in the model's place; what it finds is shown to the
+    model, which alone is judged.
+    """
 
     threat: Threat
     on: str = "test"
     rows: int | None = None
     half: Half = ""
+    by: str = ""
 
     @property
     def key(self) -> str:
@@ -184,16 +192,21 @@ class Attack:
     @property
     def name(self) -> str:
         """A few words for people."""
-        return f"attacked within {self.threat.name}"
+        made = f", made on {self.by.partition('@')[0]}" if self.by else ""
+        return f"attacked within {self.threat.name}{made}"
 
     @property
     def wants(self) -> frozenset[str]:
         """What a model must offer; where it offers gradients they are used."""
         return frozenset({"new inputs"})
 
-    def run(self, model: Model, batch: Batch) -> Attacked:
-        """Search, draw what was found into the budget, and let the model's own answer decide."""
-        proposed = self.threat(model, batch)
+    def run(self, model: Model, batch: Batch, member: Model | None = None) -> Attacked:
+        """Search, draw what was found into the budget, and let the model's own answer decide.
+
+        ``member`` is the one that ``by`` names.
+        """
+        search: Any = self.threat
+        proposed: Proposed = search(model, batch, member) if self.by else search(model, batch)
         pictures = batch.inputs.ndim == 4
         originals = as_shares(batch.inputs) if pictures else batch.inputs
         inputs = self.threat.kept_to(originals, proposed.inputs, proposed.budget)

@@ -14,7 +14,7 @@ from pfungst.errors import InputError
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
-from pfungst.passes import Answers, Pass, Predict
+from pfungst.passes import Answers, Attack, Pass, Predict
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Sweep:
 
     def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int, int], Outputs]) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
+        if isinstance(one, Attack) and one.by:
+            return replace(one.run(self.model, batch, self.members[one.by]), rows=batch.rows)
         if not isinstance(one, Predict):
             return replace(one.run(self.model, batch), rows=batch.rows)
         key = (one.by, one.shown, int(batch.rows[0]), len(batch))

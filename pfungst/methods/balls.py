@@ -13,6 +13,11 @@ class Ball(Protocol):
     """All changes of at most a size; changes are arrays (rows, height, width, channels) of shares of the range."""
 
     @property
+    def name(self) -> str:
+        """Of the norm."""
+        ...
+
+    @property
     def size(self) -> float:
         """How much is allowed."""
         ...

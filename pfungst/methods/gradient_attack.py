@@ -24,7 +24,7 @@ class Search:
     """A model and rows under attack: originals in [0, 1], labels, what was found, and what it cost.
 
     ``fell`` are the rows with a wrong answer, ``found`` what was found for them (else the best so far). ``flat`` are
-    rows whose derivative was zero everywhere at some step.
+    rows whose derivative was zero everywhere at some step, ``still`` those whose scores never moved.
     """
 
     model: Any
@@ -35,9 +35,10 @@ class Search:
     forwards: FloatArray
     backwards: FloatArray
     flat: BoolArray = field(init=False)
+    still: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.flat = np.zeros(len(self.labels), bool)
+        self.flat, self.still = (np.zeros(len(self.labels), bool) for _ in range(2))
 
     @classmethod
     def of(cls, model: Any, originals: FloatArray, labels: IntArray) -> "Search":
@@ -76,6 +77,7 @@ class _Climb:
     best: FloatArray
     best_loss: FloatArray
     slope: FloatArray
+    best_slope: FloatArray
     step: FloatArray
     risen: IntArray
     last_best: FloatArray
@@ -110,8 +112,8 @@ def _begun(search: Search, ball: Ball, loss: AttackLoss, rows: IntArray, here: F
     values, slope, standing = _asked(search, loss, rows, here)
     count = len(rows)
     state = _Climb(
-        rows, here, here.copy(), values, here.copy(), values.copy(), slope, np.full(count, first_step(ball)),
-        np.zeros(count, np.int64), values.copy(), np.zeros(count, bool),
+        rows, here, here.copy(), values, here.copy(), values.copy(), slope, slope.copy(),
+        np.full(count, first_step(ball)), np.zeros(count, np.int64), values.copy(), np.zeros(count, bool),
     )  # fmt: skip
     return state.take(standing)
 
@@ -146,7 +148,7 @@ def _moved(search: Search, ball: Ball, loss: AttackLoss, state: _Climb, *, first
     state.risen += values > state.value
     state.value = values
     better = values > state.best_loss
-    state.best[better], state.best_loss[better] = new[better], values[better]
+    state.best[better], state.best_loss[better], state.best_slope[better] = new[better], values[better], slope[better]
     return state if standing.all() else state.take(standing)
 
 
@@ -156,6 +158,7 @@ def _halve(state: _Climb, moves: int) -> None:
     now = few | still
     state.step[now] /= 2
     state.at[now], state.before[now], state.value[now] = state.best[now], state.best[now], state.best_loss[now]
+    state.slope[now] = state.best_slope[now]
     state.halved, state.last_best = now, state.best_loss.copy()
     state.risen[:] = 0
 

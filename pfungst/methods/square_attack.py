@@ -30,6 +30,8 @@ def squares(search: Search, ball: Ball, queries: int, generators: Sequence[np.ra
     scores = search.show(rows, here)
     standing = ~search.fell[rows]
     best = margin(scores, search.labels[rows]).values
+    first = np.full(len(search.labels), np.nan)
+    first[rows], search.still[rows] = best, queries > 1
     rows, here, best = rows[standing], here[standing], best[standing]
     for query in range(1, queries):
         if not len(rows):
@@ -40,6 +42,7 @@ def squares(search: Search, ball: Ball, queries: int, generators: Sequence[np.ra
         scores = search.show(rows, tried)
         standing = ~search.fell[rows]
         values = margin(scores, search.labels[rows]).values
+        search.still[rows] &= values == first[rows]
         better = values > best
         here[better], best[better] = tried[better], values[better]
         if not standing.all():

@@ -1,6 +1,6 @@
 """Threats: what an attacker may do, and the staged search for the worst of it. Each stage sees only rows that stand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -14,19 +14,23 @@ from pfungst.attacked import Proposed
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError
 from pfungst.methods.attack_losses import margin, scale_free_cross_entropy, towards
-from pfungst.methods.balls import Ball, balls
+from pfungst.methods.balls import Ball, Linf, balls
 from pfungst.methods.cues import unit
+from pfungst.methods.decision_attack import decide, donors_of
 from pfungst.methods.gradient_attack import Search, climb, inside
 from pfungst.methods.square_attack import squares
 from pfungst.registry import Registry
 
 STAGES = (
     "withstood", "wrong as it is", "noise", "gradient", "targeted gradient", "random search", "grid",
-    "appended words", "misspelled words", "moved columns",
+    "appended words", "misspelled words", "moved columns", "answers alone", "made on a member", "smallest change",
 )  # fmt: skip
 """What broke a row, by number."""
 
-WORDS, MISSPELLED, COLUMNS = 7, 8, 9
+WORDS, MISSPELLED, COLUMNS, DECIDED, TRANSFERRED, CLOSEST = 7, 8, 9, 10, 11, 12
+
+RIVALS, AGAIN = 4, 3
+"""Runner-up classes that are aimed at in turn, each time from another point of the ball, and how often each at most."""
 
 FLAT, SATURATED, UNSTEADY = 1, 2, 4
 """Signs that a search cannot be trusted: no derivative, a plain loss would have none, two answers to one input."""
@@ -93,9 +97,10 @@ def has_gradients(model: Any, originals: FloatArray) -> bool:
 class Norm:
     """Numbers changed within a ball of a norm, for each of some budgets in ascending order.
 
-    Stages: corners or noise; auto-step gradient ascent on the scale-free cross-entropy; the same towards each of the
-    ``targets`` runner-up classes; random search by squares. What broke at a smaller budget is broken at all larger
-    ones. At ``levels``, budgets nobody asked about, only a short ascent is tried: they draw the curve.
+    Stages: corners or noise; auto-step gradient ascent on the scale-free cross-entropy; the same ``targets`` times
+    towards the runner-up classes in turn, each time from another point drawn in the ball; random search by squares; for
+    rows whose scores or derivatives say nothing, search by answers alone. What broke at a smaller budget is broken at
+    all larger ones. At ``levels``, budgets nobody asked about, only a short ascent is tried: they draw the curve.
     """
 
     name: ClassVar[str] = "norm"
@@ -123,10 +128,29 @@ class Norm:
         begun.run(size, 2, partial(_noise, search, ball, batch))
         if steep:
             begun.run(size, 3, partial(climb, search, ball, scale_free_cross_entropy, self.steps))
-            order = np.argsort(-begun.scores, axis=1, kind="stable")
-            for rank in range(1, min(self.targets + 1, order.shape[1])):
-                begun.run(size, 4, partial(climb, search, ball, towards(order[:, rank]), self.steps))
+            self._targeted(batch, begun, ball)
         begun.run(size, 5, partial(squares, search, ball, self.queries, list(batch.generators((self, size)))))
+        if self.norm != "l0":
+            begun.run(size, DECIDED, partial(self._decided, batch, begun, ball, steep=steep))
+
+    def _targeted(self, batch: Batch, begun: Begun, ball: Ball) -> None:
+        """A row that holds against one class may fall to another, or from elsewhere in the ball."""
+        order = np.argsort(-begun.scores, axis=1, kind="stable")
+        generators = list(batch.generators((self.norm, ball.size, "start")))
+        rivals = min(RIVALS, order.shape[1] - 1)
+        for number in range(min(self.targets, AGAIN * rivals)):
+            rank = 1 + number % rivals
+            start = drawn_in(ball, begun.search, generators)
+            begun.run(ball.size, 4, partial(climb, begun.search, ball, towards(order[:, rank]), self.steps, start))
+
+    def _decided(self, batch: Batch, begun: Begun, ball: Ball, *, steep: bool) -> None:
+        """Where scores and derivatives lead a search, answers alone lead nowhere further."""
+        search = begun.search
+        blind = search.flat | search.still | ((begun.signs & UNSTEADY) > 0)
+        rows = search.standing if not steep else np.flatnonzero(blind & ~search.fell)
+        generators = list(batch.generators((self, ball.size, "answers")))
+        donors = donors_of(batch.donors, batch.ids, search.labels)
+        decide(search, ball, self.queries, generators, donors, rows=rows)
 
     def kept_to(self, originals: FloatArray, inputs: FloatArray, budget: FloatArray) -> FloatArray:
         """Drawn into the ball of each row's budget."""
@@ -216,6 +240,15 @@ def _noise(search: Search, ball: Ball, batch: Batch, tries: int = 8) -> None:
         drawn = np.stack([generators[row].standard_normal(search.originals.shape[1:], np.float32) for row in rows])
         change = ball.size * ball.steepest(drawn)
         search.show(rows, inside(ball, search.originals[rows], search.originals[rows] + change))
+
+
+def drawn_in(ball: Ball, search: Search, generators: Sequence[np.random.Generator]) -> FloatArray:
+    """Points drawn in the ball for rows that stand; the other rows as they are."""
+    points = search.originals.copy()
+    wide = ball.size if isinstance(ball, Linf) else max(1.0, ball.size)
+    for row in search.standing:
+        points[row] += wide * (2 * generators[row].random(points.shape[1:], np.float32) - 1)
+    return inside(ball, search.originals, points)
 
 
 @balls

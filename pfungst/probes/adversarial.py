@@ -7,22 +7,41 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pfungst.arrays import BoolArray, FloatArray
-from pfungst.attacked import Attacked
+from pfungst.attacked import Attacked, within, worst
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import AnyEvidence, Condition, Examples, Finding, SeverityCurve, Shot, Skipped, Step, Table
-from pfungst.methods.threats import FLAT, STAGES, UNSTEADY, Norm, Patch, RotationTranslation
+from pfungst.findings import (
+    AnyEvidence,
+    Condition,
+    Estimates,
+    Examples,
+    Finding,
+    SeverityCurve,
+    Shot,
+    Skipped,
+    Step,
+    Table,
+)
+from pfungst.methods.closest import Closest
+from pfungst.methods.loss_surface import LossSurface
+from pfungst.methods.threats import STAGES, Norm, Patch, RotationTranslation
+from pfungst.methods.transfer import Transfer
 from pfungst.methods.worst_shift import CorruptionSearch
 from pfungst.passes import Attack, Passes, Predict
 from pfungst.probe import Probe, probes
+from pfungst.probes.masked_gradients import masked_gradients
 from pfungst.probes.named_threats import Asked, asked_for
 from pfungst.probes.row_attacks import allowed, changed_rows, row_threats
 from pfungst.statistics.estimate import Estimate, Severity, Status, severity
 from pfungst.statistics.intervals import mean, proportion_of
+from pfungst.statistics.medians import median
 
 _CLEAN = Predict()
 USUAL = Asked()
 LARGE = 128
 """Side in pixels beyond which a picture is large."""
+
+SURROGATES, CHECKED = 3, 32
+"""Members on which attacks are made to be shown to the model, and rows around which the loss is looked at."""
 
 
 @probes
@@ -31,10 +50,12 @@ class Adversarial(Probe):
     """Share of rows that are right as they are and wrong at the worst input found within a budget.
 
     Searches are stopped row by row: noise, auto-step gradient ascent (Croce and Hein 2020) on a loss of no scale, the
-    same towards runner-up classes, random search by squares (Andriushchenko et al. 2020); turned and moved over a whole
-    grid (Engstrom et al. 2019); a patch at nine places. Words of texts are appended or misspelled, columns of tables
-    moved. What was found is drawn into the budget and the model asked again. A search that fails proves nothing: only a
-    grid that was searched through can be ``absent``.
+    same towards runner-up classes from other points, random search by squares (Andriushchenko et al. 2020), answers
+    alone where scores say nothing (Chen and Gu 2020, Chen et al. 2020), changes made on other members; the smallest
+    change that turns an answer (Pintor et al. 2021); turned and moved over a whole grid (Engstrom et al. 2019); a patch
+    at nine places. Words of texts are appended or misspelled, columns of tables moved. What was found is drawn into the
+    budget and the model asked again. A search that fails proves nothing: only a grid that was searched through can be
+    ``absent``.
     """
 
     topic: ClassVar[str] = "adversarial"
@@ -48,6 +69,7 @@ class Adversarial(Probe):
     steps: int = 40
     targets: int = 3
     queries: int = 150
+    nearing: int = 15
     grid: int = 5
     fewest: int = 50
     shown: int = 6
@@ -58,14 +80,14 @@ class Adversarial(Probe):
         asked = asked_for(task.adversarial)
         if not asked.named:
             return self
-        return replace(self, asked=asked, rows=max(self.rows, 256), steps=100, targets=9, queries=1000)
+        return replace(self, asked=asked, rows=max(self.rows, 256), steps=100, targets=9, queries=1000, nearing=25)
 
     def sized(self, data: Dataset) -> Self:
         """A shorter search where each picture costs much, unless a task file named the threat."""
         side = min(data.shape[:2]) if data.shape is not None and data.modality == "image" else 0
         if self.asked.named or side <= LARGE:
             return self
-        return replace(self, rows=min(self.rows, self.fewest), targets=1, queries=40, grid=3)
+        return replace(self, rows=min(self.rows, self.fewest), targets=1, queries=40, nearing=5, grid=3)
 
     def threats(self, data: Dataset) -> tuple[Any, ...]:
         """What is searched."""
@@ -85,9 +107,9 @@ class Adversarial(Probe):
         yield _CLEAN
         if data.modality != "answers" and data.labels is not None:
             own = self.sized(data)
-            yield from (own._attack(threat) for threat in own.threats(data))  # noqa: SLF001 - its own kind
+            yield from (one for threat in own.threats(data) for one in own._parts(data, threat))  # noqa: SLF001 - its own kind
             if data.modality == "image":
-                yield own._whole_range(data)  # noqa: SLF001 - its own kind
+                yield from (own._whole_range(data), own._surface(data))  # noqa: SLF001 - its own kind
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """A finding for each budget, and one about the search itself."""
@@ -101,19 +123,50 @@ class Adversarial(Probe):
 
     def _judged(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         for threat in self.threats(data):
-            if self._attack(threat) not in done:
+            found = self._found(data, done, threat)
+            if found is None:
                 continue
-            found = done[self._attack(threat)]
             if len(found) < self.fewest:
                 reason = f"{len(found)} rows; {self.fewest} are the least that say anything"
                 yield Skipped(probe=self.topic, subject=threat.name, reason=reason)
                 continue
             for budget in threat.budgets:
                 yield from self._fragile(data, done, threat, budget)
-        yield from self._masked(data, done)
+        every = [self._found(data, done, one) for one in self.threats(data) if isinstance(one, Norm)]
+        norms = [one for one in every if one is not None]
+        if norms and len(norms[0]) >= self.fewest:
+            yield from masked_gradients(norms, _of(done, self._surface(data)), _of(done, self._whole_range(data)))
 
     def _attack(self, threat: Any) -> Attack:
         return Attack(threat, rows=self.rows)
+
+    def _parts(self, data: Dataset, threat: Any) -> list[Attack]:
+        """The search itself; for a norm also the smallest changes, and those made on other members."""
+        if not isinstance(threat, Norm):
+            return [self._attack(threat)]
+        made = Transfer(threat.norm, threat.budgets, self.steps)
+        members = [replace(self._attack(made), by=name) for name in data.members[:SURROGATES]]
+        return [self._attack(threat), *members, *([] if threat.norm == "l0" else [self._closest(threat)])]
+
+    def _closest(self, threat: Norm) -> Attack:
+        return self._attack(Closest(threat.norm, self.nearing, self.queries))
+
+    def _told(self, data: Dataset, done: Passes, threat: Any) -> Iterator[tuple[Attack, Attacked]]:
+        """Each part of a search with what it found, within the threat's budgets."""
+        for one in self._parts(data, threat):
+            if one in done:
+                nearest = isinstance(one.threat, Closest)
+                yield one, within(done[one], (*threat.budgets, *threat.levels)) if nearest else done[one]
+
+    def _found(self, data: Dataset, done: Passes, threat: Any) -> Attacked | None:
+        """What all parts together found; nothing if the search itself was not made."""
+        if self._attack(threat) not in done:
+            return None
+        return worst([found for _, found in self._told(data, done, threat)])
+
+    def _surface(self, data: Dataset) -> Attack:
+        one = self.asked.over_defaults(data).norms[0]
+        return Attack(LossSurface(one.norm, one.sizes[-1]), rows=CHECKED)
 
     def _whole_range(self, data: Dataset) -> Attack:
         """With every number free, every row must fall."""
@@ -127,7 +180,8 @@ class Adversarial(Probe):
         return self.asked.over_defaults(data).subject(threat.norm, budget)
 
     def _fragile(self, data: Dataset, done: Passes, threat: Any, budget: float) -> Iterator[Finding | Condition]:
-        found = done[self._attack(threat)]
+        found = self._found(data, done, threat)
+        assert found is not None, "only threats that were searched are judged"
         right = found.budget > 0
         fell = found.broken & (found.budget <= budget)
         assert found.rows is not None, "answers of a pass know their rows"
@@ -143,7 +197,7 @@ class Adversarial(Probe):
             subject=subject,
             status=status,
             severity=self._weight(loss) if status == "found" else "none",
-            claim=self._claim(done, threat, _allowed(threat, subject, budget), loss, status),
+            claim=self._claim(found, threat, _allowed(threat, subject, budget), loss, status),
             effect=loss,
             tolerance=self.tolerance,
             evidence=tuple(self._evidence(data, done, threat, budget)),
@@ -158,11 +212,10 @@ class Adversarial(Probe):
         weight = severity(loss, "loss", self.tolerance)
         return weight if self.asked.named or weight not in {"critical", "high"} else "medium"
 
-    def _claim(self, done: Passes, threat: Any, within: str, loss: Estimate, status: Status) -> str:
-        found = done[self._attack(threat)]
+    def _claim(self, found: Attacked, threat: Any, allowing: str, loss: Estimate, status: Status) -> str:
         cost = f"{found.forwards.mean():.0f} forward and {found.backwards.mean():.0f} backward passes a row"
         words = (
-            f"{within} the answer can be made wrong on {loss.value:.1%} "
+            f"{allowing} the answer can be made wrong on {loss.value:.1%} "
             f"[{loss.low:.1%}, {loss.high:.1%}] of the rows (tolerance {self.tolerance:.0%}; {len(found)} rows, "
             f"{cost})."
         )
@@ -175,9 +228,12 @@ class Adversarial(Probe):
         return words
 
     def _evidence(self, data: Dataset, done: Passes, threat: Any, budget: float) -> Iterator[AnyEvidence]:
-        found = done[self._attack(threat)]
+        found = self._found(data, done, threat)
+        assert found is not None, "only threats that were searched are judged"
         if budget == max(threat.budgets) and (isinstance(threat, Norm) or len(threat.budgets) > 1):
             yield self._curve(data, threat, done)
+        if budget == max(threat.budgets) and isinstance(threat, Norm):
+            yield from self._median(data, threat, done)
         names = threat.stages if isinstance(threat, CorruptionSearch) else STAGES
         stages = np.bincount(found.stage, minlength=len(names))
         rows = tuple((names[at], str(int(stages[at]))) for at in range(len(names)) if stages[at])
@@ -190,8 +246,22 @@ class Adversarial(Probe):
             items = tuple(self._shots(data, done, threat, int(at)) for at in chosen)
             yield Examples(title="As it is, what was changed (made visible), and what the model then says", items=items)
 
+    def _median(self, data: Dataset, threat: Norm, done: Passes) -> Iterator[Estimates]:
+        """The smallest change that turns half of the rows that are right."""
+        found, closest = self._found(data, done, threat), done.get(self._closest(threat))
+        if found is None or not isinstance(closest, Attacked):
+            return
+        assert closest.rows is not None, "answers of a pass know their rows"
+        right = closest.budget > 0
+        known = np.minimum(found.distance, closest.distance)[right]
+        units = None if data.units is None else data.units[closest.rows[right]]
+        one = median(known, units, f"median smallest {threat.norm} change that turns a right answer")
+        if one is not None:
+            yield Estimates(title=f"How far the nearest wrong answer is known to lie ({threat.norm})", items=(one,))
+
     def _curve(self, data: Dataset, threat: Any, done: Passes) -> SeverityCurve:
-        found = done[self._attack(threat)]
+        found = self._found(data, done, threat)
+        assert found is not None, "only threats that were searched are judged"
         assert found.rows is not None, "answers of a pass know their rows"
         usual = done[_CLEAN].at(found.rows).confidence
         steps = [_step(0, "as it is", ~(found.broken & (found.budget == 0)), usual)]
@@ -206,8 +276,9 @@ class Adversarial(Probe):
         return SeverityCurve(title=title, shift=family, steps=tuple(steps), axis="budget")
 
     def _shots(self, data: Dataset, done: Passes, threat: Any, at: int) -> tuple[Shot, ...]:
-        attack = self._attack(threat)
-        found, clean = done[attack], done[_CLEAN]
+        parts, clean = list(self._told(data, done, threat)), done[_CLEAN]
+        # Of equal budgets the first, as above, so that picture and answer belong together.
+        attack, found = min(parts, key=lambda part: float(part[1].budget[at]))
         assert found.rows is not None, "answers of a pass know their rows"
         before = clean.at(found.rows[at : at + 1])
         position = int(found.rows[at])
@@ -235,40 +306,11 @@ class Adversarial(Probe):
         )  # fmt: skip
         return (first, changed, last)
 
-    def _masked(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
-        """Whether the search by gradients was led astray: then no accuracy under attack is to be believed."""
-        asked = [self._attack(one) for one in self.threats(data) if isinstance(one, Norm)]
-        norms = [done[one] for one in asked if one in done]
-        if not norms or len(norms[0]) < self.fewest:
-            return
-        if not any(found.backwards.any() for found in norms):
-            reason = "the model offers no gradients: it was searched at random; what gradients would find stays open"
-            yield Skipped(probe=self.topic, kind="masked-gradients", reason=reason)
-            return
-        beaten = np.concatenate([np.isin(found.stage, (2, 5)) & (found.budget > 0) for found in norms])
-        share = proportion_of(beaten, name="rows that only gradient-free search broke")
-        signs = [*_signs(norms), *self._survivors(data, done)]
-        status: Status = "found" if share.low > 0.01 or signs else share.against(0.05)
-        yield Finding(
-            probe=self.topic,
-            kind="masked-gradients",
-            subject="",
-            status=status,
-            severity="medium" if status == "found" else "none",
-            claim=f"Search without gradients broke {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of the "
-            f"rows that gradients had not broken{'; ' + '; '.join(signs) if signs else ''}."
-            + (" What withstood here is not to be believed." if status == "found" else ""),
-            effect=share,
-            tolerance=0.01,
-            remedy="attack it without the part that hides the gradients, or search at random with many more queries"
-            if status == "found"
-            else "",
-        )
 
-    def _survivors(self, data: Dataset, done: Passes) -> Iterator[str]:
-        whole = self._whole_range(data)
-        if whole in done and not done[whole].broken.all():
-            yield f"{int((~done[whole].broken).sum())} of {len(done[whole])} rows stand even with every pixel free"
+def _of(done: Passes, one: Attack) -> Attacked | None:
+    if one not in done:
+        return None
+    return done[one]
 
 
 def _remedy(threat: Any) -> str:
@@ -287,18 +329,6 @@ def _allowed(threat: Any, subject: str, budget: float) -> str:
     if isinstance(threat, CorruptionSearch):
         return f"By the worst of {len(threat.tried)} shifts and corruptions at severity {threat.severity}"
     return f"Within {subject}" if isinstance(threat, Norm) else allowed(threat, budget)
-
-
-def _signs(norms: list[Attacked]) -> Iterator[str]:
-    every = np.concatenate([found.signs[found.budget > 0] for found in norms])
-    total = max(1, len(every))
-    for bit, words in (
-        (FLAT, "the derivative was zero everywhere on {} of {} rows"),
-        (UNSTEADY, "the model answers the same input differently on {} of {} rows"),
-    ):
-        count = int(((every & bit) > 0).sum())
-        if count > 0.01 * total:
-            yield words.format(count, total)
 
 
 def _levels(budgets: tuple[float, ...]) -> tuple[float, ...]:

@@ -45,7 +45,7 @@ def found(model, rows, **adversarial):
 
 
 def test_budgets_are_written_as_the_user_wrote_them():
-    known, audit = found(network(), data(), linf=["4/255", 0.031, 0.2])
+    known, audit = found(network(), data(rows=120), linf=["4/255", 0.031, 0.2])
     assert {"linf:4/255", "linf:0.031", "linf:0.2"} <= {subject for _, subject in known}
     assert "attacked within linf:0.031" in [one.condition for one in audit.report.headline]
 
