@@ -17,6 +17,7 @@ from pfungst.engine.cache import Cache
 from pfungst.engine.journal import Journal
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
 from pfungst.engine.rounds import Listener, Rounds
+from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError
 from pfungst.findings import Condition, Finding, Report, Skipped
 from pfungst.passes import Passes, Predict
@@ -27,7 +28,7 @@ from pfungst.ranking import DECISIVE, rank, verdict
 from pfungst.redaction import redacted
 from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
-from pfungst.study import Study, checked, described, opened
+from pfungst.study import Study, checked, described, opened, reread
 from pfungst.task import Task
 
 Judged = tuple[list[Finding], list[Skipped], list[Condition]]
@@ -79,18 +80,20 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
         following = next(stages, None)
         result = _result(stage, rounds, done, judged, complete=following is None)
         if journal and study.request.out:
-            _kept(result, rounds, done, study.request.out)
+            _kept(result, rounds, done, stage.study)
         stage = following
     if journal:
         journal.write("finished", {"findings": len(result.findings)})
     return result
 
 
-def _kept(result: Audit, rounds: Rounds, done: Passes, out: Path) -> None:
+def _kept(result: Audit, rounds: Rounds, done: Passes, study: Study) -> None:
     """Write what is known so far; answers are joined into one file a pass when nothing more will be asked."""
-    complete = result.report.complete
+    out, complete = study.request.out, result.report.complete
+    assert out is not None, "a folder was named"
     if complete:
         rounds.compact(done)
+        keep_rows(out, study.data, reread(study), redact=study.request.redact_paths)
     result.save(out)
     facts = {"complete": complete, "rows": result.report.settings["rows"], "report": str(out / "report.html")}
     rounds.listen("judged", facts)

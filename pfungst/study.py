@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 import pfungst.probes
@@ -216,3 +218,19 @@ def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         "notes": list(data.notes),
     }
     return about_model, about_data
+
+
+def reread(study: Study) -> Mapping[str, Any]:
+    """What it takes to read a row's input again later: where the data are, how they were read, and their fingerprint.
+
+    The place stays empty where rows came as Python objects, or where the report is to show no pictures or no paths.
+    """
+    request, source = study.request, study.data_source
+    shown = isinstance(source, str | Path) and request.images and not request.redact_paths
+    return {
+        "source": str(Path(source).absolute()) if shown else "",
+        "fingerprint": study.data.fingerprint,
+        "modality": study.data.modality,
+        "columns": msgspec.to_builtins(request.task.columns),
+        "classes": list(request.task.task.classes),
+    }

@@ -1,0 +1,93 @@
+"""Rows: what is known of each test row besides the answers, kept beside them in ``rows.parquet``."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pfungst.arrays import Array
+from pfungst.datasets.dataset import Dataset
+from pfungst.errors import InputError, first_line
+
+ROWS = "rows.parquet"
+OWN = ("row", "id", "label")
+"""Columns that every such file has; metadata of the same name is kept as ``column:NAME``."""
+FEW = 0.5
+"""Texts are kept as a dictionary where fewer than this share of them differ."""
+
+
+def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: bool = False) -> None:
+    """Write position, id, label and metadata of the rows of an audit, in audit order.
+
+    ``about`` goes into the file's schema under ``pfungst``. With ``redact`` ids are numbers, and texts in which a path
+    stands are left out.
+    """
+    rows = data.sample()
+    labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
+    names = [None if label < 0 else _utf8(data.classes[label]) for label in labels]
+    ids = [f"row {row}" if redact else _utf8(data.ids[row]) for row in rows]
+    columns = {
+        "row": pa.array(rows, pa.int64()),
+        "id": pa.array(ids, pa.string()),
+        "label": pa.array(names, pa.string()),
+    }
+    for name, values in data.columns.items():
+        column = _column(np.asarray(values)[rows])
+        if not (redact and _holds_paths(column)):
+            columns[f"column:{name}" if name in OWN else _utf8(name)] = column
+    packed = json.dumps(dict(about), sort_keys=True).encode()
+    table = pa.table(columns).replace_schema_metadata({b"pfungst": packed})
+    partial = folder / f".{ROWS}.tmp"
+    pq.write_table(table, partial, compression="zstd", row_group_size=65_536, write_page_checksum=True)
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(folder / ROWS)
+
+
+def kept_rows(folder: Path) -> tuple[Any, Mapping[str, Any]] | None:
+    """The table that ``keep_rows`` wrote and what it says about it; None in a folder of an older version.
+
+    Raises:
+        InputError: if the file is there and cannot be read.
+    """
+    path = folder / ROWS
+    if not path.exists():
+        return None
+    try:
+        table = pq.ParquetFile(path, page_checksum_verification=True).read(use_threads=False)
+        about = json.loads((table.schema.metadata or {})[b"pfungst"])
+        if tuple(table.column_names[:3]) != OWN:
+            raise KeyError("row, id, label")
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} holds no rows that can be read ({first_line(error)}); delete it or audit again"
+        ) from None
+    return table, about
+
+
+def _column(values: Array) -> Any:
+    if values.dtype.kind == "b":
+        return pa.array(values)
+    if values.dtype.kind in "iu":
+        return pa.array(values.astype(np.int64) if values.dtype != np.uint64 else values.astype(np.float64))
+    if values.dtype.kind == "f":
+        return pa.array(values.astype(np.float64), from_pandas=True)
+    texts = pa.array(
+        [None if value is None or value == "" else _utf8(str(value)) for value in values.tolist()], pa.string()
+    )
+    packed = texts.dictionary_encode()
+    return packed if len(packed.dictionary) < FEW * max(1, len(texts)) else texts
+
+
+def _holds_paths(column: Any) -> bool:
+    held = column.dictionary if pa.types.is_dictionary(column.type) else column
+    return pa.types.is_string(held.type) and any("/" in text or "\\" in text for text in held.to_pylist() if text)
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
