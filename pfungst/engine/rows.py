@@ -61,8 +61,7 @@ def kept_rows(folder: Path) -> tuple[Any, Mapping[str, Any]] | None:
     try:
         table = pq.ParquetFile(path, page_checksum_verification=True).read(use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
-        if tuple(table.column_names[:3]) != OWN:
-            raise KeyError("row, id, label")
+        table = table.select([*OWN, *(name for name in table.column_names if name not in OWN)])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise InputError(
             f"{path} holds no rows that can be read ({first_line(error)}); delete it or audit again"

@@ -13,11 +13,12 @@ FLIPS = 200
 VERDICTS = {"worse": "no", "new": "undecided", "nothing": "yes"}
 
 
-def page(result: Comparison) -> str:
-    """The comparison as one HTML page that needs no script, no network and no other file."""
+def page(result: Comparison, nav: Markup | None = None) -> str:
+    """The comparison as one HTML page that needs no script, no network and no other file; ``nav`` stands on top."""
     style = text_of("style.css")
     findings, churn = result.findings, result.churn
     return environment().get_template("comparison.html.jinja").render(
+        nav=nav,
         result=result,
         answer=answer(result),
         verdict=VERDICTS[status(result)],

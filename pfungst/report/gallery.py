@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PIL import Image
 
@@ -16,8 +16,15 @@ SHOWN = 12
 class Pictures:
     """Thumbnails by name, and how many bytes of them a page may still hold."""
 
-    def __init__(self, thumbnails: Mapping[str, bytes], pictures: int = 1500, size: int = 3_200_000) -> None:
+    def __init__(
+        self,
+        thumbnails: Mapping[str, bytes],
+        pictures: int = 1500,
+        size: int = 3_200_000,
+        link: Callable[[Shot], str] | None = None,
+    ) -> None:
         self._thumbnails = thumbnails
+        self._link = link
         self._pictures = pictures
         self._size = size
 
@@ -29,6 +36,12 @@ class Pictures:
         self._pictures -= 1
         self._size -= len(picture)
         return picture
+
+    def linked(self, shot: Shot, picture: Markup | None) -> Markup | None:
+        """A picture that leads to its row, where pages of rows are served."""
+        if self._link is None or picture is None:
+            return picture
+        return tag("a", picture, href=self._link(shot))
 
 
 AS_IT_IS = "as it is"
@@ -59,13 +72,12 @@ def _shot(shot: Shot, pictures: Pictures, *, told: bool, alone: bool) -> Markup:
     plain = alone and not shot.shown
     named = f"row {shot.row[-28:]}" + (f" · {shot.caption}" if shot.caption != AS_IT_IS else "")
     said = named if plain else shot.caption
+    picture = pictures.linked(shot, _picture(shot, pictures))
     caption = tag("small", tag("bdi", clean(said, 160)))
     if not shot.answer:
-        return tag("span", _picture(shot, pictures), caption)
+        return tag("span", picture, caption)
     answer = tag("b", tag("bdi", clean(shot.answer, 60)))
-    return tag(
-        "span", _picture(shot, pictures), caption, answer, f" · {number(shot.probability, 2)}", _judged(shot, told)
-    )
+    return tag("span", picture, caption, answer, f" · {number(shot.probability, 2)}", _judged(shot, told))
 
 
 def _judged(shot: Shot, told: bool) -> Markup | None:

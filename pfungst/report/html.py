@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from pfungst.findings import SEVERITIES, Examples, Finding, OpportunityReliance, Report
+from pfungst.findings import SEVERITIES, Examples, Finding, OpportunityReliance, Report, Shot
 from pfungst.report.facts import chance, command, facts, source
 from pfungst.report.figures import draw
 from pfungst.report.forest import forest, strip
@@ -23,16 +23,23 @@ PASSES = 60
 _PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/=]+")
 
 
-def render(report: Report, thumbnails: Mapping[str, bytes] | None = None) -> str:
+def render(
+    report: Report,
+    thumbnails: Mapping[str, bytes] | None = None,
+    link: Callable[[Shot], str] | None = None,
+    nav: Markup | None = None,
+) -> str:
     """The report as one HTML page that needs no script, no network and no other file.
 
-    ``thumbnails`` are WebP pictures by the names that ``Shot.picture`` gives.
+    ``thumbnails`` are WebP pictures by the names that ``Shot.picture`` gives. Where rows have pages of their own,
+    ``link`` gives a shot's address and ``nav`` is what stands on top.
     """
     style, script = text_of("style.css"), text_of("script.js")
-    budget = _Budget(Pictures(thumbnails or {}))
+    budget = _Budget(Pictures(thumbnails or {}, link=link))
     cards = {status: _cards(report, status, budget) for status in ("found", "inconclusive", "absent")}
     page = environment().get_template("template.html.jinja")
     return page.render(
+        nav=nav,
         report=report,
         model_name=source(report, "model"),
         data_name=source(report, "data"),

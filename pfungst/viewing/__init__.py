@@ -1,0 +1,1 @@
+"""Viewing: a run in a browser, every row reachable; the only room that imports starlette, uvicorn or duckdb."""
