@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     _monitor(commands.add_parser("monitor", help="drift, accuracy and feedback in a deployment log", epilog=_EPILOG))
     show = commands.add_parser("show", help="the findings of a RUN folder; nothing is recomputed")
     show.add_argument("run", metavar="RUN")
+    view = commands.add_parser("view", help="the report in a browser, with every row reachable")
+    view.add_argument("run", metavar="RUN", nargs="+", help="folder of an audit; two are shown side by side")
+    view.add_argument("--port", type=int, metavar="N", default=0, help="port on this machine (default: any free one)")
     _compare(
         commands.add_parser("compare", help="two audits on the rows they share: new, fixed, flipped", epilog=_EPILOG)
     )

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from pfungst.report.terminal import remedied, summary
 from pfungst.request import DEFAULT_OUT
 from pfungst.statistics.estimate import Severity
 from pfungst.task import Task, load_task
+from pfungst.viewing.server import serve
 
 
 def audit(asked: Namespace) -> int:
@@ -214,6 +216,18 @@ def show(asked: Namespace) -> int:
     """Print the findings of a RUN folder."""
     console = Console()
     console.print(summary(saved(asked.run).report, console.width))
+    return 0
+
+
+def view(asked: Namespace) -> int:
+    """Serve the report and every row to a browser on this machine."""
+
+    def tell(address: str) -> None:
+        print(f"{address}\nOpen it in a browser on this machine; Ctrl-C ends it.", flush=True)
+
+    # The server ends by raising again the signal that it was ended by.
+    with suppress(KeyboardInterrupt):
+        serve([Path(run) for run in asked.run], asked.port, tell)
     return 0
 
 

@@ -26,7 +26,7 @@ class Said:
 
 
 def said_of(rows: Rows, place: int) -> tuple[Said, ...]:
-    """What was said of a row, as it is first; conditions under which it was not asked, or of damaged files, are left out."""
+    """What was said of a row, as it is first; conditions that did not ask it, or of damaged files, are left out."""
     row = int(rows.positions[place])
     label = rows.values("label", np.array([place]))[0]
     guess = int(np.flatnonzero(rows.file_order == row)[0])

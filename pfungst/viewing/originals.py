@@ -61,6 +61,10 @@ class Originals:
         found = self.read(name, on)
         return None if found.picture is None else webp(found.picture)
 
+    def pictured(self, on: str = "test") -> bool:
+        """Whether rows of a set are pictures that can be read, as far as is known."""
+        return on == "test" and not self._why and self._run.about.get("modality") == "image"
+
     def _missing(self) -> str:
         about = self._run.about
         if self._run.facts is None:

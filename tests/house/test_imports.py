@@ -9,6 +9,7 @@ BLOCK = """
 import importlib, sys
 
 EXTRAS = {"torch", "skops", "transformers", "datasets", "timm", "ray", "onnx", "safetensors", "pandas"}
+EXTRAS |= {"starlette", "uvicorn", "duckdb"}
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
