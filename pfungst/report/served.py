@@ -63,7 +63,7 @@ def rows_page(
         typed=typed,
         refused=refused,
         paired=paired,
-        heading=f"{page['count']:,} of {count(page['rows_in_all'], 'row')}" if not refused else "Rows",
+        heading="Rows" if refused else _heading(page),
         sets=[(name, link("rows", on="" if name == "test" else name), name == page["set"]) for name in page["sets"]],
         everything=link("rows", under=page["under"], on=_on(page)),
         facets=[_facet(one, asked, link) for one in page["facets"]],
@@ -107,11 +107,22 @@ def row_page(
 
 def _rendered(template: str, around: Surroundings, **more: Any) -> str:
     style, script = blocks()
-    return environment().get_template(template).render(
+    return _template(template).render(
         links=around.menu, names=around.names, action=around.link("rows"), vocabulary=around.vocabulary,
         classes=around.classes, conditions=around.conditions, without=around.without, style=Markup(style),
         script=Markup(script), clean=clean, prose=prose, count=count, **more,
     )  # fmt: skip
+
+
+@cache
+def _template(name: str) -> Any:
+    """A template, read and compiled once: pages are made while somebody waits."""
+    return environment().get_template(name)
+
+
+def _heading(page: Mapping[str, Any]) -> str:
+    every = count(page["rows_in_all"], "row")
+    return f"{page['count']:,} of {every}" if page["where"] else every
 
 
 def _on(page: Mapping[str, Any]) -> str:

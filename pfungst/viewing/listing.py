@@ -136,12 +136,14 @@ def _name(queries: Queries, at: int | None) -> str | None:
 
 
 def _under(queries: Queries, name: str) -> str:
+    """The name of a condition as the lists have it, by any of its names."""
     vocabulary = queries.rows.vocabulary
-    if name and vocabulary.condition(name) is None:
+    key = vocabulary.condition(name) if name else ""
+    if key is None:
         raise InputError(
             f"there is no condition {name[:80]!r} of {queries.rows.on}; the list on the page names them all"
         )
-    return name
+    return next((each for each, known in vocabulary.conditions.items() if known == key), "")
 
 
 def _metadata(queries: Queries, selection: Selection) -> list[Field]:

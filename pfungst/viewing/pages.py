@@ -96,7 +96,7 @@ class Pages:
         original = self.view.original(number, on)
         pictures = self.view.run.audit.pictures
         html = row_page(
-            row, self._around(on, ""), self._original(original, number, on), self.view.shown(on, number), pictures
+            row, self._around(on, "row"), self._original(original, number, on), self.view.shown(on, number), pictures
         )  # fmt: skip
         return self._page(html)
 
@@ -138,6 +138,7 @@ class Pages:
         has_small = found.why and self.view.pictured(number, on)
         return {
             "src": self.link(f"original/{number}", on=set_) if found.picture is not None else "",
+            "small": found.picture is not None and max(found.picture.shape[:2]) <= 160,
             "text": found.text,
             "columns": found.columns,
             "thumbnail": self.link(f"thumbnail/{number}", on=set_) if has_small else "",
