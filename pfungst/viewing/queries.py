@@ -115,7 +115,8 @@ class Queries:
             return np.arange(len(self.rows), dtype=np.int32)
         # Every name is made in compiled.py, and every value is a parameter.
         statement = f"select {PLACE} from rows where {sql.where} order by {sql.order}"  # noqa: S608 - see above
-        with self._asked(sql.columns, sql, statement) as answer:
+        table = pa.table({name: self.rows.column(key) for key, name in {"place": PLACE, **sql.columns}.items()})
+        with self._asked(table, sql.values, statement) as answer:
             return np.asarray(answer.fetchnumpy()[PLACE], np.int32)
 
     def _confusions(self, selection: Selection) -> Facet:
@@ -144,29 +145,29 @@ class Queries:
         )
 
     def _grouped(self, selection: Selection, fields: Sequence[Field], only: str) -> list[tuple[Any, ...]]:
-        columns = dict(selection.sql.columns)
-        names = [columns.setdefault(field.key, f"c{len(columns)}") for field in fields]
+        """Counts of the values of some fields among the rows of a selection, whose filter is not run again."""
+        places = pa.array(selection.places)
+        names = [f"c{at}" for at in range(len(fields))]
+        columns = {name: self.rows.column(field.key).take(places) for name, field in zip(names, fields, strict=True)}
         listed = ", ".join(names)
-        # Every name is made in compiled.py, and every value is a parameter.
-        kept = f"where {selection.sql.where} and {only.format(*names)}"
-        grouped = f"group by {listed} order by count(*) desc, {listed} limit {FACETS}"
-        statement = f"select {listed}, count(*) from rows {kept} {grouped}"  # noqa: S608 - see above
-        with self._asked(columns, selection.sql, statement) as answer:
+        # Every name is made here.
+        grouped = f"where {only.format(*names)} group by {listed} order by count(*) desc, {listed} limit {FACETS}"
+        statement = f"select {listed}, count(*) from rows {grouped}"  # noqa: S608 - see above
+        with self._asked(pa.table(columns), (), statement) as answer:
             found: list[tuple[Any, ...]] = answer.fetchall()
             return found
 
     @contextmanager
-    def _asked(self, columns: dict[str, str], sql: Compiled, statement: str) -> Iterator[Any]:
+    def _asked(self, table: Any, values: Sequence[Any], statement: str) -> Iterator[Any]:
         import duckdb  # noqa: PLC0415 - an extra
 
-        table = pa.table({name: self.rows.column(key) for key, name in {"place": PLACE, **columns}.items()})
         cursor = self._database.cursor()
         watch = Timer(self.patience, cursor.interrupt)
         watch.daemon = True
         watch.start()
         try:
             cursor.register("rows", table)
-            yield cursor.execute(statement, list(sql.values))
+            yield cursor.execute(statement, list(values))
         except duckdb.InterruptException:
             raise TooSlow(f"this filter took longer than {self.patience:g} s and was stopped; ask for less") from None
         except duckdb.Error as error:

@@ -55,6 +55,20 @@ class Rows:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def agrees(self) -> bool:
+        """Whether the second run has rows of these ids, and calls none of them by another label."""
+        assert self.other is not None, "a second run was given"
+        table = columns_of(self.other.plain[self.on].file, ["id", "label"])
+        at = self._pairs(table["id"])
+        numbers = np.array([*(self.classes.index(name) for name in self.other.classes), -1], np.int32)
+        theirs = pa.array(numbers[table["label"].to_numpy()]).take(at).fill_null(-1).to_numpy()
+        mine = self._base["label"].fill_null(-1).to_numpy()
+        return at.null_count < len(at) and not ((mine != theirs) & (mine >= 0) & (theirs >= 0)).any()
+
+    def _pairs(self, ids: Any) -> Any:
+        """Where each of these rows stands among the other run's; null where it does not."""
+        return pc.index_in(self.own_ids, value_set=_whole(ids))
+
     def place(self, row: int) -> int | None:
         """Where the row at this position of the data stands among these, or None if it was not asked."""
         found = int(self._places[row]) if 0 <= row < len(self._places) else -1
@@ -145,7 +159,7 @@ class Rows:
         assert self.other is not None, "a second run was given"
         file = self.other.plain[self.on].file
         table = columns_of(file, ["id", "prediction", "confidence"])
-        at = pc.index_in(self.own_ids, value_set=_whole(table["id"]))
+        at = self._pairs(table["id"])
         if key == "b.confidence":
             return _whole(table["confidence"].take(at))
         numbers = np.array([self.classes.index(name) for name in self.other.classes], np.int32)

@@ -96,7 +96,7 @@ def application(view: View, token: str, port: int) -> Any:
     try:
         from starlette.applications import Starlette  # noqa: PLC0415 - an extra
         from starlette.responses import RedirectResponse, Response  # noqa: PLC0415 - an extra
-        from starlette.routing import Mount, Route  # noqa: PLC0415 - an extra
+        from starlette.routing import Mount, Route, Router  # noqa: PLC0415 - an extra
     except ImportError:
         raise lacking("starlette") from None
     pages = Pages(view, f"/{token}")
@@ -129,10 +129,12 @@ def application(view: View, token: str, port: int) -> Any:
         route("/original/{number:int}", lambda it: pages.original(it.path_params["number"], _on(it))),
         route("/thumbnail/{number:int}", lambda it: pages.thumbnail(it.path_params["number"], _on(it))),
     ]
+    below = Router(routes, redirect_slashes=False)
     app = Starlette(
-        routes=[Route(f"/{token}", home, methods=["GET"]), Mount(f"/{token}", routes=routes)],
+        routes=[Route(f"/{token}", home, methods=["GET"]), Mount(f"/{token}", app=below)],
         exception_handlers={404: unknown},
     )
+    app.router.redirect_slashes = False
     return Guard(app, token, port)
 
 
@@ -176,17 +178,15 @@ def serve(folders: Sequence[Path], port: int = 0, tell: Callable[[str], None] = 
         raise lacking("uvicorn") from None
     if not 0 <= port <= 65_535:
         raise InputError(f"--port is {port}; give one from 1 to 65535, or 0 for any that is free")
-    view = View(folders)
-    listening = _bound(port)
-    token = secrets.token_urlsafe(18)
-    taken = int(listening.getsockname()[1])
-    settings = uvicorn.Config(
-        application(view, token, taken), log_level="warning", access_log=False, server_header=False, lifespan="off",
-        timeout_graceful_shutdown=2,
-    )  # fmt: skip
-    listening.listen()
-    tell(f"http://{HOST}:{taken}/{token}/")
-    with listening:
+    view, token = View(folders), secrets.token_urlsafe(18)
+    with _bound(port) as listening:
+        taken = int(listening.getsockname()[1])
+        settings = uvicorn.Config(
+            application(view, token, taken), log_level="warning", access_log=False, server_header=False, lifespan="off",
+            timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        listening.listen()
+        tell(f"http://{HOST}:{taken}/{token}/")
         uvicorn.Server(settings).run(sockets=[listening])
 
 

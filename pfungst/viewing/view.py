@@ -42,11 +42,22 @@ class View:
             raise InputError(f"{len(folders)} runs were given; give one, or two to see them side by side")
         self.run = opened(folders[0])
         self.other: Run | None = opened(folders[1]) if len(folders) == 2 else None
-        self.comparison: Comparison | None = compare(folders[0], folders[1]) if self.other else None
+        self._folders = tuple(folders)
         self.originals = Originals(self.run)
         self._queries: dict[str, Queries] = {}
         self._lock = RLock()
+        if self.other is not None and not self.queries("test").rows.agrees():
+            _ = self.comparison
         self.queries("test")
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """What `pfungst compare` says of two runs, None of one; over many rows it takes a while.
+
+        Raises:
+            InputError: if they share no rows.
+        """
+        return compare(*self._folders) if self.other is not None else None
 
     def queries(self, on: str) -> Queries:
         """What answers filters over a set. Raises InputError if there is no such set."""
