@@ -157,10 +157,42 @@ def test_rows_are_those_that_python_finds(database, node):
 
 
 PIECES = (
-    "label", "answer", "=", "!=", "(", ")", "and", "or", "not", "in", "order", "by", "'", '"', ";", "--", "wolf",
-    "site", ",", "column(", "condition(", "like", "is", "missing", "drop table rows", "union select", "1", "desc", "$1", "c0",
+    *(
+        "label",
+        "answer",
+        "=",
+        "!=",
+        "(",
+        ")",
+        "and",
+        "or",
+        "not",
+        "in",
+        "order",
+        "by",
+        "'",
+        '"',
+        ";",
+        "--",
+        "wolf",
+        "site",
+    ),
+    *(
+        ",",
+        "column(",
+        "condition(",
+        "like",
+        "is",
+        "missing",
+        "drop table rows",
+        "union select",
+        "1",
+        "desc",
+        "$1",
+        "c0",
+    ),
     ".answer",
-)  # fmt: skip
+)
 FIXED = re.compile(
     r"(?:(?:c\d+|\$\d+|and|or|not|coalesce|false|true|is|null|in|ilike|contains|lower|asc|desc|nulls|last|place"
     r"|<=|>=|<>|[=<>(),])\s*)+"
