@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from pfungst.errors import InputError
 from pfungst.viewing.pages import CLOSED, Answer, Pages
@@ -119,17 +118,7 @@ def application(view: View, token: str, port: int) -> Any:
     def home(_: Any) -> Any:
         return RedirectResponse(f"/{token}/")
 
-    routes = [
-        route("/", lambda _: pages.home()),
-        route("/{which:str}.json", _stored(pages)),
-        route("/rows", lambda asked: pages.rows(asked.query_params)),
-        route("/{which:str}", _reports(pages)),
-        route("/row/{number:int}.json", lambda it: pages.row(it.path_params["number"], it.query_params, data=True)),
-        route("/row/{number:int}", lambda it: pages.row(it.path_params["number"], it.query_params)),
-        route("/original/{number:int}", lambda it: pages.original(it.path_params["number"], _on(it))),
-        route("/thumbnail/{number:int}", lambda it: pages.thumbnail(it.path_params["number"], _on(it))),
-    ]
-    below = Router(routes, redirect_slashes=False)
+    below = Router([route(path, answer) for path, answer in _answers(pages).items()], redirect_slashes=False)
     app = Starlette(
         routes=[Route(f"/{token}", home, methods=["GET"]), Mount(f"/{token}", app=below)],
         exception_handlers={404: unknown},
@@ -138,9 +127,23 @@ def application(view: View, token: str, port: int) -> Any:
     return Guard(app, token, port)
 
 
+def _answers(pages: Pages) -> dict[str, Callable[[Any], Answer]]:
+    """What answers each path below the token; the first that fits is taken."""
+    return {
+        "/": lambda _: pages.home(),
+        "/{which:str}.json": _stored(pages),
+        "/rows": lambda asked: pages.rows(asked.query_params),
+        "/{which:str}": _reports(pages),
+        "/row/{number:int}.json": lambda it: pages.row(it.path_params["number"], it.query_params, data=True),
+        "/row/{number:int}": lambda it: pages.row(it.path_params["number"], it.query_params),
+        "/original/{number:int}": lambda it: pages.original(it.path_params["number"], _on(it)),
+        "/thumbnail/{number:int}": lambda it: pages.thumbnail(it.path_params["number"], _on(it)),
+    }
+
+
 def _stored(pages: Pages) -> Callable[[Any], Answer]:
     def answer(request: Any) -> Answer:
-        which = unquote(request.path_params["which"])
+        which = request.path_params["which"]
         if which == "rows":
             return pages.rows(request.query_params, data=True)
         if which in {"audit", "a", "b"}:
