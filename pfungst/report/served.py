@@ -107,11 +107,12 @@ def row_page(
 
 def _rendered(template: str, around: Surroundings, **more: Any) -> str:
     style, script = blocks()
-    return _template(template).render(
+    html: str = _template(template).render(
         links=around.menu, names=around.names, action=around.link("rows"), vocabulary=around.vocabulary,
         classes=around.classes, conditions=around.conditions, without=around.without, style=Markup(style),
         script=Markup(script), clean=clean, prose=prose, count=count, **more,
     )  # fmt: skip
+    return html
 
 
 @cache

@@ -187,7 +187,7 @@ def database() -> Any:
         import duckdb  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError("`pfungst view` needs duckdb, which is not installed; pip install pfungst[view]") from None
-    settings = {
+    settings: dict[str, Any] = {
         "enable_external_access": "false", "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false", "python_enable_replacements": "false", "memory_limit": "2GB",
     }  # fmt: skip

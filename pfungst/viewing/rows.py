@@ -33,7 +33,7 @@ class Rows:
         if on not in run.plain:
             raise InputError(f"there is no set of rows {on[:60]!r}; there are {', '.join(run.sets)}")
         self.run, self.on, self.other = run, on, other
-        self.facts = run.facts if on == "test" else None
+        self.facts: Any = run.facts if on == "test" else None
         self.under = run.under(on)
         self._kept: OrderedDict[str, Any] = OrderedDict()
         self._lock = RLock()
@@ -141,7 +141,7 @@ class Rows:
     def _ids(self, _: str) -> Any:
         if self.facts is not None:
             return self._aligned(self.facts["row"], self.facts["id"])
-        return _whole(columns_of(self.run.plain[self.on].file, ["id"])["id"].take(pa.array(self._order)))
+        return self.own_ids
 
     def _metadata(self, at: str) -> Any:
         return self._aligned(self.facts["row"], self._stored(int(at)))

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 import msgspec
-import numpy as np
+import pyarrow.compute as pc
 
 from pfungst.comparing import compare
 from pfungst.comparison import Comparison
@@ -149,10 +149,10 @@ class View:
         if self.other is None or queries.rows.on != "test":
             return None
         theirs = self._others_rows
-        found = np.flatnonzero(theirs.own_ids.to_numpy(zero_copy_only=False) == queries.rows.own_ids[place].as_py())
-        if not len(found):
+        found = pc.index(theirs.own_ids, queries.rows.own_ids[place]).as_py()
+        if found < 0:
             return []
-        answers = _answers(said_of(theirs, int(found[0])), theirs.classes)
+        answers = _answers(said_of(theirs, found), theirs.classes)
         return sorted(
             answers, key=lambda one: list(seen).index(one["condition"]) if one["condition"] in seen else len(seen)
         )
