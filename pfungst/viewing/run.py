@@ -75,6 +75,8 @@ def opened(folder: Path) -> Run:
         InputError: if it holds no finished audit, or the answers to its rows are gone or damaged.
     """
     audit = saved(folder)
+    if not audit.report.complete:
+        raise InputError(f"the audit in {folder} is not finished; give its command again, or open its report.html")
     if not isinstance(audit.report.model.get("classes"), list | tuple):
         raise InputError(f"{folder} names no classes, as the log of `pfungst monitor` may; `pfungst show` prints it")
     files = {path.name.rsplit(".", 2)[1]: path for path in (folder / "answers").glob("*.*.parquet")}
