@@ -153,7 +153,11 @@ def _heads(page: Mapping[str, Any], asked: Mapping[str, Any], link: Link, *, pai
         place = {key: "ascending", f"{key} asc": "ascending", f"{key} desc": "descending"}.get(page["order"], "")
         turned = f"{key} desc" if place == "ascending" else key
         heads.append({"name": name, "sorted": place, "href": link("rows", **(dict(asked) | {"order": turned}))})
-    return heads
+    return [*heads[:1], *([{"name": "text", "sorted": "", "href": ""}] if _texts(page) else []), *heads[1:]]
+
+
+def _texts(page: Mapping[str, Any]) -> bool:
+    return any(line["text"] is not None for line in page["rows"])
 
 
 def _line(
@@ -161,7 +165,8 @@ def _line(
     pictured: Callable[[int], bool],
 ) -> dict[str, Any]:  # fmt: skip
     label = line["label"]
-    cells = [_cell(label, none="none"), *_answer(line, label)]
+    cells = [_cell(line["text"], "text", none="not there")] if _texts(page) else []
+    cells += [_cell(label, none="none"), *_answer(line, label)]
     cells += _answer(line["b"], label) if "b" in line else []
     for name in page["conditions"]:
         cells += _answer(line["under"][name], label)

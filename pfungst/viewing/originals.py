@@ -17,6 +17,8 @@ from pfungst.report.thumbnails import webp
 from pfungst.task import Columns, Question, Task
 from pfungst.viewing.run import Run
 
+EXCERPT = 160
+"""Characters of a text in a table of rows."""
 SHOWN = 20_000
 """Characters of a text, and columns of a table, that one page shows."""
 
@@ -60,6 +62,13 @@ class Originals:
         """A small picture, if the row is one."""
         found = self.read(name, on)
         return None if found.picture is None else webp(found.picture)
+
+    def excerpt(self, name: str, on: str = "test") -> str | None:
+        """The beginning of a row's text; None where rows are no texts."""
+        if self._run.about.get("modality") != "text":
+            return None
+        found = self.read(name, on).text
+        return None if found is None else found[:EXCERPT]
 
     def pictured(self, on: str = "test") -> bool:
         """Whether rows of a set are pictures that can be read, as far as is known."""

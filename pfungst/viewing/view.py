@@ -70,7 +70,10 @@ class View:
     def rows(self, query: Mapping[str, str]) -> dict[str, Any]:
         """One page of rows; what ``rows.json`` holds. Raises InputError if it cannot be given."""
         asked = Asked.of(query)
-        return listing(self.queries(asked.on), asked)
+        page = listing(self.queries(asked.on), asked)
+        for line in page["rows"]:
+            line["text"] = self.originals.excerpt(self._id(line["row"], asked.on), asked.on)
+        return page
 
     def row(self, number: int, query: Mapping[str, str]) -> dict[str, Any]:
         """One row; what ``row/NUMBER.json`` holds. Raises InputError if it was not asked about."""

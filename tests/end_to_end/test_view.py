@@ -130,6 +130,45 @@ def test_a_picture_is_sent_as_it_stands_in_the_data(address, files):
     assert (sent == stored).all()
 
 
+def test_texts_and_tables_are_shown_as_they_stand(tmp_path):
+    testclient = pytest.importorskip("starlette.testclient")
+    import csv
+
+    import numpy as np
+
+    import pfungst
+    from pfungst.viewing.server import application
+    from pfungst.viewing.view import View
+
+    texts = [f"a {'good' if row % 2 else 'bad'} <i>film</i>, number {row}" for row in range(40)]
+    for name, columns in (("texts", ["text", "label"]), ("table", ["size", "colour", "label"])):
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            lines = csv.writer(file)
+            lines.writerow(columns)
+            for row, text in enumerate(texts):
+                lines.writerow([text, row % 2] if name == "texts" else [row / 8, (7 * row) % 5, row % 2])
+
+    def by_word(some):
+        found = np.array(["good" in text for text in some], float)
+        return np.stack([1 - found, found], axis=1)
+
+    def by_number(some):
+        return np.stack([some[:, 0] - 2, 2 - some[:, 0]], axis=1)
+
+    pages = {}
+    for name, model in (("texts", by_word), ("table", by_number)):
+        pfungst.audit(model, str(tmp_path / f"{name}.csv"), out=tmp_path / name, only=("calibration",))
+        view = application(View([tmp_path / name]), "token", 80)
+        pages[name] = testclient.TestClient(view, headers={"host": "127.0.0.1:80"})
+    rows = pages["texts"].get("/token/rows.json").json()["rows"]
+    assert [row["text"] for row in rows] == texts
+    assert "a good &lt;i&gt;film&lt;/i&gt;, number 3" in pages["texts"].get("/token/rows").text
+    assert "a good &lt;i&gt;film&lt;/i&gt;, number 3" in pages["texts"].get("/token/row/3").text
+    found = pages["table"].get("/token/rows.json", params={"where": "size > 4.5 order by size desc"}).json()
+    assert [row["row"] for row in found["rows"]] == [39, 38, 37]
+    assert "4.875" in pages["table"].get("/token/row/39").text
+
+
 @pytest.fixture(scope="module")
 def browser():
     api = pytest.importorskip("playwright.sync_api", reason="no browser test: playwright is not installed")
