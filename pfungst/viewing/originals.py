@@ -63,10 +63,13 @@ class Originals:
         found = self.read(name, on)
         return None if found.picture is None else webp(found.picture)
 
+    @property
+    def texts(self) -> bool:
+        """Whether rows are texts."""
+        return self._run.about.get("modality") == "text"
+
     def excerpt(self, name: str, on: str = "test") -> str | None:
-        """The beginning of a row's text; None where rows are no texts."""
-        if self._run.about.get("modality") != "text":
-            return None
+        """The beginning of a row's text; None where it cannot be read."""
         found = self.read(name, on).text
         return None if found is None else found[:EXCERPT]
 

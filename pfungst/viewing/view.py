@@ -72,7 +72,8 @@ class View:
         asked = Asked.of(query)
         page = listing(self.queries(asked.on), asked)
         for line in page["rows"]:
-            line["text"] = self.originals.excerpt(self._id(line["row"], asked.on), asked.on)
+            told = self.originals.texts
+            line["text"] = self.originals.excerpt(self._id(line["row"], asked.on), asked.on) if told else None
         return page
 
     def row(self, number: int, query: Mapping[str, str]) -> dict[str, Any]:
