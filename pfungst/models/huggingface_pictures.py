@@ -74,6 +74,6 @@ def _difference(processor: Any, known: Preprocess) -> float:
 
 
 def _picture() -> Array:
-    """A picture (90, 120, 3) whose colours and sides differ, smooth enough for every way of resizing."""
-    down, right = np.mgrid[0:90, 0:120] / 120
+    """A picture (91, 123, 3) whose colours and sides differ, smooth enough for every way of resizing."""
+    down, right = np.mgrid[0:91, 0:123] / 123
     return np.stack([255 * right, 200 * down + 40, 120 * np.abs(np.sin(3 * (down + right)))], axis=2).astype(np.uint8)

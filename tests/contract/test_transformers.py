@@ -15,7 +15,7 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 torch = pytest.importorskip("torch")
 
 RNG = np.random.default_rng(0)
-PICTURES = RNG.integers(0, 256, (6, 40, 50, 3), np.uint8)
+PICTURES = RNG.integers(0, 256, (6, 43, 53, 3), np.uint8)
 NAMES = {0: "cat", 1: "dog", 2: "eel"}
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "win", "money", "now", "see", "you", "home", "soon"]
 
