@@ -14,9 +14,12 @@ from pfungst.datasets.bound import bind
 from pfungst.datasets.columns import read_table
 from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.datasets.folder import load_folder
+from pfungst.datasets.huggingface import is_rows, is_saved, rows_in_memory
+from pfungst.datasets.huggingface import load_huggingface as load_huggingface_rows
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.table import from_columns, load_table, table_in_archive
+from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
 from pfungst.errors import InputError, NoLabels
 from pfungst.models.function import function_model
 from pfungst.models.huggingface import is_layout, load_huggingface
@@ -33,10 +36,13 @@ from pfungst.task import Columns, Task
 __all__ = ["bind", "load_data", "load_model", "permutation"]
 
 MODEL_FORMS = (
-    "model.onnx, model.pt2, file.py:factory or pkg.module:factory, model.skops (.joblib, .pkl with --trust-pickle), or "
-    "recorded answers (.parquet, .csv, .npz)"
+    "model.onnx, model.pt2, file.py:factory or pkg.module:factory, hf:org/name or a folder of transformers, timm:name, "
+    "model.skops (.joblib, .pkl with --trust-pickle), http(s)://host/v2/models/NAME, or recorded answers (.parquet, "
+    ".csv, .npz)"
 )
-DATA_FORMS = "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl) or an .npz file"
+DATA_FORMS = (
+    "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl), an .npz file, .tar shards, or hf:name[:split]"
+)
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
 _FACTORY = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
@@ -217,7 +223,15 @@ def _present(asked: Columns, data: Dataset) -> Roles:
 def _read(source: Any, task: Task) -> Dataset:
     if not isinstance(source, str | Path):
         return _in_memory(source, task)
+    if str(source).startswith("hf:"):
+        return load_huggingface_rows(str(source), task)
+    if is_shards(str(source)):
+        return load_shards(str(source), task)
     path = existing(str(source), "data", DATA_FORMS)
+    if path.is_dir() and is_saved(path):
+        return load_huggingface_rows(str(path), task)
+    if path.is_dir() and only_shards(path):
+        return load_shards(f"{path}/*.tar", task)
     name = path.name.lower()
     if name.endswith(".zip") and (table := table_in_archive(path)) is not None:
         data, member = table
@@ -241,6 +255,8 @@ def _in_memory(source: Any, task: Task) -> Dataset:
         return from_arrays(source, task, source="arrays")
     if isinstance(source, Mapping) and source:
         return from_columns({str(k): np.asarray(v) for k, v in source.items()}, task, source="columns")
+    if is_rows(source):
+        return rows_in_memory(source, task)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         return from_columns({str(k): np.asarray(source[k]) for k in source.columns}, task, source="a data frame")
     raise InputError(
