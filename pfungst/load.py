@@ -21,6 +21,7 @@ from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.table import from_columns, load_table, table_in_archive
 from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
 from pfungst.errors import InputError, NoLabels
+from pfungst.models.endpoint import load_endpoint
 from pfungst.models.function import function_model
 from pfungst.models.huggingface import is_layout, load_huggingface
 from pfungst.models.model import Model
@@ -87,9 +88,9 @@ def load_model(
         return _of_factory(str(source), asked)
     if str(source).startswith(("hf:", "timm:")):
         return _of_ecosystem(str(source), asked)
-    path = (
-        Path(source) if str(source).startswith(("http://", "https://")) else existing(str(source), "model", MODEL_FORMS)
-    )
+    if str(source).startswith(("http://", "https://")) and weights is None:
+        return load_endpoint(str(source), asked.task, input=input, output=output, outputs=outputs)
+    path = existing(str(source), "model", MODEL_FORMS)
     if path.is_dir() and is_layout(path) and not any(path.glob("*.onnx")):
         return _of_ecosystem(str(source), asked)
     if weights is not None:
