@@ -45,8 +45,9 @@ class Frame:
         if self.resize is not None:
             return self.resize
         if self.shortest_edge is not None:
-            scale = self.shortest_edge / min(height, width)
-            return round(height * scale), round(width * scale)
+            # The longer side is cut down to whole pixels, as transformers and torchvision do.
+            edge, short = self.shortest_edge, min(height, width)
+            return edge * height // short, edge * width // short
         return height, width
 
     def _channels(self, image: Array) -> Array:

@@ -14,26 +14,36 @@ from pfungst.datasets.bound import bind
 from pfungst.datasets.columns import read_table
 from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.datasets.folder import load_folder
+from pfungst.datasets.huggingface import is_rows, is_saved, rows_in_memory
+from pfungst.datasets.huggingface import load_huggingface as load_huggingface_rows
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.table import from_columns, load_table, table_in_archive
+from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
 from pfungst.errors import InputError, NoLabels
+from pfungst.models.endpoint import load_endpoint
 from pfungst.models.function import function_model
+from pfungst.models.huggingface import is_layout, load_huggingface
 from pfungst.models.model import Model
 from pfungst.models.onnx import is_session, load_onnx, of_session
 from pfungst.models.recorded import load_recorded
 from pfungst.models.sklearn import load_sklearn, sklearn_model
+from pfungst.models.timm import load_timm
 from pfungst.models.torch import Origin, is_module, torch_model
-from pfungst.models.torch_files import built, load_exported, with_weights
+from pfungst.models.torch_files import built, fitted, load_exported
+from pfungst.models.torchscript import is_scripted, is_torchscript, torchscript
 from pfungst.task import Columns, Task
 
 __all__ = ["bind", "load_data", "load_model", "permutation"]
 
 MODEL_FORMS = (
-    "model.onnx, model.pt2, file.py:factory or pkg.module:factory, model.skops (.joblib, .pkl with --trust-pickle), or "
-    "recorded answers (.parquet, .csv, .npz)"
+    "model.onnx, model.pt2, file.py:factory or pkg.module:factory, hf:org/name or a folder of transformers, timm:name, "
+    "model.skops (.joblib, .pkl with --trust-pickle), http(s)://host/v2/models/NAME, or recorded answers (.parquet, "
+    ".csv, .npz)"
 )
-DATA_FORMS = "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl) or an .npz file"
+DATA_FORMS = (
+    "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl), an .npz file, .tar shards, or hf:name[:split]"
+)
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
 _FACTORY = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
@@ -76,12 +86,28 @@ def load_model(
         return _of_object(source, asked, Origin(type(source).__name__))
     if _FACTORY.fullmatch(str(source)) and not _FOREIGN.match(str(source)) and not Path(source).exists():
         return _of_factory(str(source), asked)
+    if str(source).startswith(("hf:", "timm:")):
+        return _of_ecosystem(str(source), asked)
+    if str(source).startswith(("http://", "https://")) and weights is None:
+        return load_endpoint(str(source), asked.task, input=input, output=output, outputs=outputs)
+    path = existing(str(source), "model", MODEL_FORMS)
+    if path.is_dir() and is_layout(path) and not any(path.glob("*.onnx")):
+        return _of_ecosystem(str(source), asked)
     if weights is not None:
         raise InputError(
-            f"--weights {weights} goes with a factory (file.py:factory) and the model is {source}; drop it"
+            f"--weights {weights} goes with a factory (file.py:factory), hf: or timm:, and the model is {source}; "
+            "drop it"
         )
-    path = existing(str(source), "model", MODEL_FORMS)
     return _of_file(_inside(path) if path.is_dir() else path, asked)
+
+
+def _of_ecosystem(source: str, asked: _Options) -> Model:
+    given: dict[str, Any] = {
+        "weights": asked.weights, "outputs": asked.outputs, "device": asked.device, "threads": asked.threads,
+    }  # fmt: skip
+    if source.startswith("timm:"):
+        return load_timm(source, asked.task, **given)
+    return load_huggingface(source, asked.task, trust_pickle=asked.trust_pickle, **given)
 
 
 def _of_file(path: Path, asked: _Options) -> Model:
@@ -97,6 +123,8 @@ def _of_file(path: Path, asked: _Options) -> Model:
         return load_sklearn(path, asked.task, outputs=asked.outputs, trust_pickle=asked.trust_pickle)
     if name.endswith((".npz", *_TABLES)):
         return load_recorded(path, asked.task, asked.outputs or asked.task.outputs)
+    if is_torchscript(path):
+        raise InputError(torchscript(str(path)))
     if name.endswith(_WEIGHTS):
         raise InputError(f"{path} holds weights and not the network; give file.py:factory with --weights {path.name}")
     raise InputError(f"{path} is in no form that is read as a model; give {MODEL_FORMS}")
@@ -104,17 +132,21 @@ def _of_file(path: Path, asked: _Options) -> Model:
 
 def _of_factory(source: str, asked: _Options) -> Model:
     made, folder, identity = built(source)
+    notes: tuple[str, ...] = ()
     if asked.weights is not None:
         if not is_module(made):
             raise InputError(f"{source} returns {type(made).__name__}, which takes no --weights; return a torch module")
-        made, folder = with_weights(made, asked.weights), asked.weights.parent
-    return _of_object(made, asked, Origin(source, folder, identity, portable=True))
+        made, notes = fitted(made, asked.weights)
+        folder = asked.weights.parent
+    return _of_object(made, asked, Origin(source, folder, identity, portable=True, notes=notes))
 
 
 def _of_object(thing: Any, asked: _Options, origin: Origin) -> Model:
     if all(hasattr(thing, name) for name in ("predict", "offers", "classes", "describe")):
         return thing  # type: ignore[no-any-return]
     if is_module(thing):
+        if is_scripted(thing):
+            raise InputError(torchscript(origin.source))
         return torch_model(
             thing, asked.task, origin, outputs=asked.outputs, device=asked.device, threads=asked.threads
         )  # fmt: skip
@@ -192,7 +224,15 @@ def _present(asked: Columns, data: Dataset) -> Roles:
 def _read(source: Any, task: Task) -> Dataset:
     if not isinstance(source, str | Path):
         return _in_memory(source, task)
+    if str(source).startswith("hf:"):
+        return load_huggingface_rows(str(source), task)
+    if is_shards(str(source)):
+        return load_shards(str(source), task)
     path = existing(str(source), "data", DATA_FORMS)
+    if path.is_dir() and is_saved(path):
+        return load_huggingface_rows(str(path), task)
+    if path.is_dir() and only_shards(path):
+        return load_shards(f"{path}/*.tar", task)
     name = path.name.lower()
     if name.endswith(".zip") and (table := table_in_archive(path)) is not None:
         data, member = table
@@ -216,6 +256,8 @@ def _in_memory(source: Any, task: Task) -> Dataset:
         return from_arrays(source, task, source="arrays")
     if isinstance(source, Mapping) and source:
         return from_columns({str(k): np.asarray(v) for k, v in source.items()}, task, source="columns")
+    if is_rows(source):
+        return rows_in_memory(source, task)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         return from_columns({str(k): np.asarray(source[k]) for k in source.columns}, task, source="a data frame")
     raise InputError(

@@ -15,6 +15,7 @@ from pfungst.request import Request
 
 _MADE = re.compile(r"(?P<kind>dropout|moved):(?P<count>\d{1,3})|mirrored")
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".th", ".ckpt", ".bin")
+_FOREIGN = re.compile(r"(?:hf|timm|https?):.*?(?P<name>[^/:]+)/?")
 _PLAIN = {"model", "network", "net", "answers"}
 """File names that say nothing: the folder's name is taken."""
 
@@ -72,6 +73,9 @@ def _other(source: Any, model_source: Any, request: Request) -> tuple[str, Model
 
 
 def _words(source: str | Path) -> str:
+    foreign = _FOREIGN.fullmatch(str(source))
+    if foreign is not None:
+        return foreign["name"]
     path = Path(str(source).split(":")[0])
     stem = path.name.split(".")[0]
     return path.absolute().parent.name if stem in _PLAIN else stem

@@ -101,6 +101,21 @@ class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     corruption: bool = False
 
 
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model behind an address is asked: seconds a request may take, how often it is repeated, how many at once.
+
+    ``headers`` is a file of lines such as ``Authorization: Bearer ...``; ``rows`` go into one request; ``wait`` is the
+    pause in seconds before the first repetition, doubled each time.
+    """
+
+    timeout: float = 30.0
+    retries: int = 4
+    wait: float = 0.25
+    in_flight: int = 4
+    rows: int = 32
+    headers: str | None = None
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole task file; every part is optional. Flags win over it, it wins over the defaults."""
 
@@ -114,6 +129,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     shift: Shift = Shift()
     adversarial: Adversarial = Adversarial()
     gate: Gate = Gate()
+    endpoint: Endpoint = Endpoint()
     outputs: str | None = None
     input: str | None = None
     output: str | None = None

@@ -17,7 +17,7 @@ from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.guarding import Ends, Guarding, guarded_graph, scaled_graph
 from pfungst.models.names import class_names, settled
-from pfungst.models.preprocess import Layout, Preprocess, Wanted
+from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import preprocessing
 from pfungst.models.protobuf import (
     Linear,
@@ -28,6 +28,7 @@ from pfungst.models.protobuf import (
     with_output,
 )
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
+from pfungst.models.shapes import said_by, static
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -75,7 +76,7 @@ class OnnxModel:
     @property
     def width(self) -> int | None:
         """Number of columns it wants, where it takes tables and says so."""
-        return _static(self.input.shape, 1) if self.flattens else None
+        return static(self.input.shape, 1) if self.flattens else None
 
     @property
     def flattens(self) -> bool:
@@ -88,7 +89,7 @@ class OnnxModel:
         Raises:
             InputError: if the inputs do not fit the graph or its answers are no scores.
         """
-        answers = in_blocks(self._run, self._prepared(inputs), _static(self.input.shape, 0))
+        answers = in_blocks(self._run, self._prepared(inputs), static(self.input.shape, 0))
         if self.linear is None:
             return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
         scores, features = parted(answers, self.linear.width)
@@ -117,11 +118,11 @@ class OnnxModel:
         """What an exported file gives for inputs as a person sees them, all its outputs, by a session of its own."""
         session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
         values = self._prepared(inputs)
-        size = _static(self.input.shape, 0) or 256
+        size = static(self.input.shape, 0) or 256
         parts = []
         for at in range(0, len(values), size):
             part = values[at : at + size]
-            short = size - len(part) if _static(self.input.shape, 0) else 0
+            short = size - len(part) if static(self.input.shape, 0) else 0
             filled = np.concatenate([part, np.repeat(part[-1:], short, axis=0)]) if short else part
             parts.append([each[: len(part)] for each in session.run(None, {self.input.name: filled})])
         return [np.concatenate(each) for each in zip(*parts, strict=True)]
@@ -153,7 +154,7 @@ class OnnxModel:
 
     def _fits(self, shape: tuple[int, ...]) -> None:
         wanted = self.input.shape
-        sizes = [_static(wanted, axis) for axis in range(1, len(wanted))]
+        sizes = [static(wanted, axis) for axis in range(1, len(wanted))]
         fits = len(shape) == len(wanted) and all(s in {None, have} for s, have in zip(sizes, shape[1:], strict=True))
         if not fits:
             raise InputError(
@@ -294,26 +295,8 @@ def of_session(session: Any, task: Task, outputs: str | None = None) -> OnnxMode
 
 
 def _wanted(taken: Any) -> Wanted:
-    shape = [_static(taken.shape, axis) for axis in range(len(taken.shape))]
     integer = taken.type in {"tensor(uint8)", "tensor(int8)", "tensor(int32)", "tensor(int64)"}
-    if len(shape) == 2:
-        return Wanted("NCHW", None, None, integer)
-    if len(shape) == 3:
-        return Wanted("NHW", 1, _size(shape[1], shape[2]), integer)
-    first, last = shape[1] in {1, 3}, shape[3] in {1, 3}
-    layout: Layout | None = "NCHW" if first and not last else "NHWC" if last and not first else None
-    if layout == "NHWC":
-        return Wanted(layout, shape[3], _size(shape[1], shape[2]), integer)
-    return Wanted(layout, shape[1] if first else None, _size(shape[2], shape[3]) if first else None, integer)
-
-
-def _size(height: int | None, width: int | None) -> tuple[int, int] | None:
-    return None if height is None or width is None else (height, width)
-
-
-def _static(shape: Any, axis: int) -> int | None:
-    size = shape[axis] if axis < len(shape) else None
-    return size if isinstance(size, int) and size > 0 else None
+    return said_by(taken.shape, integer=integer)
 
 
 def _count(given: Any, source: str) -> int | None:
@@ -328,7 +311,7 @@ def _count(given: Any, source: str) -> int | None:
             f"the output {given.name!r} of {source} has shape {shape}; a classifier's (rows, classes) is needed: name "
             "another with --output"
         )
-    return _static(shape, 1) if len(shape) > 1 else 1
+    return static(shape, 1) if len(shape) > 1 else 1
 
 
 def _named(items: Any, asked: str | None, what: str, source: str) -> Any:

@@ -32,7 +32,7 @@ def preprocessing(folder: Path | None, section: Section | None, wanted: Wanted) 
         scaling = "raw 0..255 integers" if wanted.integer else "pixel values scaled to [0, 1]"
         known = Preprocess(notes=(f"no preprocessing was given for the model: it is shown {scaling}",))
     layout = section.layout if section is not None and wanted.layout is None else None
-    return _completed(known, wanted, layout)
+    return completed(known, wanted, layout)
 
 
 def _beside(folder: Path | None) -> tuple[str, dict[str, Any]] | None:
@@ -129,7 +129,12 @@ def _from_section(section: Section) -> Preprocess:
     return Preprocess(frame, rescale, tuple(section.mean), tuple(section.std), bgr=section.bgr)
 
 
-def _completed(known: Preprocess, wanted: Wanted, asked: str | None) -> Preprocess:
+def completed(known: Preprocess, wanted: Wanted, asked: str | None = None) -> Preprocess:
+    """Preprocessing with what the network itself says; ``asked`` is a layout that somebody declared.
+
+    Raises:
+        InputError: if the two make pictures of different sizes.
+    """
     frame, notes = known.frame, list(known.notes)
     if wanted.size is not None:
         if frame.size is not None and frame.size != wanted.size:

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -201,6 +201,16 @@ class TorchModel:
     def _run(self, values: Array) -> Array:
         torch = import_torch(self.source)
         kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+        given = torch.from_numpy(np.ascontiguousarray(values)).to(self.device, kind)
+        return self.answered(lambda: self.module(given), f"an input of shape {values.shape}")
+
+    def answered(self, ask: Callable[[], Any], shown: str) -> Array:
+        """Scores (rows, classes) of what ``ask`` answers, with the last layer's input beside them if it is known.
+
+        Raises:
+            InputError: if it raises; the sentence names what was ``shown``.
+        """
+        torch = import_torch(self.source)
         seen: list[Any] = []
         hook = (
             None
@@ -209,11 +219,9 @@ class TorchModel:
         )
         try:
             with torch.inference_mode():
-                answer = self.module(torch.from_numpy(np.ascontiguousarray(values)).to(self.device, kind))
+                answer = ask()
         except Exception as error:
-            raise InputError(
-                f"{self.source} could not be run on an input of shape {values.shape}: {first_line(error)}"
-            ) from error
+            raise InputError(f"{self.source} could not be run on {shown}: {first_line(error)}") from error
         finally:
             if hook is not None:
                 hook.remove()
@@ -238,7 +246,11 @@ class TorchModel:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a module comes from: its name, the folder of its files, what identifies it beyond its weights."""
+    """Where a module comes from: its name, the folder of its files, what identifies it beyond its weights.
+
+    ``wanted``, ``preprocess`` and the ``count`` of classes are known before the module is looked at, if given;
+    ``exported`` programs cannot be put into another mode or differentiated part by part.
+    """
 
     source: str
     folder: Path | None = None
@@ -247,6 +259,10 @@ class Origin:
     wanted: Wanted | None = None
     width: int | None = None
     batch: int | None = None
+    exported: bool = False
+    preprocess: Preprocess | None = None
+    notes: tuple[str, ...] = ()
+    count: int | None = None
 
 
 def torch_model(
@@ -261,22 +277,23 @@ def torch_model(
     place = _device(torch, device)
     if threads:
         torch.set_num_threads(threads)
-    if origin.wanted is None:
+    if not origin.exported:
         module = module.eval()
     module = module.to(place)
     wanted, width = (origin.wanted, origin.width) if origin.wanted is not None else _first_layer(torch, module)
-    own = _own_preprocessing(module, wanted)
+    own = origin.preprocess or _own_preprocessing(module, wanted)
     known = own or preprocessing(origin.folder, task.preprocess, wanted)
     means = meaning(outputs or task.outputs, _last_layer(torch, module))
-    classes, named = settled(_own_names(module) or class_names(origin.folder), task.task.classes, None, origin.source)
+    classes, named = _named(module, task, origin)
     marks = fingerprint(weights_hash(module), type(module).__qualname__, origin.identity, known, means, classes)
     notes = (
+        *origin.notes,
         *(known.notes if width is None else ()),
         *(("outputs are read as logits",) if means == "logits" and not outputs else ()),
     )
     linear = _last_linear(torch, module, len(classes))
     # An exported program holds no module that could be differentiated part by part.
-    more = (("features", linear is not None), ("gradients", origin.wanted is None))
+    more = (("features", linear is not None), ("gradients", not origin.exported))
     offers = frozenset({"new inputs", *(name for name, there in more if there)})
     return TorchModel(
         origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes,
@@ -350,8 +367,16 @@ def _own_preprocessing(module: Any, wanted: Wanted) -> Preprocess | None:
         },
         "the model's pretrained_cfg",
     )
-    frame = Frame(None, edge, (height, width), known.frame.resample, wanted.channels or channels)
+    squashed = raw.get("crop_mode") == "squash"
+    resize = (round(height * edge / min(height, width)), round(width * edge / min(height, width))) if squashed else None
+    crop = (height, width)
+    frame = Frame(resize, None if squashed else edge, crop, known.frame.resample, wanted.channels or channels)
     return Preprocess(frame, known.rescale, known.mean, known.std)
+
+
+def _named(module: Any, task: Task, origin: Origin) -> tuple[tuple[str, ...], bool]:
+    found = _own_names(module) or class_names(origin.folder)
+    return settled(found, task.task.classes, origin.count, origin.source)
 
 
 def _own_names(module: Any) -> tuple[str, ...]:

@@ -1,13 +1,15 @@
 """Files that hold PyTorch networks: exported archives, and factories with weights."""
 
+import argparse
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 from pfungst.errors import InputError, first_line
 from pfungst.imported import imported
 from pfungst.models.preprocess import Wanted
 from pfungst.models.torch import Origin, TorchModel, import_torch, torch_model
+from pfungst.models.torchscript import is_torchscript, torchscript
 from pfungst.task import Task
 
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -25,7 +27,7 @@ def load_exported(path: Path, task: Task, *, outputs: str | None, device: str, t
         ) from error
     shape = _input_shape(program, str(path))
     origin = Origin(str(path), path.parent, "", True, _wanted(shape), _at(shape, 1) if len(shape) == 2 else None,
-                    _at(shape, 0))  # fmt: skip
+                    _at(shape, 0), exported=True)  # fmt: skip
     return torch_model(module, task, origin, outputs=outputs, device=device, threads=threads)
 
 
@@ -64,13 +66,16 @@ def built(source: str) -> tuple[Any, Path | None, str]:
     return made, named.folder, named.hash
 
 
-def with_weights(module: Any, path: Path) -> Any:
-    """The module with weights from a file; a nested dictionary and a ``module.`` prefix are seen through.
+def fitted(module: Any, path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The module with weights from a file, and what was left out of the file to make them fit.
+
+    A nested dictionary and a ``module.`` prefix are seen through. Where the file is a checkpoint of more than the
+    network (Lightning names it ``model.``), the one part that the network is made of is taken.
 
     Raises:
         InputError: if the file cannot be read without running code, or does not fit; the first names are given.
     """
-    weights = read_weights(path)
+    weights, notes = _part(read_weights(path), module, path)
     try:
         missing, unknown = module.load_state_dict(weights, strict=False)
     except RuntimeError as error:
@@ -80,7 +85,27 @@ def with_weights(module: Any, path: Path) -> Any:
             f"the weights {path} do not fit {type(module).__name__}: {len(missing)} tensors are missing "
             f"({', '.join(missing[:3]) or 'none'}) and {len(unknown)} are unknown ({', '.join(unknown[:3]) or 'none'})"
         )
-    return module
+    return module, notes
+
+
+def _part(weights: dict[str, Any], module: Any, path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The tensors below the one prefix under which all of the module's are, if they are not there without one."""
+    wanted = set(module.state_dict())
+    if wanted <= set(weights):
+        return weights, ()
+    prefixes = sorted({name.split(".")[0] + "." for name in weights if "." in name})
+    parts = {prefix: {n[len(prefix) :]: v for n, v in weights.items() if n.startswith(prefix)} for prefix in prefixes}
+    fitting = [prefix for prefix in prefixes if wanted == set(parts[prefix])]
+    if len(fitting) > 1:
+        raise InputError(
+            f"{path} holds {len(fitting)} networks that fit {type(module).__name__} ({', '.join(fitting)}); save the "
+            "state_dict of the one that is meant"
+        )
+    if not fitting:
+        return weights, ()
+    left = len(weights) - len(wanted)
+    also = f"; {left} other tensors of the file are left out" if left else ""
+    return parts[fitting[0]], (f"of {path.name} the tensors below {fitting[0]!r} are taken{also}",)
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -88,10 +113,10 @@ def read_weights(path: Path) -> dict[str, Any]:
     torch = import_torch(str(path))
     if not path.is_file():
         raise InputError(f"there is no weights file {path}; give .safetensors, .pt, .pth, .th or .ckpt")
+    if is_torchscript(path):
+        raise InputError(torchscript(str(path)))
     try:
-        raw = _safetensors(path) if path.suffix == ".safetensors" else torch.load(
-            path, map_location="cpu", weights_only=True
-        )  # fmt: skip
+        raw = _safetensors(path) if path.suffix == ".safetensors" else _unpickled(torch, path)
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - unpickling raises nearly anything
@@ -101,6 +126,12 @@ def read_weights(path: Path) -> dict[str, Any]:
     tensors = _tensors(torch, raw, path)
     stripped = {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in tensors.items()}
     return stripped if len(stripped) == len(tensors) else tensors
+
+
+def _unpickled(torch: Any, path: Path) -> Any:
+    # Checkpoints of trainers hold their settings as namespaces and paths beside the tensors; these run no code.
+    with torch.serialization.safe_globals([argparse.Namespace, PosixPath]):
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _safetensors(path: Path) -> dict[str, Any]:

@@ -1,0 +1,160 @@
+"""Shards: tar files read in place by the offsets of their members, several as if they were one folder."""
+
+import hashlib
+import io
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from pfungst.datasets.files import MOST_BYTES, leaves
+from pfungst.errors import InputError, UnreadableRow
+
+MOST_SHARDS = 10_000
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_CHOICE = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True)
+class Member:
+    """Where a file lies: its shard, and the first byte and the number of bytes there."""
+
+    shard: Path
+    offset: int
+    size: int
+
+
+class Shards:
+    """Files of tar shards, named ``shard/member``; nothing is unpacked, and members are read one by one.
+
+    Raises:
+        InputError: if a shard is no plain tar file, or a member's path leaves it, is a link or is cut off.
+    """
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.paths = paths
+        self._members = {name: member for path in paths for name, member in _indexed(path)}
+
+    def __reduce__(self) -> tuple[type["Shards"], tuple[tuple[Path, ...]]]:
+        return Shards, (self.paths,)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All members, in the order of the shards."""
+        return tuple(self._members)
+
+    @cached_property
+    def stamp(self) -> str:
+        """Hash of names, offsets and sizes of all members, and of sizes and times of change of the shards."""
+        lines = [f"{name}|{member.offset}|{member.size}" for name, member in self._members.items()]
+        lines += [f"{path.name}|{path.stat().st_size}|{path.stat().st_mtime_ns}" for path in self.paths]
+        return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def read(self, name: str) -> bytes | UnreadableRow:
+        """Contents of a member, or why it cannot be read."""
+        found = self._members.get(name)
+        if found is None:
+            return UnreadableRow("the file is not in the shards")
+        if found.size > MOST_BYTES:
+            return UnreadableRow(f"the file has {found.size:,} bytes: it was not read")
+        try:
+            with found.shard.open("rb") as file:
+                file.seek(found.offset)
+                data = file.read(found.size)
+        except OSError as error:
+            return UnreadableRow(error.strerror or str(error))
+        return data if len(data) == found.size else UnreadableRow("the shard was cut off here")
+
+    def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
+        """A member opened for reading and its size in bytes, or why it cannot be."""
+        data = self.read(name)
+        return data if isinstance(data, UnreadableRow) else (io.BytesIO(data), len(data))
+
+
+def shards_of(pattern: str) -> tuple[Path, ...]:
+    """The shards that a path or a pattern names: ``{000..003}``, ``{a,b}``, ``*`` and ``?``, in order.
+
+    Raises:
+        InputError: if one that is named is not there, none fits, or there are more than 10,000.
+
+    >>> [str(path) for path in _spelled_out("s-{08..10}.tar")]
+    ['s-08.tar', 's-09.tar', 's-10.tar']
+    """
+    found: list[Path] = []
+    for path in _spelled_out(pattern):
+        if any(sign in str(path) for sign in "*?["):
+            anchor = Path(path.anchor) if path.is_absolute() else Path()
+            found += sorted(anchor.glob(str(path.relative_to(path.anchor) if path.is_absolute() else path)))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{pattern} names the shard {path}, which is not there; give the shards that there are")
+    if not found:
+        raise InputError(
+            f"there is no shard that fits {pattern}; give a .tar file or a pattern such as s-{{000..003}}.tar"
+        )
+    return tuple(found)
+
+
+def _spelled_out(pattern: str) -> list[Path]:
+    parts: list[list[str]] = []
+    at = 0
+    for found in re.finditer(r"\{[^{}]*\}", pattern):
+        parts += [[pattern[at : found.start()]], _alternatives(found[0])]
+        at = found.end()
+    parts.append([pattern[at:]])
+    count = 1
+    for part in parts:
+        count *= len(part)
+    if count > MOST_SHARDS:
+        raise InputError(f"{pattern} names {count:,} shards, more than {MOST_SHARDS:,}; name fewer")
+    return [Path("".join(words)) for words in product(*parts)]
+
+
+def _alternatives(braces: str) -> list[str]:
+    numbers = _RANGE.fullmatch(braces)
+    if numbers is None:
+        choice = _CHOICE.fullmatch(braces)
+        return choice[1].split(",") if choice else [braces]
+    first, last, width = int(numbers[1]), int(numbers[2]), len(numbers[1])
+    if last - first >= MOST_SHARDS:
+        raise InputError(f"{braces} names {last - first + 1:,} shards, more than {MOST_SHARDS:,}; name fewer")
+    return [str(number).zfill(width) for number in range(first, last + 1)]
+
+
+def _indexed(path: Path) -> Iterator[tuple[str, Member]]:
+    total = path.stat().st_size
+    seen: set[str] = set()
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for info in archive:
+                member = _checked(info, path, total)
+                if member is None:
+                    continue
+                if info.name in seen:
+                    raise InputError(f"{path} holds {info.name[:200]!r} twice; write each file once")
+                seen.add(info.name)
+                yield f"{path.name}/{PurePosixPath(info.name)}", member
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        packed = path.read_bytes()[:2] in {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"}
+        why = "it is compressed, so no row can be looked up; unpack it" if packed else str(error)
+        raise InputError(f"{path} cannot be read as a tar file: {why}") from None
+
+
+def _checked(info: tarfile.TarInfo, path: Path, total: int) -> Member | None:
+    """Where a member lies; None for folders and hidden files."""
+    if leaves(info.name):
+        raise InputError(f"{path} holds {info.name[:200]!r}, a path that leaves the archive; it was not read")
+    if info.isdir() or any(part.startswith(".") for part in PurePosixPath(info.name).parts):
+        return None
+    if not info.isreg() or info.issparse():
+        raise InputError(f"{path} holds {info.name[:200]!r}, a link, device or file with holes; write plain files")
+    if info.offset_data + info.size > total:
+        raise InputError(f"{path} is cut off: {info.name[:200]!r} should end at byte {info.offset_data + info.size:,}")
+    return Member(path, info.offset_data, info.size)
