@@ -1,6 +1,7 @@
 """Numbers as people read them: a value, its interval and its rows, always together."""
 
 import math
+import re
 
 from pfungst.statistics.estimate import Estimate
 
@@ -98,6 +99,15 @@ def count(many: int, thing: str) -> str:
     """
     ending = "" if many == 1 else "es" if thing.endswith(("s", "x", "ch")) else "s"
     return f"{many:,} {thing}{ending}"
+
+
+def plainly(condition: str) -> str:
+    """What was done to the rows, places called as people call them.
+
+    >>> plainly("region:top-left swapped"), plainly("border swapped")
+    ('top-left region swapped', 'border swapped')
+    """
+    return re.sub(r"\bregion:([a-z-]+)", r"\1 region", condition)
 
 
 def percent(level: float) -> str:
