@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+import msgspec
+
 from pfungst.findings import Confusions, Estimates, Examples, Finding, OpportunityReliance, Report, Table
 from pfungst.report import words
 from pfungst.report.figures import draw
@@ -12,7 +14,6 @@ from pfungst.report.gallery import SHOWN, Pictures, gallery
 from pfungst.report.markup import Markup
 from pfungst.report.numbers import bounds, p_value, percent, plain, rows, value
 
-FIGURES = 130_000
 LARGEST = 20_000
 WORDS = {"inconclusive": "undecided", "absent": "excluded"}
 
@@ -22,9 +23,9 @@ Card = dict[str, Any]
 class Budget:
     """What the page may still hold: pictures, and bytes of figures besides them, spent in the order of rank."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: Pictures, figures: int) -> None:
         self.pictures = pictures
-        self.figures = FIGURES
+        self.figures = figures
 
     def drawn(self, finding: Finding) -> tuple[list[Markup], list[Markup], int]:
         """The figures that tell most, the others, and how many did not fit."""
@@ -39,12 +40,14 @@ class Budget:
         return lead, rest, left_out
 
     def _fitted(self, evidence: Any, most: int) -> Markup | None:
-        if self.figures < 0:
+        if self.figures <= 0:
             return None
         before = self.pictures.spent
         figure = gallery(evidence, self.pictures, most) if isinstance(evidence, Examples) else draw(evidence)
-        size = len(figure) - (self.pictures.spent - before)
-        if size > LARGEST:
+        size = len(figure.encode()) - (self.pictures.spent - before)
+        if size > LARGEST and isinstance(evidence, Confusions) and evidence.counts:
+            return self._fitted(msgspec.structs.replace(evidence, counts=()), most)
+        if size > min(LARGEST, self.figures):
             return None
         self.figures -= size
         return figure

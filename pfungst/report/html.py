@@ -20,6 +20,8 @@ from pfungst.report.numbers import count, plainly
 
 ANSWERS = {"yes": "Yes", "no": "No", "undecided": "Undecided"}
 PASSES = 60
+LARGEST = 294_000
+"""Bytes of a page without its pictures, a little below what it promises."""
 _ELSEWHERE = frozenset({"methods", "assumed", "command"})
 
 
@@ -28,9 +30,15 @@ def render(report: Report, thumbnails: Mapping[str, bytes] | None = None) -> str
 
     ``thumbnails`` are WebP pictures by the names that ``Shot.picture`` gives.
     """
+    bare = _page(report, {}, 0)
+    return _page(report, thumbnails or {}, LARGEST - len(bare.encode()))
+
+
+def _page(report: Report, thumbnails: Mapping[str, bytes], room: int) -> str:
+    """The page with so many bytes of figures."""
     style, script = text_of("style.css"), text_of("script.js")
-    pictures = Pictures(thumbnails or {})
-    first, budget = opening.first(report, pictures), Budget(pictures)
+    pictures = Pictures(thumbnails)
+    first, budget = opening.first(report, pictures), Budget(pictures, room)
     page = environment().get_template("template.html.jinja")
     return page.render(
         report=report,
