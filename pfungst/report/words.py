@@ -1,4 +1,4 @@
-"""Words: what each kind of finding says in one breath, asks when it is open, and why a person should care."""
+"""Words: what each kind of finding says in one breath, asks where it is open, and why a person should care."""
 
 import re
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ _SPOKEN = (
     (r"(.+) -> (.+)", r"\1 → \2"),
     (r"([a-z]+)-([a-z]+)", r"\1 \2"),
 )
+
+_SHIFTS = {"off centre": "off-centre objects", "brightness": "more light"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,6 @@ _KINDS = {
         "The tested rows are not like the others: {}",
         "Are the tested rows like the others: {}?",
         "What was measured on the tested rows need not hold for the others.",
-        whole="those to come",
     ),
     "selection.leak": Words(
         "Tested rows were trained on", "Were tested rows trained on?", "That part of the accuracy is memory."
@@ -110,6 +111,16 @@ _KINDS = {
         "A gap of one class hides in the average over all.",
         whole="each class",
     ),
+    "calibration.slice": Words(
+        "Probabilities are off on some rows: {}",
+        "Are probabilities off on some rows: {}?",
+        "A gap of some rows hides in the average over all.",
+    ),
+    "calibration.ensemble": Words(
+        "Averaged with others it would state better probabilities",
+        "Would averaging with others give better probabilities?",
+        "Members that err differently correct each other.",
+    ),
     "calibration.humans": Words(
         "It does not doubt where people doubt",
         "Does it doubt where people doubt?",
@@ -119,30 +130,26 @@ _KINDS = {
         "It is sure of strangers: {}",
         "Is it sure of strangers: {}?",
         "In use something unknown comes along, and gets a name with much confidence.",
-        whole="all",
     ),
     "unknowns.undetectable": Words(
         "Strangers pass unnoticed: {}",
         "Can strangers be told: {}?",
         "To say none of these, it needs a score that tells strangers from known rows.",
-        whole="all",
     ),
     "adversarial.fragile": Words(
         "An attacker turns the answer: {}",
         "Can an attacker turn the answer: {}?",
         "It matters where somebody gains by a wrong answer; to others it says how near the border runs.",
-        whole="all",
         ours=True,
     ),
     "adversarial.masked-gradients": Words(
         "Gradients lead the search astray", "Do gradients lead the search astray?", "It looks sturdier than it is."
     ),
     "mistakes.confusion": Words(
-        "Classes are confused: {}", "Are classes confused: {}?", "Errors of one kind have one cause.", whole="some", ours=True
+        "Classes are confused: {}", "Are classes confused: {}?", "Errors of one kind have one cause.",
+        ours=True,
     ),
-    "mistakes.slice": Words(
-        "It is worse where {}", "Is it worse where {}?", "The average hides it.", whole="rows have something in common"
-    ),
+    "mistakes.slice": Words("Some rows fare worse: {}", "Do some rows fare worse: {}?", "The average hides them."),
     "mistakes.label-error": Words(
         "Labels look wrong", "Are the labels right?", "Accuracy is measured against them."
     ),
@@ -153,11 +160,12 @@ _KINDS = {
         "A map does not show what decides: {}",
         "Do the maps show what decides: {}?",
         "People who look at such a map are told a story.",
-        whole="all",
     ),
     "drift.shifted": Words("The inputs have moved: {}", "Have the inputs moved: {}?", "The audit was of other rows."),
-    "drift.prevalence": Words("Classes became rarer or commoner: {}", "Did classes become rarer or commoner: {}?"),
-    "drift.accuracy": Words("Its accuracy has fallen", "Has its accuracy fallen?"),
+    "drift.prevalence": Words("Classes became rarer or commoner: {}", "Did classes become rarer or commoner: {}?",
+        "Thresholds and expected counts were set for the old mix.",
+    ),
+    "drift.accuracy": Words("Its accuracy has fallen", "Has its accuracy fallen?", "What was audited is no longer what is in use."),
 }  # fmt: skip
 
 
@@ -174,10 +182,14 @@ def of(finding: Finding) -> Words:
 def _sides(finding: Finding, limit: int) -> tuple[str, str, str]:
     """What stands before the subject, the subject in words, what stands behind it."""
     words = of(finding)
-    before, braces, after = (words.found if finding.status == "found" else words.asked).partition("{}")
+    told = words.found if finding.status == "found" else words.asked
+    if not finding.subject and ": {}" in told:
+        told = told.replace(": {}", "")
+    before, braces, after = told.partition("{}")
     if not braces:
         return before, "", ""
     named = spoken(finding.subject) if words.ours else finding.subject
+    named = _SHIFTS.get(named, named) if finding.probe == "shift" else named
     return before, clean(named or words.whole, limit), after
 
 
