@@ -33,7 +33,7 @@ def forest(
         "thead",
         tag(
             "tr",
-            tag("th", what, scope="col", role="columnheader"),
+            tag("th", what or tag("span", "name", class_="unseen"), scope="col", role="columnheader"),
             tag("th", _heading(x, reference, reference_name), class_="plot", scope="col", role="columnheader"),
             tag("th", f"{quantity} {_level(named)}", class_="value", scope="col", role="columnheader"),
             tag("th", tag("span", "rows", class_="unseen"), class_="rows", scope="col", role="columnheader"),

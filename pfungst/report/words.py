@@ -13,6 +13,7 @@ _SPOKEN = (
     (r"file:(.+)", r"the file's \1"),
     (r"frequency:(.+)", r"\1 frequencies"),
     (r"position", r"where the object lies"),
+    (r"border|background", r"the \g<0>"),
     (r"rotation-translation", r"turned and moved"),
     (r"(.+) -> (.+)", r"\1 → \2"),
     (r"([a-z]+)-([a-z]+)", r"\1 \2"),
@@ -146,15 +147,18 @@ _KINDS = {
         "Gradients lead the search astray", "Do gradients lead the search astray?", "It looks sturdier than it is."
     ),
     "mistakes.confusion": Words(
-        "Classes are confused: {}", "Are classes confused: {}?", "Errors of one kind have one cause.",
+        "Classes are confused: {}",
+        "Are classes confused: {}?",
+        "Errors of one kind have one cause.",
         ours=True,
     ),
     "mistakes.slice": Words("Some rows fare worse: {}", "Do some rows fare worse: {}?", "The average hides them."),
-    "mistakes.label-error": Words(
-        "Labels look wrong", "Are the labels right?", "Accuracy is measured against them."
-    ),
+    "mistakes.label-error": Words("Labels look wrong", "Are the labels right?", "Accuracy is measured against them."),
     "attribution.outside-object": Words(
-        "The maps point at {}", "Do the maps point at {}?", "A map says where to look, not yet what is used."
+        "The maps point at {}",
+        "Do the maps point at {}?",
+        "A map says where to look, not yet what is used.",
+        ours=True,
     ),
     "attribution.unfaithful": Words(
         "A map does not show what decides: {}",
@@ -162,11 +166,15 @@ _KINDS = {
         "People who look at such a map are told a story.",
     ),
     "drift.shifted": Words("The inputs have moved: {}", "Have the inputs moved: {}?", "The audit was of other rows."),
-    "drift.prevalence": Words("Classes became rarer or commoner: {}", "Did classes become rarer or commoner: {}?",
+    "drift.prevalence": Words(
+        "Classes became rarer or commoner: {}",
+        "Did classes become rarer or commoner: {}?",
         "Thresholds and expected counts were set for the old mix.",
     ),
-    "drift.accuracy": Words("Its accuracy has fallen", "Has its accuracy fallen?", "What was audited is no longer what is in use."),
-}  # fmt: skip
+    "drift.accuracy": Words(
+        "Its accuracy has fallen", "Has its accuracy fallen?", "What was audited is no longer what is in use."
+    ),
+}
 
 
 def of(finding: Finding) -> Words:
