@@ -28,6 +28,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/planted.py
 	$(BIN)/python benchmarks/attribution.py
 	$(BIN)/python benchmarks/chapter.py
+	$(BIN)/python benchmarks/page.py
 
 # Networks with a known trick or none; pfungst and other tools, in environments of their own, are asked about each.
 tricks: $(STAMP)

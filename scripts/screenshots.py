@@ -1,7 +1,7 @@
 """Screenshots of reports as people see them: light, dark, narrow (320 pixels), without script, and printed.
 
-``python scripts/screenshots.py RUN OUT [RUN OUT ...]`` writes PNG files into each OUT: the first screen of each view, then
-the page in pieces from top to bottom, and the printed page as PDF. It prints how soon the page was painted. Needs
+``python scripts/screenshots.py RUN OUT [RUN OUT ...]`` writes PNG files into each OUT: the first screen of each view,
+then the page in pieces from top to bottom, and the printed page as PDF. It prints how soon the page was painted. Needs
 playwright and a chromium on the path.
 """
 
@@ -63,7 +63,7 @@ def draw(browser: Browser, name: str, page_file: Path, out: Path) -> None:
         page.wait_for_function("() => [...document.images].every((image) => image.complete)")
     page.screenshot(path=out / f"{name}.png")
     if name == "print":
-        page.pdf(path=out / "print.pdf", format="A4", margin={side: "15mm" for side in ("top", "right", "bottom", "left")})
+        page.pdf(path=out / "print.pdf", format="A4", margin=dict.fromkeys(("top", "right", "bottom", "left"), "15mm"))
     for path in pieces(page, VIEWS[name]["viewport"]["width"], out / name):
         small(path)
     small(out / f"{name}.png")
