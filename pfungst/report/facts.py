@@ -22,9 +22,9 @@ def facts(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name in sorted(mapping):
         value = mapping[name]
         if isinstance(value, Mapping) and value:
-            lines += [(f"{name}.{inner}", text) for inner, text in facts(value)]
+            lines += [(f"{clean(name, 80)}.{inner}", text) for inner, text in facts(value)]
         else:
-            lines.append((name, clean(_text(value), LONGEST)))
+            lines.append((clean(name, 80), clean(_text(value), LONGEST)))
     return lines
 
 

@@ -3,6 +3,7 @@
 import math
 import re
 
+from pfungst.report.markup import clean
 from pfungst.statistics.estimate import Estimate
 
 
@@ -88,7 +89,7 @@ def rows(estimate: Estimate) -> str:
     >>> rows(Estimate(name="accuracy", value=0.5, low=0.4, high=0.6, rows=1200, unit="patient"))
     '1,200 patients'
     """
-    return count(estimate.rows, estimate.unit)
+    return count(estimate.rows, clean(estimate.unit, 24))
 
 
 def count(many: int, thing: str) -> str:
