@@ -7,11 +7,9 @@ playwright and a chromium on the path.
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDE = {"viewport": {"width": 1280, "height": 900}}
@@ -64,28 +62,17 @@ def draw(browser: Browser, name: str, page_file: Path, out: Path) -> None:
     page.screenshot(path=out / f"{name}.png")
     if name == "print":
         page.pdf(path=out / "print.pdf", format="A4", margin=dict.fromkeys(("top", "right", "bottom", "left"), "15mm"))
-    for path in pieces(page, VIEWS[name]["viewport"]["width"], out / name):
-        small(path)
-    small(out / f"{name}.png")
+    cut(page, VIEWS[name]["viewport"]["width"], out / name)
     context.close()
 
 
-def pieces(page: Page, width: int, stem: Path) -> Iterator[Path]:
+def cut(page: Page, width: int, stem: Path) -> None:
     """The page from top to bottom, each piece as tall as a person can look at."""
     height = min(page.evaluate("() => document.documentElement.scrollHeight"), PIECES * TALLEST)
     page.set_viewport_size({"width": width, "height": height})
     for part, top in enumerate(range(0, height, TALLEST), 1):
         clip = {"x": 0, "y": top, "width": width, "height": min(TALLEST, height - top)}
-        path = stem.with_name(f"{stem.name}-{part}.png")
-        page.screenshot(path=path, clip=clip)
-        yield path
-
-
-def small(path: Path) -> None:
-    """The same picture in 256 colours, which a page of text and small photographs does not miss."""
-    with Image.open(path) as picture:
-        flat = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    flat.save(path, optimize=True)
+        page.screenshot(path=stem.with_name(f"{stem.name}-{part}.png"), clip=clip)
 
 
 if __name__ == "__main__":
