@@ -1,7 +1,7 @@
 """Cards: one finding each, with the figures that fit, the telling ones first."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -66,16 +66,25 @@ def _others(evidence: Sequence[Any], telling: Sequence[int]) -> list[int]:
 
 
 def cards(report: Report, status: str, budget: Budget) -> list[list[Card]]:
-    """The findings of a status as ranked; those about one subject stand together, below the gravest."""
+    """The findings of a status as ranked; those of one cause stand together, below the gravest of them."""
     ranked = [(index, finding) for index, finding in enumerate(report.findings, 1) if finding.status == status]
-    first = {}
+    subjects = Counter(finding.subject for _, finding in ranked)
+    groups: dict[object, list[tuple[int, Finding]]] = {}
     for index, finding in ranked:
-        first.setdefault(finding.subject or index, index)
-    ranked.sort(key=lambda one: (first[one[1].subject or one[0]], one[0]))
-    return [
-        [_card(finding, index, budget) for index, finding in group]
-        for _, group in groupby(ranked, key=lambda one: first[one[1].subject or one[0]])
-    ]
+        groups.setdefault(_cause(finding, subjects), []).append((index, finding))
+    return [[_card(*one, budget, reach=_reach(group)) for one in group] for group in groups.values()]
+
+
+def _reach(group: Sequence[tuple[int, Finding]]) -> float:
+    """How far the effects of a group go, which is how far each of their scales goes."""
+    return max(abs(bound) for _, finding in group for bound in (finding.effect.low, finding.effect.high))
+
+
+def _cause(finding: Finding, subjects: Mapping[str, int]) -> object:
+    """What findings of one cause share: what they are about, else the kind of trouble and what is to be done."""
+    if finding.subject and subjects[finding.subject] > 1:
+        return finding.subject
+    return finding.probe, finding.kind, finding.remedy
 
 
 def anchor(finding: Finding, index: int) -> str:
@@ -88,7 +97,7 @@ def mark(finding: Finding) -> str:
     return finding.severity if finding.status == "found" else finding.status
 
 
-def _card(finding: Finding, index: int, budget: Budget) -> Card:
+def _card(index: int, finding: Finding, budget: Budget, *, reach: float) -> Card:
     lead, rest, left_out = budget.drawn(finding)
     tested = finding.p_adjusted if finding.p_adjusted is not None else finding.p_value
     return {
@@ -104,7 +113,7 @@ def _card(finding: Finding, index: int, budget: Budget) -> Card:
         "rows": rows(finding.effect),
         "tolerance": None if finding.tolerance is None else plain(finding.tolerance),
         "p": None if tested is None else p_value(tested) + (" (adjusted)" if finding.p_adjusted is not None else ""),
-        "strip": strip(finding.effect, finding.tolerance, worse=finding.status == "found"),
+        "strip": strip(finding.effect, finding.tolerance, worse=finding.status == "found", reach=reach),
         "lead": lead,
         "rest": rest,
         "left_out": left_out,

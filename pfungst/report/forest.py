@@ -109,10 +109,13 @@ def _level(named: tuple[tuple[str, Estimate], ...]) -> str:
     return f"[{percent(levels.pop())}]" if len(levels) == 1 else "[interval]"
 
 
-def strip(effect: Estimate, tolerance: float | None, *, worse: bool = False) -> Markup:
-    """An effect on one line with its tolerance, for the eye alone; shares stand on a scale to 0.3 or to 1."""
+def strip(effect: Estimate, tolerance: float | None, *, worse: bool = False, reach: float = 0.0) -> Markup:
+    """An effect on one line with its tolerance, for the eye alone; shares stand on a scale to 0.3 or to 1.
+
+    Effects that stand below each other are given one ``reach``, so that they share a scale.
+    """
     extent = (effect.low, effect.high, effect.value, tolerance or 0.0)
-    reach = max(map(abs, extent))
+    reach = max(reach, *map(abs, extent))
     whole = SMALL if reach <= SMALL else 1.0 if reach <= 1 else reach
     x = honest((*extent, whole, -whole if min(extent) < -0.04 * whole else 0.0), 0, 100, "%")
     marks: list[Markup] = []

@@ -141,17 +141,25 @@ def test_a_figure_that_is_too_large_is_left_out_and_a_large_matrix_becomes_a_lis
     assert "1 figure left out to keep this page small" in page
 
 
-def test_findings_about_one_subject_stand_together_below_the_gravest() -> None:
+def test_findings_of_one_cause_stand_together_below_the_gravest() -> None:
     effect = Estimate(name="share", value=0.2, low=0.1, high=0.3, rows=50)
-    told = [("night", "critical"), ("noise", "high"), ("night", "medium"), ("", "low"), ("noise", "low"), ("", "low")]
+    told = [
+        ("night", "critical"),
+        ("noise", "high"),
+        ("night", "medium"),
+        ("", "low"),
+        ("noise", "low"),
+        ("a", "low"),
+        ("b", "low"),
+    ]
     findings = tuple(
         Finding(id=f"f{at}", probe="shift", kind="fragile", subject=subject, status="found", severity=severity,
-                claim="It loses.", effect=effect)
+                claim="It loses.", effect=effect, remedy=f"do {at // 4}")
         for at, (subject, severity) in enumerate(told)
     )  # fmt: skip
     page = render(bare("no", findings=findings))
     assert re.findall(r'<article class="card \w+( also)?" id="f(\d)"', page) == [
-        ("", "0"), (" also", "2"), ("", "1"), (" also", "4"), ("", "3"), ("", "5"),
+        ("", "0"), (" also", "2"), ("", "1"), (" also", "4"), ("", "3"), ("", "5"), (" also", "6"),
     ]  # fmt: skip
 
 
