@@ -274,7 +274,7 @@ def test_the_page_never_flatters() -> None:
     sources = [path.read_text(encoding="utf-8") for path in files("pfungst.report").iterdir() if path.is_file()]
     for word in FLATTERY:
         assert word not in said
-        assert not any(re.search(rf"\b{word}\b", source, re.IGNORECASE) for source in sources), word
+        assert not any(re.search(rf"\b{word}\b(?!=)", source, re.IGNORECASE) for source in sources), word
 
 
 def test_policy_names_the_hashes_of_the_one_style_and_the_one_script(page: str) -> None:
