@@ -20,7 +20,7 @@ from pfungst.statistics.estimate import Estimate
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "none": "", "undecided": ""}
 ANSWERS = {"yes": ("YES", "bold green"), "no": ("NO", "bold red"), "undecided": ("UNDECIDED", "bold yellow")}
 FOUND, UNDECIDED, SKIPPED = 24, 8, 16
-NARROW = 64
+NARROW, WIDE = 64, 100
 PLAINER = str.maketrans({"−": "-", "·": "-", "…": "...", "●": "o", "━": "=", "─": "-", "┊": ":", "±": "+-", "→": "->"})
 
 
@@ -149,7 +149,8 @@ class Writer:
             item = finding.effect
             told, name = self.words(headline(finding)), self.words(item.name, "dim", 60)
             # What the number counts is said where it fits; the sentence says it in any case.
-            told = Text.assemble(told, "  ", name) if len(told) + len(name) + 2 <= room else told
+            fits = self.width >= WIDE and len(told) + len(name) + 2 <= room
+            told = Text.assemble(told, "  ", name) if fits else told
             told.no_wrap = True
             told.overflow = "crop" if self.ascii_only else "ellipsis"
             table.add_row(Text(word, style=STYLES[word]), self.words(f"{value(item)} {bounds(item)}"), told)
