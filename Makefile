@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEMO_VENV := .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.installed
 
-.PHONY: demo test check bench tricks docs screenshot clean
+.PHONY: demo test check bench tricks docs screenshots clean
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
 demo: $(DEMO_STAMP)
@@ -29,6 +29,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/attribution.py
 	$(BIN)/python benchmarks/chapter.py
 	$(BIN)/python benchmarks/view.py
+	$(BIN)/python benchmarks/page.py
 
 # Networks with a known trick or none; pfungst and other tools, in environments of their own, are asked about each.
 tricks: $(STAMP)
@@ -40,11 +41,18 @@ docs: $(STAMP)
 	$(BIN)/python scripts/method_tables.py
 	$(BIN)/pfungst schema > pfungst/report/audit.schema.json
 
-# The picture in the README, from the embedded example.
-screenshot: $(STAMP)
-	-$(BIN)/pfungst demo --out pfungst-run-demo --quiet
-	$(BIN)/python scripts/screenshots.py pfungst-run-demo build/screenshots
-	cp build/screenshots/light.png docs/report.png
+# Reports as people see them, of the example and, where PFUNGST_DATA names the folder of development data, of a CIFAR-10
+# network; the first screen of the example is the picture in the README.
+CIFAR_MODEL := models/cifar10_resnet20/model.onnx
+CIFAR_DATA := images/cifar10_test_jpeg.npz
+screenshots: $(STAMP)
+	-$(BIN)/pfungst demo --out build/demo --quiet
+	$(BIN)/python scripts/screenshots.py build/demo build/screenshots/demo
+	cp build/screenshots/demo/light.png docs/report.png
+	if [ -n "$$PFUNGST_DATA" ]; then \
+	  $(BIN)/pfungst audit "$$PFUNGST_DATA/$(CIFAR_MODEL)" "$$PFUNGST_DATA/$(CIFAR_DATA)" --rows 1000 --out build/cifar --quiet; \
+	  $(BIN)/python scripts/screenshots.py build/cifar build/screenshots/cifar; \
+	fi
 
 $(DEMO_STAMP): pyproject.toml
 	$(PYTHON) -m venv $(DEMO_VENV)

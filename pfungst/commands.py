@@ -1,6 +1,7 @@
 """Commands: what each word of the command line does, and the code it ends with."""
 
 import json
+import shlex
 from argparse import Namespace
 from contextlib import suppress
 from dataclasses import replace
@@ -196,26 +197,44 @@ def _ended(result: Audit, out: Path, gate: Gated, *, strict: bool, quiet: bool) 
         console.print(result.verdict.sentence, markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(summary(result.report, console.width))
-    console.print(f"{out / 'report.html'}\n{out / 'audit.json'}", markup=False, highlight=False, soft_wrap=True)
+    _next(console, out, quiet=quiet)
     _say(gate)
     undecided = [finding for finding in result.findings if finding.status == "inconclusive"]
     broken = [entry for entry in result.skipped if entry.reason.startswith("the probe broke")]
+    new = "" if gate.baseline is None else ", not in the baseline or graver than there"
     if gate.failing:
-        new = "" if gate.baseline is None else ", not in the baseline or graver than there"
-        said = f"exit code 1: {len(gate.failing)} at or above {gate.at} (--fail-at){new}"
-        console.print(said, markup=False, highlight=False)
+        _plain(console, f"exit code 1: {len(gate.failing)} at or above {gate.at} (--fail-at){new}")
         return 1
     if strict and (undecided or broken):
-        said = f"exit code 3: {len(undecided)} undecided, {len(broken)} broken (--strict)"
-        console.print(said, markup=False, highlight=False)
+        _plain(console, f"exit code 3: {len(undecided)} undecided, {len(broken)} broken (--strict)")
         return 3
+    _plain(console, f"exit code 0: nothing at or above {gate.at} (--fail-at){new}")
     return 0
+
+
+def _next(console: Console, out: Path, *, quiet: bool) -> None:
+    """Where the results lie, and what to do next."""
+    lines = [str(out / "report.html"), str(out / "audit.json")]
+    if not quiet:
+        lines = [
+            "",
+            f"claims in full, pictures, remedies   {lines[0]}",
+            f"the same as data                     {lines[1]}",
+            f"every row under every condition      pfungst view {shlex.quote(str(out))}",
+        ]
+    for line in lines:
+        _plain(console, line)
+
+
+def _plain(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show(asked: Namespace) -> int:
     """Print the findings of a RUN folder."""
     console = Console()
     console.print(summary(saved(asked.run).report, console.width))
+    _next(console, Path(asked.run), quiet=False)
     return 0
 
 

@@ -64,7 +64,7 @@ class _Plain:
     def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "round" and facts["row_passes"]:
             self.total += facts["row_passes"]
-            self._say(f"asking the model: {facts['row_passes']:,} rows in {facts['shards']} shards")
+            self._say(f"asking the model about {facts['row_passes']:,} rows, all conditions together")
         elif event == "shard":
             self.done += facts["row_passes"]
             if time.monotonic() - self.said >= EVERY_SECONDS:

@@ -29,10 +29,15 @@ def figure(title: str, drawing: Child, twin: Markup, *notes: Child) -> Markup:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Child]], name: str) -> Markup:
     """A table in a scroller of its own, so that the page never scrolls sideways."""
-    head = tag("thead", tag("tr", [tag("th", clean(column, 120), scope="col") for column in columns]))
+    head = tag("thead", tag("tr", [_heading(column) for column in columns]))
     body = tag("tbody", [tag("tr", [tag("td", cell) for cell in row]) for row in rows])
     inside = tag("table", head, body)
-    return tag("div", inside, class_="scroll", tabindex="0", role="region", aria_label=f"table: {clean(name, 120)}")
+    return tag("div", inside, class_="scroll", tabindex="0", role="group", aria_label=f"table: {clean(name, 120)}")
+
+
+def _heading(column: str) -> Markup:
+    """The head of a column; an empty one is no heading."""
+    return tag("th", clean(column, 120), scope="col") if column else tag("td")
 
 
 def key(*entries: tuple[str, str]) -> Markup:

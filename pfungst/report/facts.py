@@ -9,6 +9,7 @@ from pfungst.report.markup import clean
 
 LISTED = 12
 LONGEST = 400
+ABSENT = "not given"
 
 
 def facts(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -21,17 +22,28 @@ def facts(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name in sorted(mapping):
         value = mapping[name]
         if isinstance(value, Mapping) and value:
-            lines += [(f"{name}.{inner}", text) for inner, text in facts(value)]
+            lines += [(f"{clean(name, 80)}.{inner}", text) for inner, text in facts(value)]
         else:
-            lines.append((name, clean(_text(value), LONGEST)))
+            lines.append((clean(name, 80), clean(_text(value), LONGEST)))
     return lines
+
+
+def given(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same lines, those without a text gathered in the last one.
+
+    >>> given([("site", "not given"), ("seed", "0"), ("time", "not given")])
+    [('seed', '0'), ('not given', 'site, time')]
+    """
+    missing = ", ".join(name for name, text in lines if text == ABSENT)
+    told = [(name, text) for name, text in lines if text != ABSENT]
+    return [*told, (ABSENT, missing)] if missing else told
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value in ("", [], (), {}):
-        return "not given"
+        return ABSENT
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):

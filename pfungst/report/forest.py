@@ -8,7 +8,7 @@ from pfungst.report.markup import Markup, clean, html, tag
 from pfungst.report.numbers import bounds, line_name, percent, places, plain, rows, value
 from pfungst.statistics.estimate import Estimate
 
-HEIGHT, MIDDLE, LONGEST, SMALL = 26, "50%", 90, 0.3
+HEIGHT, MIDDLE, LONGEST, SMALL, STRIP = 26, "50%", 90, 0.3, 32
 
 
 def forest(
@@ -33,7 +33,7 @@ def forest(
         "thead",
         tag(
             "tr",
-            tag("th", what, scope="col", role="columnheader"),
+            tag("th", what or tag("span", "name", class_="unseen"), scope="col", role="columnheader"),
             tag("th", _heading(x, reference, reference_name), class_="plot", scope="col", role="columnheader"),
             tag("th", f"{quantity} {_level(named)}", class_="value", scope="col", role="columnheader"),
             tag("th", tag("span", "rows", class_="unseen"), class_="rows", scope="col", role="columnheader"),
@@ -109,22 +109,32 @@ def _level(named: tuple[tuple[str, Estimate], ...]) -> str:
     return f"[{percent(levels.pop())}]" if len(levels) == 1 else "[interval]"
 
 
-def strip(effect: Estimate, tolerance: float | None) -> Markup:
-    """An effect on one line with its tolerance, for the eye alone; shares stand on a scale to 0.3 or to 1."""
+def strip(effect: Estimate, tolerance: float | None, *, worse: bool = False, reach: float = 0.0) -> Markup:
+    """An effect on one line with its tolerance, for the eye alone; shares stand on a scale to 0.3 or to 1.
+
+    Effects that stand below each other are given one ``reach``, so that they share a scale.
+    """
     extent = (effect.low, effect.high, effect.value, tolerance or 0.0)
-    reach = max(map(abs, extent))
+    reach = max(reach, *map(abs, extent))
     whole = SMALL if reach <= SMALL else 1.0 if reach <= 1 else reach
     x = honest((*extent, whole, -whole if min(extent) < -0.04 * whole else 0.0), 0, 100, "%")
     marks: list[Markup] = []
     if tolerance is not None:
         least = -tolerance if x.low < 0 else 0.0
         width = Scale(0, 1, 0, 100, "%")((x.at(tolerance) - x.at(least)) / 100)
-        marks.append(tag("rect", x=x(least), y=0, width=width, height="100%", class_="tolerated"))
-    marks.append(tag("line", x1="0", x2="100%", y1="100%", y2="100%", class_="axis"))
-    marks.append(_vertical(x(0.0), "axis"))
-    marks.append(horizontal(effect, x, "9"))
-    ends = tag("span", tag("span", plain(x.low)), tag("span", plain(x.high)), class_="ends", aria_hidden="true")
-    return html((_strip(marks, 18), ends))
+        side = "tick end" if x.at(tolerance) > 60 else "tick"
+        words = f"tolerated {plain(tolerance)}"
+        marks.append(tag("rect", x=x(least), y=0, width=width, height=STRIP - 14, class_="tolerated"))
+        marks.append(tag("text", words, x=x(tolerance if side == "tick end" else least), y=STRIP - 2, class_=side))
+    marks.append(tag("line", x1="0", x2="100%", y1=STRIP - 14, y2=STRIP - 14, class_="axis"))
+    marks.append(tag("line", x1=x(0.0), x2=x(0.0), y1=0, y2=STRIP - 14, class_="axis"))
+    marks.append(horizontal(effect, x, "9", "worse" if worse else ""))
+    marks.append(tag("text", plain(x.high), x="100%", y=STRIP - 2, class_="tick end"))
+    if x.low < 0:
+        marks.append(tag("text", plain(x.low), x="0", y=STRIP - 2, class_="tick"))
+    elif tolerance is None:
+        marks.append(tag("text", "0", x="0", y=STRIP - 2, class_="tick"))
+    return _strip(marks, STRIP)
 
 
 def _named(name: str) -> Markup:

@@ -8,9 +8,11 @@ from PIL import Image
 
 from pfungst.findings import Examples, Shot
 from pfungst.report.markup import Markup, clean, html, tag
-from pfungst.report.numbers import count, number
+from pfungst.report.numbers import count, number, plainly
 
 SHOWN = 12
+AT_ONCE = {1: 12, 2: 6}
+"""Rows that are seen without a click, by pictures a row; four where a row has more pictures."""
 
 
 class Pictures:
@@ -27,6 +29,7 @@ class Pictures:
         self._link = link
         self._pictures = pictures
         self._size = size
+        self.spent = 0
 
     def take(self, name: str) -> bytes | None:
         """A picture, if there is one and it fits."""
@@ -35,7 +38,12 @@ class Pictures:
             return None
         self._pictures -= 1
         self._size -= len(picture)
+        self.spent += len(_coded(picture))
         return picture
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a picture."""
+        return name in self._thumbnails
 
     def linked(self, shot: Shot, picture: Markup | None) -> Markup | None:
         """A picture that leads to its row, where pages of rows are served."""
@@ -48,36 +56,56 @@ AS_IT_IS = "as it is"
 """The caption of a row to which nothing was done."""
 
 
-def gallery(evidence: Examples, pictures: Pictures) -> Markup:
-    """Up to 12 rows as pictures; what is left out is named."""
-    shown = evidence.items[:SHOWN]
+def gallery(evidence: Examples, pictures: Pictures, most: int = SHOWN) -> Markup:
+    """Up to 12 rows as pictures; what is left out is named. Maps laid over pictures can be taken off again."""
+    shown = evidence.items[:most]
     more = len(evidence.items) - len(shown)
-    rest = tag("p", f"+ {count(more, 'more row')} in ", tag("code", "audit.json"), class_="note") if more else None
-    items = [tag("li", _shots(shots, pictures), class_="shots", title=_row(shots)) for shots in shown]
+    rest = tag("p", f"+ {count(more, 'more row')}: ", tag("code", "pfungst view"), class_="note") if more else None
+    items = [tag("li", shots(each, pictures), class_="shots", title=_row(each)) for each in shown]
+    wide = max((len(each) for each in shown), default=1)
+    kind = f"gallery of-{min(wide, 4)}"
+    open_ = AT_ONCE.get(wide, 4)
+    rows = [tag("ul", items[:open_], class_=kind)]
+    if items[open_:]:
+        words = count(len(items) - open_, "more row")
+        rows.append(tag("details", tag("summary", words), tag("ul", items[open_:], class_=kind), class_="rows"))
     title = tag("figcaption", clean(evidence.title, 300))
-    return tag("figure", title, tag("ul", items, class_="gallery"), rest, class_="figure wide")
+    laid = any(shot.heat and _under(shot, each) in pictures for each in shown for shot in each)
+    switch = tag("label", tag("input", type="checkbox", checked=""), " maps over the pictures", class_="maps")
+    return tag("figure", title, switch if laid else None, rows, rest, class_="figure pictures")
 
 
-def _row(shots: tuple[Shot, ...]) -> str | None:
-    return f"row {clean(shots[0].row, 120)}" if shots else None
+def _row(item: tuple[Shot, ...]) -> str | None:
+    return f"row {clean(item[0].row, 120)}" if item else None
 
 
-def _shots(shots: tuple[Shot, ...], pictures: Pictures) -> list[Markup]:
-    told = any(shot.answer == shot.label for shot in shots)
-    return [_shot(shot, pictures, told=told, alone=len(shots) == 1) for shot in shots]
+def shots(item: tuple[Shot, ...], pictures: Pictures) -> list[Markup]:
+    """The pictures of one row beside each other, with the answer under each."""
+    told = any(shot.answer == shot.label for shot in item)
+    return [_shot(shot, item, pictures, told=told) for shot in item]
 
 
-def _shot(shot: Shot, pictures: Pictures, *, told: bool, alone: bool) -> Markup:
+def _under(shot: Shot, item: tuple[Shot, ...]) -> str:
+    """The picture that a map lies over: the same row as it is."""
+    return next((each.picture for each in item if not each.heat and not each.shown and each.row == shot.row), "")
+
+
+def _shot(shot: Shot, item: tuple[Shot, ...], pictures: Pictures, *, told: bool) -> Markup:
     # A row shown once, as it is, is better told by its name, and by what else there is to say of it.
-    plain = alone and not shot.shown
+    plain = len(item) == 1 and not shot.shown
     named = f"row {shot.row[-28:]}" + (f" · {shot.caption}" if shot.caption != AS_IT_IS else "")
-    said = named if plain else shot.caption
-    picture = pictures.linked(shot, _picture(shot, pictures))
+    said = named if plain else plainly(shot.caption)
     caption = tag("small", tag("bdi", clean(said, 160)))
+    shown = _picture(shot, pictures)
+    if shot.heat and shown is not None:
+        under = pictures.take(_under(shot, item))
+        bare = None if under is None else _image(under, "")
+        shown = tag("span", bare, tag("span", shown, class_="heat"), class_="stack")
     if not shot.answer:
-        return tag("span", picture, caption)
+        return tag("span", pictures.linked(shot, shown), caption)
     answer = tag("b", tag("bdi", clean(shot.answer, 60)))
-    return tag("span", picture, caption, answer, f" · {number(shot.probability, 2)}", _judged(shot, told))
+    told_of = (caption, answer, f" · {number(shot.probability, 2)}", _judged(shot, told))
+    return tag("span", pictures.linked(shot, shown), *told_of)
 
 
 def _judged(shot: Shot, told: bool) -> Markup | None:
@@ -96,16 +124,19 @@ def _picture(shot: Shot, pictures: Pictures) -> Markup | None:
     picture = pictures.take(shot.picture)
     if picture is None:
         return tag("span", f"in thumbnails.zip: {clean(shot.picture, 80)}", class_="missing")
+    return _image(picture, describe(shot))
+
+
+def _image(picture: bytes, words: str) -> Markup:
     width, height = _size(picture)
+    source = f"data:image/webp;base64,{_coded(picture)}"
     return tag(
-        "img",
-        src=f"data:image/webp;base64,{base64.b64encode(picture).decode()}",
-        width=str(width),
-        height=str(height),
-        loading="lazy",
-        decoding="async",
-        alt=describe(shot),
-    )
+        "img", src=source, width=str(width), height=str(height), loading="lazy", decoding="async", alt=words
+    )  # fmt: skip
+
+
+def _coded(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()
 
 
 def describe(shot: Shot) -> str:

@@ -39,7 +39,11 @@ def region(evidence: RegionMap) -> Markup:
         evidence.title,
     )
     finer = f"Averaged from {len(evidence.effects)} rows of cells." if merged else None
-    hatched = "Ringed cells are below zero: the answer gains there." if any(value < 0 for value in values) else None
+    hatched = (
+        "Ringed cells are below zero: the answer gains there."
+        if any(_level(share) and share < 0 for line in shares for share in line)
+        else None
+    )
     return canvas.figure(evidence.title, drawing, twin, description, hatched, finer)
 
 
@@ -78,12 +82,17 @@ def _levels(shares: Grid, start: float, top: float) -> Markup:
     paths: dict[str, list[str]] = {}
     for row, line in enumerate(shares):
         for column, share in enumerate(line):
-            level = round(min(1.0, abs(share)) * LEVELS)
+            level = _level(share)
             if level:
                 kind = f"q{level} below" if share < 0 else f"q{level}"
                 cell = f"M{start + column * across:.1f} {top + row * down:.1f}h{across:.1f}v{down:.1f}h-{across:.1f}z"
                 paths.setdefault(kind, []).append(cell)
     return html([tag("path", d="".join(parts), class_=kind) for kind, parts in sorted(paths.items())])
+
+
+def _level(share: float) -> int:
+    """Which of the eight depths; 0 is not drawn."""
+    return round(min(1.0, abs(share)) * LEVELS)
 
 
 def _frame(start: float, top: float) -> Markup:

@@ -2,25 +2,27 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from pfungst.findings import SEVERITIES, Examples, Finding, OpportunityReliance, Report, Shot
-from pfungst.report.facts import chance, command, facts, source
+from pfungst.findings import Report, Shot
+from pfungst.report import opening
+from pfungst.report.cards import Budget, cards, quadrants
+from pfungst.report.facts import chance, command, facts, given, source
 from pfungst.report.figures import draw
-from pfungst.report.forest import forest, strip
-from pfungst.report.gallery import Pictures, gallery
+from pfungst.report.forest import forest
+from pfungst.report.gallery import Pictures
 from pfungst.report.markup import Markup, clean, html, prose
-from pfungst.report.numbers import bounds, count, p_value, percent, plain, rows, value
+from pfungst.report.numbers import count, plainly
 
 ANSWERS = {"yes": "Yes", "no": "No", "undecided": "Undecided"}
-FIGURES = 140_000
 PASSES = 60
-_PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/=]+")
+LARGEST = 294_000
+"""Bytes of a page without its pictures, a little below what it promises."""
+_ELSEWHERE = frozenset({"methods", "assumed", "command"})
 
 
 def render(
@@ -34,9 +36,14 @@ def render(
     ``thumbnails`` are WebP pictures by the names that ``Shot.picture`` gives. Where rows have pages of their own,
     ``link`` gives a shot's address and ``nav`` is what stands on top.
     """
+    bare = _page(report, Pictures({}), 0, nav)
+    return _page(report, Pictures(thumbnails or {}, link=link), LARGEST - len(bare.encode()), nav)
+
+
+def _page(report: Report, pictures: Pictures, room: int, nav: Markup | None) -> str:
+    """The page with so many bytes of figures."""
     style, script = text_of("style.css"), text_of("script.js")
-    budget = _Budget(Pictures(thumbnails or {}, link=link))
-    cards = {status: _cards(report, status, budget) for status in ("found", "inconclusive", "absent")}
+    first, budget = opening.first(report, pictures), Budget(pictures, room)
     page = environment().get_template("template.html.jinja")
     return page.render(
         nav=nav,
@@ -44,14 +51,22 @@ def render(
         model_name=source(report, "model"),
         data_name=source(report, "data"),
         answer=ANSWERS[report.verdict.generalizes],
-        tally=_tally(report),
+        tally=opening.tally(report),
+        first=first,
+        unseen=opening.unseen(report),
         headline=_headline(report),
-        cards=cards,
-        quadrants=[draw(evidence) for evidence in _quadrants(report)],
+        chapters=opening.chapters(report),
+        excluded=sum(finding.status == "absent" for finding in report.findings),
+        cards={status: cards(report, status, budget) for status in ("found", "inconclusive", "absent")},
+        quadrants=[draw(evidence) for evidence in quadrants(report)],
         assumed=[str(line) for line in _listed(report.settings.get("assumed"))],
-        settings=facts({k: v for k, v in report.settings.items() if k not in {"methods", "assumed", "command"}}),
+        settings=given(facts({k: v for k, v in report.settings.items() if k not in _ELSEWHERE})),
         methods=_methods(report.settings.get("methods")),
-        provenance=(("Model", facts(report.model)), ("Data", facts(report.data)), ("Made with", _made(report))),
+        provenance=(
+            ("Model", given(facts(report.model))),
+            ("Data", given(facts(report.data))),
+            ("Made with", _made(report)),
+        ),
         passes=report.passes[:PASSES],
         passes_left=len(report.passes) - PASSES,
         spent=_spent(report),
@@ -64,29 +79,6 @@ def render(
         style_hash=hashed(style),
         script_hash=hashed(script),
     )
-
-
-class _Budget:
-    """What the page may still hold: pictures, and bytes of figures besides them, spent in the order of rank."""
-
-    def __init__(self, pictures: Pictures) -> None:
-        self.pictures = pictures
-        self.figures = FIGURES
-
-    def drawn(self, finding: Finding) -> tuple[list[Markup], int]:
-        """The figures of a finding that fit, and how many did not."""
-        kept: list[Markup] = []
-        left_out = 0
-        for evidence in finding.evidence:
-            if isinstance(evidence, OpportunityReliance):
-                continue
-            if self.figures < 0:
-                left_out += 1
-                continue
-            figure = gallery(evidence, self.pictures) if isinstance(evidence, Examples) else draw(evidence)
-            self.figures -= len(_PICTURE.sub("", figure))
-            kept.append(figure)
-        return kept, left_out
 
 
 def text_of(name: str) -> str:
@@ -108,70 +100,18 @@ def environment() -> Environment:
     )  # fmt: skip
 
 
-def _tally(report: Report) -> list[dict[str, Any]]:
-    """How many findings of each severity, undecided, excluded and not examined."""
-    found = [finding.severity for finding in report.findings if finding.status == "found"]
-    lines = [
-        {"mark": name, "many": found.count(name), "word": name if name != "none" else "within tolerance", "to": "found"}
-        for name in SEVERITIES
-    ]
-    for status, word in (("inconclusive", "undecided"), ("absent", "excluded")):
-        many = sum(finding.status == status for finding in report.findings)
-        lines.append({"mark": status, "many": many, "word": word, "to": status})
-    lines.append({"mark": "skipped", "many": len(report.skipped), "word": "not examined", "to": "not-examined"})
-    return [line for line in lines if line["many"]]
-
-
 def _headline(report: Report) -> Markup | None:
     if not report.headline:
         return None
     level = chance(report)
     return forest(
-        [(condition.condition, condition.accuracy) for condition in report.headline],
+        [(plainly(condition.condition), condition.accuracy) for condition in report.headline],
         what="condition",
         quantity="accuracy",
         reference=level,
         reference_name="chance" if level is not None else "",
         against_first=True,
     )
-
-
-def _cards(report: Report, status: str, budget: _Budget) -> list[dict[str, Any]]:
-    return [
-        _card(finding, index, budget) for index, finding in enumerate(report.findings, 1) if finding.status == status
-    ]
-
-
-def _card(finding: Finding, index: int, budget: _Budget) -> dict[str, Any]:
-    figures, left_out = budget.drawn(finding)
-    mark = finding.severity if finding.status == "found" else finding.status
-    tested = finding.p_adjusted if finding.p_adjusted is not None else finding.p_value
-    return {
-        "finding": finding,
-        "anchor": finding.id or f"finding-{index}",
-        "mark": mark,
-        "word": {"inconclusive": "undecided", "absent": "excluded"}.get(finding.status, finding.severity),
-        "value": value(finding.effect),
-        "bounds": bounds(finding.effect),
-        "level": percent(finding.effect.level),
-        "rows": rows(finding.effect),
-        "tolerance": None if finding.tolerance is None else plain(finding.tolerance),
-        "p": None if tested is None else p_value(tested) + (" (adjusted)" if finding.p_adjusted is not None else ""),
-        "strip": strip(finding.effect, finding.tolerance),
-        "figures": figures,
-        "left_out": left_out,
-        "in_quadrants": any(isinstance(evidence, OpportunityReliance) for evidence in finding.evidence),
-    }
-
-
-def _quadrants(report: Report) -> list[OpportunityReliance]:
-    """Each distinct 2x2 once, however many findings show it."""
-    distinct: list[OpportunityReliance] = []
-    for finding in report.findings:
-        for evidence in finding.evidence:
-            if isinstance(evidence, OpportunityReliance) and evidence not in distinct:
-                distinct.append(evidence)
-    return distinct
 
 
 def _methods(methods: Any) -> list[dict[str, Any]]:

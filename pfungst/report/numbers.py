@@ -1,7 +1,9 @@
 """Numbers as people read them: a value, its interval and its rows, always together."""
 
 import math
+import re
 
+from pfungst.report.markup import clean
 from pfungst.statistics.estimate import Estimate
 
 
@@ -87,7 +89,7 @@ def rows(estimate: Estimate) -> str:
     >>> rows(Estimate(name="accuracy", value=0.5, low=0.4, high=0.6, rows=1200, unit="patient"))
     '1,200 patients'
     """
-    return count(estimate.rows, estimate.unit)
+    return count(estimate.rows, clean(estimate.unit, 24))
 
 
 def count(many: int, thing: str) -> str:
@@ -98,6 +100,15 @@ def count(many: int, thing: str) -> str:
     """
     ending = "" if many == 1 else "es" if thing.endswith(("s", "x", "ch")) else "s"
     return f"{many:,} {thing}{ending}"
+
+
+def plainly(condition: str) -> str:
+    """What was done to the rows, places called as people call them.
+
+    >>> plainly("region:top-left swapped"), plainly("border swapped")
+    ('top-left region swapped', 'border swapped')
+    """
+    return re.sub(r"\bregion:([a-z-]+)", r"\1 region", condition)
 
 
 def percent(level: float) -> str:

@@ -2,7 +2,8 @@
 "use strict";
 (() => {
   const make = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text }, properties);
-  const findings = () => [...document.querySelectorAll("article[id]")].filter((card) => !card.hidden);
+  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const cards = () => all("article[id]").filter((card) => !card.hidden && card.checkVisibility());
 
   // Copy buttons: on commands, and on tables as CSV.
   const copying = (read, words) => {
@@ -18,65 +19,116 @@
     });
     return button;
   };
-  const quoted = (cell) => `"${cell.innerText.replaceAll('"', '""').trim()}"`;
+  const quoted = (cell) => `"${cell.textContent.replaceAll('"', '""').trim()}"`;
   const csv = (table) => [...table.rows].map((row) => [...row.cells].map(quoted).join(",")).join("\n");
-  for (const command of document.querySelectorAll(".command")) {
+  for (const command of all(".command")) {
     command.append(copying(() => command.querySelector("code").textContent, "copy"));
   }
-  for (const twin of document.querySelectorAll(".twin")) {
+  for (const twin of all(".twin")) {
     twin.append(copying(() => csv(twin.querySelector("table")), "copy as CSV"));
   }
 
-  // A filter over findings, where there are many.
+  // Keys, and a filter where there is more than one finding.
   const section = document.getElementById("found");
-  const help = make("span", "", { hidden: true });
   const tools = make("div", "", { className: "tools" });
-  if (findings().length > 8) {
-    const label = make("label", "Show findings about ");
-    const input = make("input", "", { type: "search", autocomplete: "off", spellcheck: false });
-    const shown = make("span", "");
-    shown.setAttribute("role", "status");
-    label.append(input);
-    tools.append(label, shown);
-    input.addEventListener("input", () => {
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let left = 0;
-      for (const card of document.querySelectorAll("article[id]")) {
-        const text = card.textContent.toLowerCase();
-        card.hidden = !words.every((word) => text.includes(word));
-        left += card.hidden ? 0 : 1;
-      }
-      for (const entry of document.querySelectorAll(".glance a")) {
-        entry.parentElement.hidden = document.getElementById(entry.getAttribute("href").slice(1))?.hidden ?? false;
-      }
-      shown.textContent = words.length ? `${left} shown` : "";
-    });
+  tools.setAttribute("role", "search");
+  const choices = ["chapter", "status", "severity"].map((about) => {
+    const select = make("select", "");
+    select.setAttribute("aria-label", about);
+    select.append(make("option", `every ${about}`, { value: "" }));
+    for (const value of new Set(all("article[id]").map((card) => card.dataset[about]))) {
+      select.append(make("option", value === "inconclusive" ? "undecided" : value === "absent" ? "excluded" : value, { value }));
+    }
+    return [about, select];
+  });
+  const input = make("input", "", { type: "search", autocomplete: "off", spellcheck: false, placeholder: "words" });
+  input.setAttribute("aria-label", "findings that hold these words");
+  const shown = make("span", "");
+  shown.setAttribute("role", "status");
+  const keys = make("ul", "", { className: "keys", hidden: true });
+  for (const [key, words] of [
+    ["j", "next finding"], ["k", "the one before"], ["o", "open or close its details"], ["/", "search"], ["?", "these keys"],
+  ]) {
+    const line = make("li", "");
+    line.append(make("kbd", key), ` ${words}`);
+    keys.append(line);
   }
-  for (const [keys, words] of [["j", "next finding"], ["k", "the one before"], ["o", "open or close its numbers"], ["/", "filter"]]) {
-    help.append(make("kbd", keys), ` ${words} `);
+  const help = make("button", "keys", { type: "button" });
+  help.setAttribute("aria-expanded", "false");
+  const explain = () => {
+    keys.hidden = !keys.hidden;
+    help.setAttribute("aria-expanded", String(!keys.hidden));
+    if (!keys.hidden) tools.scrollIntoView({ block: "nearest" });
+  };
+  help.addEventListener("click", explain);
+
+  const texts = new Map();
+  const text = (card) => {
+    if (!texts.has(card)) texts.set(card, card.textContent.toLowerCase());
+    return texts.get(card);
+  };
+  const choose = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const asked = choices.filter(([, select]) => select.value);
+    const filtered = words.length + asked.length > 0;
+    let left = 0;
+    for (const card of all("article[id]")) {
+      const fits = asked.every(([about, select]) => card.dataset[about] === select.value)
+        && words.every((word) => text(card).includes(word));
+      card.hidden = !fits;
+      left += fits ? 1 : 0;
+    }
+    for (const part of all("section.findings")) {
+      const empty = filtered && !all("article[id]", part).some((card) => !card.hidden);
+      for (const child of part.children) {
+        if (child !== tools && !child.matches("article")) child.hidden = empty;
+      }
+      const closed = part.querySelector(":scope > details");
+      if (closed && filtered) closed.open = !empty;
+    }
+    shown.textContent = filtered ? `${left} shown` : "";
+  };
+  const many = all("article[id]").length;
+  if (many > 1) {
+    tools.append(make("span", "Show"), ...choices.filter(([, select]) => select.options.length > 2).map(([, select]) => select), input, shown);
+    input.addEventListener("input", choose);
+    for (const [, select] of choices) select.addEventListener("change", choose);
   }
-  tools.append(help);
-  section.querySelector("h2").after(tools);
+  if (many) {
+    tools.append(help, keys);
+    section.prepend(tools);
+  }
 
   const step = (by) => {
-    const cards = findings().filter((card) => card.checkVisibility());
-    const at = cards.indexOf(document.activeElement.closest?.("article[id]"));
-    const next = cards[at < 0 ? (by > 0 ? 0 : cards.length - 1) : Math.min(Math.max(at + by, 0), cards.length - 1)];
+    const stops = cards();
+    const at = stops.indexOf(document.activeElement.closest?.("article[id]"));
+    const next = stops[at < 0 ? (by > 0 ? 0 : stops.length - 1) : Math.min(Math.max(at + by, 0), stops.length - 1)];
     next?.focus({ preventScroll: true });
     next?.scrollIntoView({ block: "start" });
   };
+  const unfold = () => {
+    const parts = all("details", document.activeElement.closest?.("article[id]") ?? make("p", ""));
+    const open = !parts.some((part) => part.open);
+    for (const part of parts) part.open = open;
+  };
+  const actions = { j: () => step(1), n: () => step(1), k: () => step(-1), p: () => step(-1), o: unfold, "?": explain };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea")) return;
-    const search = tools.querySelector("input");
-    if (event.key === "j") step(1);
-    else if (event.key === "k") step(-1);
-    else if (event.key === "o") {
-      for (const twin of document.activeElement.closest?.("article[id]")?.querySelectorAll("details") ?? []) twin.open = !twin.open;
-    } else if (event.key === "/" && search) { event.preventDefault(); search.focus(); }
-    else if (event.key === "?") help.hidden = !help.hidden;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target === input) {
+      input.value = "";
+      choose();
+      input.blur();
+    } else if (event.target.matches("input[type=search], select")) {
+      return;
+    } else if (event.key === "/" && input.isConnected) {
+      event.preventDefault();
+      input.focus();
+    } else if (many && Object.hasOwn(actions, event.key)) {
+      actions[event.key]();
+    }
   });
 
-  // A link to an excluded finding opens the list it stands in.
+  // A link into a closed part opens it.
   const reveal = () => {
     const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const inside = named?.closest("details") ?? named?.querySelector(":scope > details.absent");
@@ -88,7 +140,7 @@
   // Browsers that do not open closed parts for print by style get them opened.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = all("details:not([open])");
     for (const part of opened) part.open = true;
   });
   addEventListener("afterprint", () => { for (const part of opened) part.open = false; });

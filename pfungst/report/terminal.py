@@ -13,13 +13,14 @@ from pfungst.findings import BeforeAfter, Condition, Finding, Report, Skipped
 from pfungst.report.axes import honest
 from pfungst.report.facts import chance
 from pfungst.report.markup import clean
-from pfungst.report.numbers import bounds, count, places, rough, rows, value
+from pfungst.report.numbers import bounds, count, places, plainly, rough, rows, value
+from pfungst.report.words import headline
 from pfungst.statistics.estimate import Estimate
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "none": "", "undecided": ""}
 ANSWERS = {"yes": ("YES", "bold green"), "no": ("NO", "bold red"), "undecided": ("UNDECIDED", "bold yellow")}
 FOUND, UNDECIDED, SKIPPED = 24, 8, 16
-NARROW = 64
+NARROW, WIDE = 64, 100
 PLAINER = str.maketrans({"−": "-", "·": "-", "…": "...", "●": "o", "━": "=", "─": "-", "┊": ":", "±": "+-", "→": "->"})
 
 
@@ -65,7 +66,7 @@ class Writer:
 
     def inset(self, part: RenderableType) -> RenderableType:
         """A part under its heading."""
-        return Padding(part, (0, 0, 0, 2))
+        return Padding(part, (0, 0, 0, 2), expand=False)
 
     def screen(self, report: Report) -> Iterator[RenderableType]:
         """All parts, in the order of importance."""
@@ -83,8 +84,9 @@ class Writer:
         """One line a condition: name, accuracy with interval, bar, rows."""
         digits = max(places(condition.accuracy) for condition in report.headline)
         spare = self.width - 2 - 24 - 12
+        longest = max(len(plainly(condition.condition)) for condition in report.headline)
         # Narrow screens keep the numbers and do without bars.
-        bar = min(32, spare // 2) if self.width >= NARROW else 0
+        bar = min(32, max(14, spare - longest)) if self.width >= NARROW else 0
         table = Table.grid(padding=(0, 2), pad_edge=False)
         table.add_column(max_width=max(12, spare - bar), overflow="fold")
         table.add_column(no_wrap=True)
@@ -95,7 +97,9 @@ class Writer:
             item = condition.accuracy
             numbers = f"{value(item, digits)} {bounds(item, digits)}"
             line = self.bar(condition, level, bar) if bar else Text()
-            table.add_row(self.words(condition.condition, limit=60), self.words(numbers), line, self.words(rows(item)))
+            table.add_row(
+                self.words(plainly(condition.condition), limit=60), self.words(numbers), line, self.words(rows(item))
+            )
         about = ["bars run from 0 to 1"] if bar else []
         about += [] if level is None else [f"{'┊ is ' if bar else ''}chance {rough(level)}"]
         return self.inset(Group(table, self.words("; ".join(about), "dim")))
@@ -134,18 +138,22 @@ class Writer:
             yield Group(Text(), self.words(f"Excluded down to the tolerance: {count(absent, 'effect')}"))
 
     def lines(self, findings: list[Finding]) -> RenderableType:
-        """Severity, effect with interval, claim: in full where it is grave, on one line elsewhere."""
+        """Severity, effect with interval, and in one breath what that means: one line each."""
         table = Table.grid(padding=(0, 2), pad_edge=False, expand=True)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
         table.add_column(ratio=1)
+        room = self.width - 17 - max((len(f"{value(one.effect)} {bounds(one.effect)}") for one in findings), default=0)
         for finding in findings:
             word = finding.severity if finding.status == "found" else "undecided"
             item = finding.effect
-            claim = self.words(finding.claim)
-            claim.no_wrap = word not in {"critical", "high"}
-            claim.overflow = "crop" if self.ascii_only else "ellipsis"
-            table.add_row(Text(word, style=STYLES[word]), self.words(f"{value(item)} {bounds(item)}"), claim)
+            told, name = self.words(headline(finding)), self.words(item.name, "dim", 60)
+            # What the number counts is said where it fits; the sentence says it in any case.
+            fits = self.width >= WIDE and len(told) + len(name) + 2 <= room
+            told = Text.assemble(told, "  ", name) if fits else told
+            told.no_wrap = True
+            told.overflow = "crop" if self.ascii_only else "ellipsis"
+            table.add_row(Text(word, style=STYLES[word]), self.words(f"{value(item)} {bounds(item)}"), told)
         return self.inset(table)
 
     def skipped(self, entries: tuple[Skipped, ...]) -> Iterator[RenderableType]:

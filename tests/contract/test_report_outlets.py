@@ -53,6 +53,16 @@ def test_severe_claims_stand_in_full_and_every_skipped_reason_too(report: Report
     assert "26 effects" in text
 
 
+def test_each_finding_is_one_line_at_80_columns(report: Report) -> None:
+    lines = plain(report, 80).splitlines()
+    start, end = lines.index("Found"), lines.index("Could not be decided")
+    found = [finding for finding in report.findings if finding.status == "found"]
+    assert end - start - 2 == len(found)
+    for line, finding in zip(lines[start + 1 :], found, strict=False):
+        assert line.split()[0] == finding.severity
+        assert interval(finding.effect) in line
+
+
 def test_without_colour_there_are_no_escape_codes_and_names_bring_none(report: Report) -> None:
     text = plain(report)
     assert "\x1b" not in text
