@@ -278,9 +278,7 @@ Answers: TypeAlias = Outputs | Maps | Attacked | Proven
 
 
 class Passes(Mapping[Pass, Answers]):
-    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps, of ``Attack`` Attacked,
-    of ``Prove`` Proven.
-    """
+    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps, and so on."""
 
     def __init__(self, done: Mapping[Any, Answers] | None = None) -> None:
         self._done: dict[Pass, Answers] = dict(done or {})

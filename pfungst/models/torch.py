@@ -24,8 +24,8 @@ from pfungst.models.preprocess_files import from_transformers, preprocessing
 from pfungst.models.protobuf import NO_BIAS
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, linearised, redrawn
-from pfungst.models.torch_proofs import proof
 from pfungst.models.torch_guard import archived, asked_of, guarded_module, scaled_module
+from pfungst.models.torch_proofs import proof
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 

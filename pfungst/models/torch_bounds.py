@@ -43,7 +43,7 @@ class Region:
     def __len__(self) -> int:
         return len(self.centre)
 
-    def part(self, rows: slice) -> "Region":
+    def part(self, rows: Any) -> "Region":
         """Some of its rows."""
         return Region(self.centre[rows], self.low[rows], self.high[rows], self.scale, self.radius)
 
@@ -80,9 +80,10 @@ class Region:
 
 
 class Margins(NamedTuple):
-    """``least`` (rows,): a lower bound of the true score less any other's, as the network runs, rounding included;
-    ``worst``: inputs at which the bound was taken, like the region's centre; ``cost``: multiplications a row, in forward
-    passes.
+    """How far the true score stays above the others.
+
+    ``least`` (rows,) bounds the true score less any other's from below, as the network runs, rounding included;
+    ``worst`` are inputs at which the bound was taken; ``cost`` counts multiplications a row, in forward passes.
     """
 
     least: Any
@@ -95,6 +96,11 @@ class Known(NamedTuple):
 
     intervals: dict[int, Interval]
     rounding: dict[int, Any]
+
+    def taken(self, rows: Any) -> "Known":
+        """Of some rows."""
+        intervals = {at: Interval(one.low[rows], one.high[rows]) for at, one in self.intervals.items()}
+        return Known(intervals, {at: one[rows] for at, one in self.rounding.items()})
 
 
 @dataclass
@@ -122,8 +128,8 @@ class Bounds:
         left = self.dearest - _cost(shapes, len(shapes.steps))[0]
         if left < 0:
             raise InputError(
-                f"nothing is proven: a proof takes {self.dearest - left:.0e} multiplications a row in this network, and "
-                f"{self.dearest:.0e} are the most that are tried"
+                f"nothing is proven: a proof takes {self.dearest - left:.0e} multiplications a row in this network, "
+                f"and {self.dearest:.0e} are the most that are tried"
             )
         for at in self.bent:
             cost, most = _cost(shapes, at)
@@ -140,8 +146,28 @@ class Bounds:
         return Margins(least, worst, sum(part.cost * len(part.least) for part in parts) / max(1, len(region)))
 
     def _margins(self, region: Region, labels: Any) -> Margins:
+        """By intervals alone first; then layer after layer is tightened, for the rows that are not proven yet."""
         torch = loaded()
-        known, spent = self._forward(region)
+        known = Known({0: Interval(region.low, region.high)}, {})
+        self._follow(known, 1)
+        least, worst, cost = self._judged(region, labels, known)
+        spent = 2.0 * self.forward + cost
+        rows = torch.arange(len(labels), device=labels.device)
+        for at in self.bent:
+            left = ~(least[rows] > 0)
+            if not self.most[at] or not bool(left.any()):
+                continue
+            rows, known = rows[left], known.taken(left)
+            part = region.part(rows)
+            known.intervals[at], cost = self._tightened(part, at, known.intervals[at], known)
+            self._follow(known, at + 1)
+            least[rows], worst[rows], more = self._judged(part, labels[rows], known)
+            spent += (cost + more) * len(rows) / len(labels)
+        return Margins(least, worst, spent / max(1, self.forward))
+
+    def _judged(self, region: Region, labels: Any, known: Known) -> tuple[Any, Any, float]:
+        """The least margin of each row by what is known of the layers, where it is taken, and the multiplications."""
+        torch = loaded()
         rows, classes = torch.arange(len(labels), device=labels.device), _size(self.layers.steps[-1].given)
         if classes == 1:
             a = (2.0 * labels - 1).reshape(-1, 1, 1).to(region.low)
@@ -155,24 +181,19 @@ class Bounds:
         near = best.argmin(dim=1)
         form = tries[0][1].form
         worst = region.lowest(Whole(form.a[rows, near][:, None]))[:, 0]
-        spent += sum(found.spent / len(labels) for _, found in tries)
-        return Margins(best[rows, near], worst, spent / max(1, self.forward))
+        return best[rows, near], worst, sum(found.spent / len(labels) for _, found in tries)
 
-    def _forward(self, region: Region) -> tuple[Known, float]:
-        """What holds of every layer on the region, and the multiplications spent, a row."""
-        known, spent = Known({0: Interval(region.low, region.high)}, {}), 2.0 * self.forward
-        for at, (step, taken) in enumerate(zip(self.layers.steps, self.layers.sources, strict=True), start=1):
+    def _follow(self, known: Known, start: int) -> None:
+        """Intervals and rounding of every step from one on, by interval arithmetic from what is known before it."""
+        for at in range(start, len(self.layers.steps) + 1):
+            step, taken = self.layers.steps[at - 1], self.layers.sources[at - 1]
             before = [known.intervals[one] for one in taken]
             rounding = step.rounding(sum(_largest(one) for one in before), self.unit, self.coarse)
             found = step.between(*before)
             if rounding is not None:
                 known.rounding[at] = rounding
                 found = Interval(found.low - rounding, found.high + rounding)
-            if self.most.get(at):
-                found, cost = self._tightened(region, at, found, known)
-                spent += cost
             known.intervals[at] = found
-        return known, spent
 
     def _tightened(self, region: Region, at: int, usual: Interval, known: Known) -> tuple[Interval, float]:
         """The intersection of an interval with what backward substitution says of the same values."""

@@ -53,8 +53,8 @@ class Whole:
 class Windows:
     """Forms at each place of a later layer, each over a window of this layer.
 
-    ``a`` is (rows or 1, down, right, forms, channels, height, width of the window); the window of place (i, j) begins at
-    (i, j) times ``stride`` less ``before``. What lies outside the layer counts as zero. ``shape`` is the layer's.
+    ``a`` is (rows or 1, down, right, forms, channels, height, width of the window); the window of place (i, j) begins
+    at (i, j) times ``stride`` less ``before``. What lies outside the layer counts as zero. ``shape`` is the layer's.
     """
 
     a: Any

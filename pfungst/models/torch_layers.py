@@ -14,7 +14,7 @@ COVERED = "linear layers, convolutions, averages, batch normalisation, ReLU, lea
 
 @dataclass(frozen=True)
 class Layers:
-    """Steps in the order they run. Values number 0 are the input's; step ``i`` makes values ``i + 1`` of ``sources[i]``.
+    """Steps in the order they run. Values 0 are the input's; step ``i`` makes values ``i + 1`` of ``sources[i]``.
 
     ``shape`` is the input's without rows; ``squashed``: a softmax follows, which keeps the order of the scores.
     """
@@ -153,7 +153,7 @@ def _first(reading: _Reading, given: tuple[int, ...], values: Any, at: int) -> A
     return values
 
 
-def _dropout(reading: _Reading, given: tuple[int, ...], values: Any, share: float, train: bool) -> Any:  # noqa: FBT001
+def _dropout(reading: _Reading, given: tuple[int, ...], values: Any, share: float, train: bool) -> Any:
     del reading, given, share
     if train:
         raise _uncovered("dropout that is left on")
@@ -185,11 +185,11 @@ def _added_product(reading: _Reading, given: tuple[int, ...], bias: Any, values:
     return _dense(reading, given, values, weight.T, bias)
 
 
-def _convolution(
-    reading: _Reading, given: tuple[int, ...], values: Any, weight: Any, bias: Any = None, stride: Any = (1, 1),
-    padding: Any = (0, 0), dilation: Any = (1, 1), *rest: Any,
-) -> Values:  # fmt: skip
+def _convolution(reading: _Reading, given: tuple[int, ...], values: Any, weight: Any, *rest: Any) -> Values:
+    usual = (None, (1, 1), (0, 0), (1, 1))
+    bias, stride, padding, dilation = (*rest[:4], *usual[len(rest[:4]) :])
     # ``convolution`` has two more arguments than ``conv2d`` before the groups: transposed, and padding of its output.
+    rest = rest[4:]
     groups = rest[-1] if rest else 1
     taken = reading.given(values)
     if len(taken) != 3 or isinstance(padding, str) or isinstance(weight, Values) or (len(rest) == 3 and rest[0]):
@@ -204,10 +204,9 @@ def _pair(value: Any) -> tuple[int, int]:
     return (int(both[0]), int(both[-1]))
 
 
-def _normalised(
-    reading: _Reading, given: tuple[int, ...], values: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any
-) -> Values:
-    factor = (variance + rest[-1]).rsqrt() * (1.0 if weight is None else weight)
+def _normalised(reading: _Reading, given: tuple[int, ...], values: Any, weight: Any, *rest: Any) -> Values:
+    bias, mean, variance, _, floor = rest
+    factor = (variance + floor).rsqrt() * (1.0 if weight is None else weight)
     less = mean * factor
     offset = (0.0 if bias is None else bias) - less
     stored = less.abs() + (0.0 if bias is None else bias.abs())
@@ -260,16 +259,16 @@ def _negative(reading: _Reading, given: tuple[int, ...], values: Any) -> Values:
 def _line(reading: _Reading, values: Values, factor: Any, offset: Any) -> Values:
     torch, shape = loaded(), reading.given(values)
     try:
-        both = [torch.as_tensor(one, dtype=torch.float64).to(reading.place).expand(1, *shape)[0] for one in (factor, offset)]
+        held = (torch.as_tensor(one, dtype=torch.float64).to(reading.place) for one in (factor, offset))
+        both = [one.expand(1, *shape)[0] for one in held]
     except RuntimeError:
         raise _uncovered("a constant that differs from row to row or makes values larger") from None
     return reading.add(Scale(both[0], both[1], shape, shape), values)
 
 
-def _averaged(
-    reading: _Reading, given: tuple[int, ...], values: Any, size: Any, stride: Any = (), padding: Any = 0, *rest: Any
-) -> Values:
-    sizes, margins = _pair(size), _pair(padding)
+def _averaged(reading: _Reading, given: tuple[int, ...], values: Any, size: Any, *rest: Any) -> Values:
+    stride, padding = (*rest[:2], *((), 0)[len(rest[:2]) :])
+    sizes, margins, rest = _pair(size), _pair(padding), rest[2:]
     if any(rest[:1]) or (any(margins) and rest[1:2] == (False,)) or any(rest[2:]):
         raise _uncovered("average pooling with a ceiling, a divisor, or a margin that is not counted")
     channels = reading.given(values)[0]

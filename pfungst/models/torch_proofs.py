@@ -65,9 +65,7 @@ def _region(model: Any, inputs: FloatArray, norm: str, size: float) -> Region:
     """The pictures that are meant, as the network is given them: a box, and in l2 a ball."""
     # A sum in float32 may end a little outside the ball that it was clipped to.
     reach = size * (1 + 1e-6) + 1e-7
-    low, high = (
-        model.tensor(np.clip(inputs + sign * reach, 0.0, 1.0).astype(np.float32)).double() for sign in (-1, 1)
-    )
+    low, high = (model.tensor(np.clip(inputs + sign * reach, 0.0, 1.0).astype(np.float32)).double() for sign in (-1, 1))
     black, white = (model.tensor(np.full_like(inputs[:1], level)).double() for level in (0.0, 1.0))
     scale, room = white - black, _LAYOUT * ((white - black).abs() + black.abs())
     if not bool((scale > 0).all()):

@@ -1,6 +1,6 @@
 """Steps of a feed-forward network, each with its intervals, its rounding, and its way back for linear forms.
 
-Every step but ``Rectifier`` and ``Sum`` is affine in what it takes. Numbers are float64 tensors with a first axis of rows.
+Every step but ``Rectifier`` is affine in what it takes. Numbers are float64 tensors with a first axis of rows.
 """
 
 from dataclasses import dataclass, replace

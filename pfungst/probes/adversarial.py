@@ -332,9 +332,7 @@ def _levels(budgets: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sorted({size / part for size in budgets for part in (2, 4, 8)} - set(budgets)))
 
 
-def _step(
-    number: int, words: str, standing: BoolArray, confidence: FloatArray, proven: Estimate | None = None
-) -> Step:
+def _step(number: int, words: str, standing: BoolArray, confidence: FloatArray, proven: Estimate | None = None) -> Step:
     return Step(
         severity=number,
         parameter=words,

@@ -68,7 +68,9 @@ def proven_share(radius: FloatArray, budget: float, units: Array | None = None) 
     return proportion_of(radius >= budget, units, "proven accuracy")
 
 
-def proven_condition(subject: str, radius: FloatArray | None, budget: float, units: Array | None) -> Iterator[Condition]:
+def proven_condition(
+    subject: str, radius: FloatArray | None, budget: float, units: Array | None
+) -> Iterator[Condition]:
     """What is proven to remain of the accuracy, where anything is."""
     if radius is not None and (radius >= budget).any():
         yield Condition(condition=f"proven within {subject}", accuracy=proven_share(radius, budget, units))
@@ -78,6 +80,6 @@ def bracket(lost: Estimate, radius: FloatArray, budget: float, most: Estimate) -
     """What attack and proof say together, in words."""
     return (
         f" A proof covers {int((radius >= budget).sum())} of the rows: no input within the budget turns them. So at "
-        f"least {lost.value:.1%} (attacked) and at most {most.value:.1%} [{most.low:.1%}, {most.high:.1%}] (not proven) "
-        "of the rows can be made wrong."
+        f"least {lost.value:.1%} (attacked) and at most {most.value:.1%} [{most.low:.1%}, {most.high:.1%}] (not "
+        "proven) of the rows can be made wrong."
     )

@@ -96,13 +96,21 @@ def severity(evidence: SeverityCurve) -> Markup:
     proven = any(step.proven for step in steps)
     twin = canvas.table(
         (
-            clean(evidence.axis, 20), "what was done", "accuracy [interval]", "mean confidence [interval]",
-            *(("proven accuracy [interval]",) if proven else ()), "rows",
+            clean(evidence.axis, 20),
+            "what was done",
+            "accuracy [interval]",
+            "mean confidence [interval]",
+            *(("proven accuracy [interval]",) if proven else ()),
+            "rows",
         ),
         [
             (
-                str(s.severity), clean(s.parameter, 80), interval(s.accuracy), interval(s.confidence),
-                *((interval(s.proven) if s.proven else "-",) if proven else ()), rows(s.accuracy),
+                str(s.severity),
+                clean(s.parameter, 80),
+                interval(s.accuracy),
+                interval(s.confidence),
+                *((interval(s.proven) if s.proven else "-",) if proven else ()),
+                rows(s.accuracy),
             )
             for s in steps
         ],
