@@ -268,7 +268,7 @@ class Prove:
                 found = model.proof(originals[rows], labels[rows], self.norm, float(sizes[number - 1]))
                 holds = found.least > 0
                 done[rows[holds]], left[rows[~holds]] = number, number - 1
-                refuted[rows[holds]] |= model.predict(found.worst[holds]).predictions != labels[rows[holds]]
+                refuted[rows] |= holds & (model.predict(found.worst).predictions != labels[rows])
                 forwards[rows] += found.cost + 1
         return Proven(np.concatenate([[0.0], sizes])[done], refuted, forwards)
 

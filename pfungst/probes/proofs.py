@@ -48,7 +48,7 @@ def proven_radius(done: Passes, threat: Any, found: Attacked, rows: int) -> Floa
     assert found.rows is not None, "answers of a pass know their rows"
     known = {int(row): float(size) for row, size in zip(proven.rows, proven.radius, strict=True)}
     radius = np.array([known.get(int(row), 0.0) for row in found.rows])
-    wrong = found.rows[found.broken & (found.budget <= radius)]
+    wrong = found.rows[found.broken & (radius > 0) & (found.budget <= radius)]
     wrong = np.union1d(wrong, proven.rows[proven.refuted])
     if len(wrong):
         raise ContradictionError(
