@@ -152,7 +152,7 @@ def transposed(form: Form, weight: Any, steps: Any) -> Form:
     back = _widened(seen.reshape(-1, *seen.shape[4:]), weight, settings)
     stride = tuple(form.stride[axis] * steps.stride[axis] for axis in (0, 1))
     before = tuple(form.before[axis] * steps.stride[axis] + steps.padding[axis] for axis in (0, 1))
-    found = Windows(back.reshape(*seen.shape[:4], *back.shape[1:]), stride, before, steps.taken)  # type: ignore[arg-type]
+    found = Windows(back.reshape(*seen.shape[:4], *back.shape[1:]), stride, before, steps.taken)
     larger = any(back.shape[2 + axis] >= steps.taken[1 + axis] for axis in (0, 1))
     return found.whole() if larger else found
 

@@ -63,8 +63,9 @@ def read_layers(module: Any, example: Any) -> Layers:
 
 
 def _target(signature: Any, name: str) -> str | None:
-    held = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    return held.get(name, signature.inputs_to_lifted_tensor_constants.get(name))
+    held: dict[str, str] = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    held |= signature.inputs_to_lifted_tensor_constants
+    return held.get(name)
 
 
 def _numbers(tensor: Any) -> Any:
@@ -186,17 +187,19 @@ def _added_product(reading: _Reading, given: tuple[int, ...], bias: Any, values:
 
 
 def _convolution(reading: _Reading, given: tuple[int, ...], values: Any, weight: Any, *rest: Any) -> Values:
-    usual = (None, (1, 1), (0, 0), (1, 1))
-    bias, stride, padding, dilation = (*rest[:4], *usual[len(rest[:4]) :])
+    usual: tuple[Any, ...] = (None, (1, 1), (0, 0), (1, 1))
+    bias, stride, padding, dilation = rest[:4] + usual[len(rest[:4]) :]
     # ``convolution`` has two more arguments than ``conv2d`` before the groups: transposed, and padding of its output.
     rest = rest[4:]
-    groups = rest[-1] if rest else 1
+    groups = int(rest[-1]) if rest else 1
     taken = reading.given(values)
     if len(taken) != 3 or isinstance(padding, str) or isinstance(weight, Values) or (len(rest) == 3 and rest[0]):
         raise _uncovered("a convolution that is not over two axes, or transposed, or padded by name")
     offset = weight.new_zeros(len(weight)) if bias is None else bias
-    pairs = (_pair(one) for one in (stride, padding, dilation))
-    return reading.add(Convolution(weight, offset[:, None, None], taken, given, None, *pairs, groups), values)
+    step = Convolution(
+        weight, offset[:, None, None], taken, given, None, _pair(stride), _pair(padding), _pair(dilation), groups
+    )
+    return reading.add(step, values)
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -267,7 +270,8 @@ def _line(reading: _Reading, values: Values, factor: Any, offset: Any) -> Values
 
 
 def _averaged(reading: _Reading, given: tuple[int, ...], values: Any, size: Any, *rest: Any) -> Values:
-    stride, padding = (*rest[:2], *((), 0)[len(rest[:2]) :])
+    usual: tuple[Any, ...] = ((), 0)
+    stride, padding = rest[:2] + usual[len(rest[:2]) :]
     sizes, margins, rest = _pair(size), _pair(padding), rest[2:]
     if any(rest[:1]) or (any(margins) and rest[1:2] == (False,)) or any(rest[2:]):
         raise _uncovered("average pooling with a ceiling, a divisor, or a margin that is not counted")

@@ -4,7 +4,7 @@ Every step but ``Rectifier`` is affine in what it takes. Numbers are float64 ten
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pfungst.models.torch_forms import Form, Whole, loaded, transposed
 
@@ -67,7 +67,7 @@ class Affine:
         stored = self.bias.abs() if self.stored is None else self.stored
         return gamma * self.linear(size, self.weight.abs()) + 4 * unit * stored
 
-    def to(self, place: str) -> "Affine":
+    def to(self, place: str) -> Self:
         """The same on another device."""
         held = {"weight": self.weight.to(place), "bias": self.bias.to(place)}
         return replace(self, **held)
@@ -151,7 +151,7 @@ class Shaped:
         a = form.whole().a
         return Whole(a.reshape(*a.shape[:2], *self.taken)), 0.0
 
-    def to(self, place: str) -> "Shaped":
+    def to(self, place: str) -> Self:
         """Itself."""
         del place
         return self
@@ -201,7 +201,7 @@ class Rectifier:
         offset = form.aligned(line.offset)
         return form.with_(slanted), form.flat(form.dot(a, offset) - form.dot(size, offset)) / 2
 
-    def to(self, place: str) -> "Rectifier":
+    def to(self, place: str) -> Self:
         """Itself."""
         del place
         return self
@@ -227,7 +227,7 @@ class Sum:
         del coarse
         return 2 * unit * size
 
-    def to(self, place: str) -> "Sum":
+    def to(self, place: str) -> Self:
         """Itself."""
         del place
         return self
