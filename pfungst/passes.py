@@ -11,7 +11,7 @@ from pfungst.attacked import Attacked, Proposed, as_levels, as_shares
 from pfungst.canonical import canonical, fingerprint
 from pfungst.datasets.dataset import Batch, Half
 from pfungst.maps import Maps
-from pfungst.models.model import Bounded, Model
+from pfungst.models.model import Model
 from pfungst.outputs import Outputs
 from pfungst.proven import Proven
 
@@ -253,8 +253,8 @@ class Prove:
         """What a model must offer."""
         return frozenset({"new inputs", "bounds"})
 
-    def run(self, model: Bounded, batch: Batch) -> Proven:
-        """Prove what can be proven, row by row."""
+    def run(self, model: Any, batch: Batch) -> Proven:
+        """Prove what can be proven, row by row; the model is one that offers ``bounds``."""
         sizes = np.array(sorted(self.sizes))
         originals, answers = as_shares(batch.inputs), model.predict(batch.inputs).predictions
         labels = np.where(batch.labels < 0, answers, batch.labels)

@@ -230,7 +230,7 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
         each = {name: table[name].to_numpy() for name in _ATTACKED}
         return Attacked(**each, left=left, rows=positions)
     if "radius" in table.column_names:
-        return Proven(*(table[name].to_numpy() for name in _PROVEN), rows=positions)
+        return Proven(**{name: table[name].to_numpy() for name in _PROVEN}, rows=positions)
     features = _numbers(table, "features") if "features" in table.column_names else None
     return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
 
