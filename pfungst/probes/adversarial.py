@@ -153,7 +153,9 @@ class Adversarial(Probe):
         radius = proven_radius(done, threat, found, self.rows)
         most = None if radius is None else most_lost(found, radius, budget, units)
         status = self._status(loss, threat, most)
-        claim = self._claim(done, threat, _allowed(threat, subject, budget), loss, status)
+        # Where every row that stands is proven, nothing is left of which a failed search would prove nothing.
+        said = status if most is None or most.value > loss.value else "absent"
+        claim = self._claim(done, threat, _allowed(threat, subject, budget), loss, said)
         if radius is not None and most is not None:
             claim += bracket(loss, radius, budget, most)
         yield Condition(condition=f"attacked within {subject}", accuracy=kept)
