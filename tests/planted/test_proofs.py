@@ -137,7 +137,7 @@ def test_proofs_are_kept_and_come_back_whatever_the_batches(tmp_path):
     assert set(found[7]) == {0.04}
     cache = Cache(tmp_path, "run")
     cache.save(some[:1], swept[0], rows)
-    kept, lost = cache.load(some[0], rows)
+    kept, lost, *_ = cache.load(some[0], rows)
     assert kept.radius.tolist() == swept[0].answers[asked].radius.tolist()
     assert not kept.refuted.any()
     assert not lost
