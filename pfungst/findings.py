@@ -73,12 +73,13 @@ class ReliabilityCurve(Evidence, frozen=True, kw_only=True, tag="reliability-cur
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One severity of a shift: what was done, accuracy and mean confidence there."""
+    """One severity of a shift: what was done, accuracy and mean confidence there, and how much accuracy is proven."""
 
     severity: int
     parameter: str
     accuracy: Estimate
     confidence: Estimate
+    proven: Estimate | None = None
 
 
 class SeverityCurve(Evidence, frozen=True, kw_only=True, tag="severity-curve"):

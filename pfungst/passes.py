@@ -13,6 +13,7 @@ from pfungst.datasets.dataset import Batch, Half
 from pfungst.maps import Maps
 from pfungst.models.model import Model
 from pfungst.outputs import Outputs
+from pfungst.proven import Proven
 
 NUDGED = "nudged"
 """Asks, by this name, the model itself about inputs moved towards what it takes them for."""
@@ -231,12 +232,66 @@ class Attack:
         )
 
 
-Pass: TypeAlias = Predict | Attribute | Attack
-Answers: TypeAlias = Outputs | Maps | Attacked
+@dataclass(frozen=True)
+class Prove:
+    """Up to which of some sizes a proof shows that no input of a norm's ball, and of the range, turns a right answer.
+
+    Sizes are tried by halving: a proof for one holds for all smaller ones. The input at which a proof is nearest to
+    failing is shown to the model again.
+    """
+
+    norm: str
+    sizes: tuple[float, ...]
+    on: str = "test"
+    rows: int | None = None
+    half: Half = ""
+
+    @property
+    def key(self) -> str:
+        """Hash of the canonical spelling; names the file of answers."""
+        return fingerprint(canonical(self))
+
+    @property
+    def shown(self) -> str:
+        """Empty: the pictures are those of the rows as they are."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """A few words for people."""
+        return f"proven within {self.norm}"
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """What a model must offer."""
+        return frozenset({"new inputs", "bounds"})
+
+    def run(self, model: Any, batch: Batch) -> Proven:
+        """Prove what can be proven, row by row; the model is one that offers ``bounds``."""
+        sizes = np.array(sorted(self.sizes))
+        originals, answers = as_shares(batch.inputs), model.predict(batch.inputs).predictions
+        labels = np.where(batch.labels < 0, answers, batch.labels)
+        done = np.zeros(len(batch), np.int64)  # how many sizes are proven
+        left = np.where(answers == labels, len(sizes), 0)  # how many may be
+        refuted, forwards = np.zeros(len(batch), bool), np.ones(len(batch))
+        while len(open_ := np.flatnonzero(done < left)):
+            tried = (done + left + 1) // 2
+            for number in np.unique(tried[open_]):
+                rows = open_[tried[open_] == number]
+                found = model.proof(originals[rows], labels[rows], self.norm, float(sizes[number - 1]))
+                holds = found.least > 0
+                done[rows[holds]], left[rows[~holds]] = number, number - 1
+                refuted[rows] |= holds & (model.predict(found.worst).predictions != labels[rows])
+                forwards[rows] += found.cost + 1
+        return Proven(np.concatenate([[0.0], sizes])[done], refuted, forwards)
+
+
+Pass: TypeAlias = Predict | Attribute | Attack | Prove
+Answers: TypeAlias = Outputs | Maps | Attacked | Proven
 
 
 class Passes(Mapping[Pass, Answers]):
-    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps, of ``Attack`` Attacked."""
+    """Answers of the passes done so far: of ``Predict`` Outputs, of ``Attribute`` Maps, and so on."""
 
     def __init__(self, done: Mapping[Any, Answers] | None = None) -> None:
         self._done: dict[Pass, Answers] = dict(done or {})
@@ -247,6 +302,8 @@ class Passes(Mapping[Pass, Answers]):
     def __getitem__(self, key: Attribute) -> Maps: ...
     @overload
     def __getitem__(self, key: Attack) -> Attacked: ...
+    @overload
+    def __getitem__(self, key: Prove) -> Proven: ...
     def __getitem__(self, key: Pass) -> Answers:
         return self._done[key]
 

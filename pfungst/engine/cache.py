@@ -21,6 +21,7 @@ from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass
+from pfungst.proven import Proven
 from pfungst.statistics.units import numbered
 
 _FORMAT = 3
@@ -141,6 +142,8 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any]) -> pa.Table:
         about |= {"shape": list(answers.left.shape[1:]), "attacked": True, "left": answers.left.dtype.str}
         columns |= {name: pa.array(getattr(answers, name)) for name in _ATTACKED}
         columns["left"] = _bytes(answers.left) if answers.left.dtype == np.uint8 else _spelled(answers.left)
+    elif isinstance(answers, Proven):
+        columns |= {name: pa.array(getattr(answers, name)) for name in _PROVEN}
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
@@ -213,7 +216,8 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
 _ATTACKED = (
     "broken", "budget", "distance", "stage", "stored", "answers", "confidence", "forwards", "backwards", "signs",
 )  # fmt: skip
-_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED})
+_PROVEN = ("radius", "refuted", "forwards")
+_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED, *_PROVEN})
 
 
 def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
@@ -225,6 +229,8 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
         left = _left(table["left"].to_pylist(), about)
         each = {name: table[name].to_numpy() for name in _ATTACKED}
         return Attacked(**each, left=left, rows=positions)
+    if "radius" in table.column_names:
+        return Proven(**{name: table[name].to_numpy() for name in _PROVEN}, rows=positions)
     features = _numbers(table, "features") if "features" in table.column_names else None
     return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
 

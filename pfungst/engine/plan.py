@@ -23,6 +23,7 @@ LACKING = {
     "new inputs": "needs a model that answers new inputs; these are recorded answers: give the model itself",
     "gradients": "some methods need gradients, which this model does not offer (a PyTorch module does); those "
     "that only ask were run",
+    "bounds": "proofs need the network's own layers, which this model does not offer (a PyTorch module does)",
 }
 
 

@@ -15,6 +15,7 @@ from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
 from pfungst.passes import Answers, Attack, Pass, Predict
+from pfungst.proven import Proven, joined_proofs
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ def joined(parts: Sequence[Answers]) -> Answers:
         return joined_maps([part for part in parts if isinstance(part, Maps)])
     if isinstance(parts[0], Attacked):
         return joined_attacks([part for part in parts if isinstance(part, Attacked)])
+    if isinstance(parts[0], Proven):
+        return joined_proofs([part for part in parts if isinstance(part, Proven)])
     return _joined_outputs([part for part in parts if isinstance(part, Outputs)])
 
 

@@ -24,12 +24,24 @@ class Linearised(NamedTuple):
     pulled_back: Callable[[FloatArray], FloatArray]
 
 
+class Proof(NamedTuple):
+    """What holds of all inputs near some: ``least`` (rows,) bounds the true score less any other's from below.
+
+    ``worst`` are inputs near which the bound was taken, for another look; ``cost`` (rows,) is in forward passes, by
+    multiplications.
+    """
+
+    least: FloatArray
+    worst: FloatArray
+    cost: FloatArray
+
+
 class Model(Protocol):
     """Something that answers inputs.
 
     ``classes`` names the answers in order; ``named`` is False where the names are only numbers and the data or the
-    task file may name them. ``offers`` holds ``new inputs`` (all but recorded answers), ``features`` and
-    ``gradients`` where they can be had. ``fingerprint`` changes with weights, graph, preprocessing and class order.
+    task file may name them. ``offers`` holds ``new inputs`` (all but recorded answers), ``features``, ``gradients``
+    and ``bounds`` where they can be had. ``fingerprint`` changes with weights, graph, preprocessing and class order.
     ``portable``: another process can load it from ``source``. ``notes`` are sentences about what was inferred.
     """
 
@@ -82,5 +94,17 @@ class Differentiable(Model, Protocol):
         """Scores, and the way back from any function of them: one forward pass, and one backward pass if asked.
 
         ``inputs`` are as for ``gradient``; a single score z is the pair (0, z).
+        """
+        ...
+
+
+class Bounded(Model, Protocol):
+    """A model that offers ``bounds``; whether its network is covered shows when it is asked."""
+
+    def proof(self, inputs: FloatArray, labels: IntArray, norm: str, size: float) -> Proof:
+        """Bounds over all pictures within ``size`` of ``inputs``, float32 in [0, 1], and in [0, 1] themselves.
+
+        Raises:
+            InputError: if the network holds something that proofs do not cover; it is named.
         """
         ...

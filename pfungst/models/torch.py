@@ -17,7 +17,7 @@ from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.guarding import Guarding
-from pfungst.models.model import Derivatives, Linearised
+from pfungst.models.model import Derivatives, Linearised, Proof
 from pfungst.models.names import class_names, distinct, settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import from_transformers, preprocessing
@@ -25,6 +25,7 @@ from pfungst.models.protobuf import NO_BIAS
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, linearised, redrawn
 from pfungst.models.torch_guard import archived, asked_of, guarded_module, scaled_module
+from pfungst.models.torch_proofs import proof
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -52,6 +53,7 @@ class TorchModel:
     offers: frozenset[str] = frozenset({"new inputs"})
     linear: Any = None
     lattice: str = ""
+    bounds: Any = None
 
     @property
     def frame(self) -> Frame | None:
@@ -126,6 +128,10 @@ class TorchModel:
             pulled_back=lambda slope: self.preprocess.pulled_back(found.pulled_back(slope), inputs.shape)
         )
 
+    def proof(self, inputs: FloatArray, labels: IntArray, norm: str, size: float) -> Proof:
+        """Lower bounds of the true score less any other's over all pictures within ``size`` of these."""
+        return proof(self, inputs, labels, norm, size)
+
     def layer_gradient(self, inputs: FloatArray, targets: IntArray | None = None, layer: str = "") -> Derivatives:
         """Derivative of each row's score by the activations of a layer, (rows, channels, height, width)."""
         values = self.tensor(inputs)
@@ -142,7 +148,7 @@ class TorchModel:
     def with_module(self, module: Any, mark: str) -> "TorchModel":
         """The same adapter around a changed copy of its module."""
         linear = _last_linear(import_torch(self.source), module, len(self.classes))
-        return replace(self, module=module, linear=linear, fingerprint=fingerprint(self.fingerprint, mark))
+        return replace(self, module=module, linear=linear, bounds=None, fingerprint=fingerprint(self.fingerprint, mark))
 
     def tensor(self, inputs: Array) -> Any:
         """What the module is given for inputs as a person sees them."""
@@ -294,7 +300,7 @@ def torch_model(
     linear = _last_linear(torch, module, len(classes))
     # An exported program holds no module that could be differentiated part by part.
     more = (("features", linear is not None), ("gradients", not origin.exported))
-    offers = frozenset({"new inputs", *(name for name, there in more if there)})
+    offers = frozenset({"new inputs", "bounds", *(name for name, there in more if there)})
     return TorchModel(
         origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes,
         offers, linear,

@@ -26,10 +26,19 @@ from pfungst.methods.loss_surface import LossSurface
 from pfungst.methods.threats import STAGES, Norm, Patch, RotationTranslation
 from pfungst.methods.transfer import Transfer
 from pfungst.methods.worst_shift import CorruptionSearch
-from pfungst.passes import Attack, Passes, Predict
+from pfungst.passes import Attack, Passes, Predict, Prove
 from pfungst.probe import Probe, probes
 from pfungst.probes.masked_gradients import masked_gradients
 from pfungst.probes.named_threats import Asked, asked_for
+from pfungst.probes.proofs import (
+    bracket,
+    most_lost,
+    open_question,
+    proof_beside,
+    proven_condition,
+    proven_radius,
+    proven_share,
+)
 from pfungst.probes.row_attacks import allowed, changed_rows, row_threats
 from pfungst.statistics.estimate import Estimate, Severity, Status, severity
 from pfungst.statistics.intervals import mean, proportion_of
@@ -54,8 +63,8 @@ class Adversarial(Probe):
     alone where scores say nothing (Chen and Gu 2020, Chen et al. 2020), changes made on other members; the smallest
     change that turns an answer (Pintor et al. 2021); turned and moved over a whole grid (Engstrom et al. 2019); a patch
     at nine places. Words of texts are appended or misspelled, columns of tables moved. What was found is drawn into the
-    budget and the model asked again. A search that fails proves nothing: only a grid that was searched through can be
-    ``absent``.
+    budget and the model asked again. A search that fails proves nothing: only a grid that was searched through, or rows
+    that linear bounds cover (Zhang et al. 2018), can be ``absent``.
     """
 
     topic: ClassVar[str] = "adversarial"
@@ -101,15 +110,15 @@ class Adversarial(Probe):
         more = (*((Patch(asked.patch),) if asked.patch else ()), *((CorruptionSearch(),) if asked.corruption else ()))
         return (*norms, turned, *more)
 
-    def needs(self, data: Dataset, done: Passes) -> Iterator[Predict | Attack]:
-        """The rows as they are, and a sample of them attacked within each threat."""
-        del done
+    def needs(self, data: Dataset, done: Passes) -> Iterator[Predict | Attack | Prove]:
+        """The rows as they are, a sample of them attacked within each threat, and then what proofs may decide."""
         yield _CLEAN
         if data.modality != "answers" and data.labels is not None:
             own = self.sized(data)
             yield from (one for threat in own.threats(data) for one in own._parts(data, threat))  # noqa: SLF001 - its own kind
             if data.modality == "image":
                 yield from (own._whole_range(data), own._surface(data))  # noqa: SLF001 - its own kind
+                yield from own._proofs(data, done)  # noqa: SLF001 - its own kind
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped | Condition]:
         """A finding for each budget, and one about the search itself."""
@@ -168,6 +177,12 @@ class Adversarial(Probe):
         one = self.asked.over_defaults(data).norms[0]
         return Attack(LossSurface(one.norm, one.sizes[-1]), rows=CHECKED)
 
+    def _proofs(self, data: Dataset, done: Passes) -> Iterator[Prove]:
+        for threat in self.threats(data):
+            asked, found = proof_beside(threat, self.rows), self._found(data, done, threat)
+            if asked is not None and found is not None and open_question(threat, found, self.tolerance):
+                yield asked
+
     def _whole_range(self, data: Dataset) -> Attack:
         """With every number free, every row must fall."""
         norm = self.asked.over_defaults(data).norms[0].norm
@@ -189,24 +204,35 @@ class Adversarial(Probe):
         subject = self._subject(data, threat, budget)
         loss = proportion_of(fell & right, units, "accuracy lost to the attack")
         kept = proportion_of(~fell, units, "accuracy")
-        status = self._status(loss, threat)
+        radius = proven_radius(done, threat, found, self.rows)
+        most = None if radius is None else most_lost(found, radius, budget, units)
+        status = self._status(loss, threat, most)
+        # Where every row that stands is proven, nothing is left of which a failed search would prove nothing.
+        said = status if most is None or most.value > loss.value else "absent"
+        claim = self._claim(found, threat, _allowed(threat, subject, budget), loss, said)
+        if radius is not None and most is not None:
+            claim += bracket(loss, radius, budget, most)
         yield Condition(condition=f"attacked within {subject}", accuracy=kept)
+        yield from proven_condition(subject, radius, budget, units)
         yield Finding(
             probe=self.topic,
             kind="fragile",
             subject=subject,
             status=status,
             severity=self._weight(loss) if status == "found" else "none",
-            claim=self._claim(found, threat, _allowed(threat, subject, budget), loss, status),
+            claim=claim,
             effect=loss,
             tolerance=self.tolerance,
             evidence=tuple(self._evidence(data, done, threat, budget)),
             remedy=_remedy(threat) if status == "found" else "",
         )
 
-    def _status(self, loss: Estimate, threat: Any) -> Status:
+    def _status(self, loss: Estimate, threat: Any, most: Estimate | None) -> Status:
+        """An attack that fails proves nothing: only the rows that a grid or a proof leaves open count for absence."""
         status = loss.against(self.tolerance)
-        return "inconclusive" if status == "absent" and not isinstance(threat, RotationTranslation) else status
+        if status != "absent" or isinstance(threat, RotationTranslation):
+            return status
+        return "absent" if most is not None and most.against(self.tolerance) == "absent" else "inconclusive"
 
     def _weight(self, loss: Estimate) -> Severity:
         weight = severity(loss, "loss", self.tolerance)
@@ -219,7 +245,7 @@ class Adversarial(Probe):
             f"[{loss.low:.1%}, {loss.high:.1%}] of the rows (tolerance {self.tolerance:.0%}; {len(found)} rows, "
             f"{cost})."
         )
-        if status != "found" and not isinstance(threat, RotationTranslation):
+        if status == "inconclusive" and not isinstance(threat, RotationTranslation):
             access = "gradients and scores" if found.backwards.any() else "scores alone"
             words += f" The others withstood what was tried with {access}; that proves nothing about what was not."
         stored = int((found.broken & (found.budget > 0) & ~found.stored).sum())
@@ -266,11 +292,13 @@ class Adversarial(Probe):
         usual = done[_CLEAN].at(found.rows).confidence
         steps = [_step(0, "as it is", ~(found.broken & (found.budget == 0)), usual)]
         between = threat.levels if isinstance(threat, Norm) and found.backwards.any() else ()
+        radius = proven_radius(done, threat, found, self.rows)
         sizes = sorted({*threat.budgets, *between})
         for number, size in enumerate(sizes, start=1):
             fallen = found.broken & (found.budget <= size)
             words = self._subject(data, threat, size).partition(":")[2]
-            steps.append(_step(number, words, ~fallen, np.where(fallen, found.confidence, usual)))
+            proven = None if radius is None else proven_share(radius, size)
+            steps.append(_step(number, words, ~fallen, np.where(fallen, found.confidence, usual), proven))
         family = threat.norm if isinstance(threat, Norm) else threat.name
         title = f"Accuracy as the budget grows ({family})"
         return SeverityCurve(title=title, shift=family, steps=tuple(steps), axis="budget")
@@ -336,10 +364,11 @@ def _levels(budgets: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sorted({size / part for size in budgets for part in (2, 4, 8)} - set(budgets)))
 
 
-def _step(number: int, words: str, standing: BoolArray, confidence: FloatArray) -> Step:
+def _step(number: int, words: str, standing: BoolArray, confidence: FloatArray, proven: Estimate | None = None) -> Step:
     return Step(
         severity=number,
         parameter=words,
         accuracy=proportion_of(standing, name="accuracy"),
         confidence=mean(confidence, name="stated confidence", bounds=(0.0, 1.0)),
+        proven=proven,
     )

@@ -91,17 +91,34 @@ def severity(evidence: SeverityCurve) -> Markup:
         ),
         _course([(x.at(step.severity) - 3.5, step.accuracy) for step in steps], y, "accuracy", "s1"),
         _course([(x.at(step.severity) + 3.5, step.confidence) for step in steps], y, "mean confidence", "s2"),
+        _course([(x.at(step.severity), step.proven) for step in steps if step.proven], y, "proven accuracy", "s3"),
     )
+    proven = any(step.proven for step in steps)
     twin = canvas.table(
-        (clean(evidence.axis, 20), "what was done", "accuracy [interval]", "mean confidence [interval]", "rows"),
+        (
+            clean(evidence.axis, 20),
+            "what was done",
+            "accuracy [interval]",
+            "mean confidence [interval]",
+            *(("proven accuracy [interval]",) if proven else ()),
+            "rows",
+        ),
         [
-            (str(s.severity), clean(s.parameter, 80), interval(s.accuracy), interval(s.confidence), rows(s.accuracy))
+            (
+                str(s.severity),
+                clean(s.parameter, 80),
+                interval(s.accuracy),
+                interval(s.confidence),
+                *((interval(s.proven) if s.proven else "-",) if proven else ()),
+                rows(s.accuracy),
+            )
             for s in steps
         ],
         evidence.title,
     )
     drawing = canvas.picture(base + 42, evidence.title, description, *marks)
-    names = canvas.key(("s1", "accuracy"), ("s2", "mean confidence"))
+    shown = (("s3", "proven accuracy"),) if proven else ()
+    names = canvas.key(("s1", "accuracy"), ("s2", "mean confidence"), *shown)
     return canvas.figure(evidence.title, drawing, twin, names, description)
 
 
