@@ -18,13 +18,14 @@ from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.guarding import Guarding
 from pfungst.models.model import Derivatives, Linearised, Proof
-from pfungst.models.names import class_names, distinct, settled
+from pfungst.models.names import class_names, settled
 from pfungst.models.preprocess import Preprocess, Wanted
-from pfungst.models.preprocess_files import from_transformers, preprocessing
+from pfungst.models.preprocess_files import preprocessing
 from pfungst.models.protobuf import NO_BIAS
 from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
 from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, linearised, redrawn
 from pfungst.models.torch_guard import archived, asked_of, guarded_module, scaled_module
+from pfungst.models.torch_inspection import first_layer, last_layer, last_linear, own_names, own_preprocessing
 from pfungst.models.torch_proofs import proof
 from pfungst.outputs import Outputs
 from pfungst.task import Task
@@ -86,7 +87,7 @@ class TorchModel:
     def find_last_layer(self) -> None:
         """Look for the linear layer that makes the scores, now that it is known how many classes there are."""
         if "gradients" in self.offers:
-            self.linear = _last_linear(import_torch(self.source), self.module, len(self.classes))
+            self.linear = last_linear(import_torch(self.source), self.module, len(self.classes))
             self.offers |= {"features"} if self.linear is not None else frozenset()
 
     def last_layer(self) -> tuple[FloatArray, FloatArray] | None:
@@ -147,7 +148,7 @@ class TorchModel:
 
     def with_module(self, module: Any, mark: str) -> "TorchModel":
         """The same adapter around a changed copy of its module."""
-        linear = _last_linear(import_torch(self.source), module, len(self.classes))
+        linear = last_linear(import_torch(self.source), module, len(self.classes))
         return replace(self, module=module, linear=linear, bounds=None, fingerprint=fingerprint(self.fingerprint, mark))
 
     def tensor(self, inputs: Array) -> Any:
@@ -286,10 +287,10 @@ def torch_model(
     if not origin.exported:
         module = module.eval()
     module = module.to(place)
-    wanted, width = (origin.wanted, origin.width) if origin.wanted is not None else _first_layer(torch, module)
-    own = origin.preprocess or _own_preprocessing(module, wanted)
+    wanted, width = (origin.wanted, origin.width) if origin.wanted is not None else first_layer(torch, module)
+    own = origin.preprocess or own_preprocessing(module, wanted)
     known = own or preprocessing(origin.folder, task.preprocess, wanted)
-    means = meaning(outputs or task.outputs, _last_layer(torch, module))
+    means = meaning(outputs or task.outputs, last_layer(torch, module))
     classes, named = _named(module, task, origin)
     marks = fingerprint(weights_hash(module), type(module).__qualname__, origin.identity, known, means, classes)
     notes = (
@@ -297,7 +298,7 @@ def torch_model(
         *(known.notes if width is None else ()),
         *(("outputs are read as logits",) if means == "logits" and not outputs else ()),
     )
-    linear = _last_linear(torch, module, len(classes))
+    linear = last_linear(torch, module, len(classes))
     # An exported program holds no module that could be differentiated part by part.
     more = (("features", linear is not None), ("gradients", not origin.exported))
     offers = frozenset({"new inputs", "bounds", *(name for name, there in more if there)})
@@ -330,67 +331,9 @@ def _device(torch: Any, asked: str) -> str:
     return asked
 
 
-def _first_layer(torch: Any, module: Any) -> tuple[Wanted, int | None]:
-    """What the first convolution or linear layer says about the input."""
-    for layer in module.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            return Wanted("NCHW", layer.in_channels), None
-        if isinstance(layer, torch.nn.Linear):
-            return Wanted("NCHW"), int(layer.in_features)
-    return Wanted("NCHW"), None
-
-
-def _last_layer(torch: Any, module: Any) -> Meaning | None:
-    # Only a Sequential proves which layer comes last; elsewhere registration order is not the order of calls.
-    layer = module
-    while isinstance(layer, torch.nn.Sequential) and len(layer):
-        layer = layer[-1]
-    if isinstance(layer, torch.nn.Softmax):
-        return "probabilities"
-    return "log-probabilities" if isinstance(layer, torch.nn.LogSoftmax) else None
-
-
-def _last_linear(torch: Any, module: Any, classes: int) -> Any:
-    """The linear layer that makes the scores: the only one with as many outputs as there are classes, or None."""
-    fits = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear) and layer.out_features == classes]
-    return fits[0] if len(fits) == 1 else None
-
-
-def _own_preprocessing(module: Any, wanted: Wanted) -> Preprocess | None:
-    """Preprocessing of modules that bring timm's data configuration."""
-    raw = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
-    if not isinstance(raw, Mapping) or "input_size" not in raw or "mean" not in raw:
-        return None
-    channels, height, width = raw["input_size"]
-    edge = int(min(height, width) / float(raw.get("crop_pct") or 1.0))
-    known = from_transformers(
-        {
-            "size": {"shortest_edge": edge},
-            "crop_size": {"height": height, "width": width},
-            "resample": raw.get("interpolation") or "bilinear",
-            "image_mean": list(raw["mean"]),
-            "image_std": list(raw["std"]),
-        },
-        "the model's pretrained_cfg",
-    )
-    squashed = raw.get("crop_mode") == "squash"
-    resize = (round(height * edge / min(height, width)), round(width * edge / min(height, width))) if squashed else None
-    crop = (height, width)
-    frame = Frame(resize, None if squashed else edge, crop, known.frame.resample, wanted.channels or channels)
-    return Preprocess(frame, known.rescale, known.mean, known.std)
-
-
 def _named(module: Any, task: Task, origin: Origin) -> tuple[tuple[str, ...], bool]:
-    found = _own_names(module) or class_names(origin.folder)
+    found = own_names(module) or class_names(origin.folder)
     return settled(found, task.task.classes, origin.count, origin.source)
-
-
-def _own_names(module: Any) -> tuple[str, ...]:
-    """Names of modules that bring a transformers configuration."""
-    names = getattr(getattr(module, "config", None), "id2label", None)
-    if not isinstance(names, Mapping) or any(name == f"LABEL_{i}" for i, name in names.items()):
-        return ()
-    return distinct(tuple(str(names[i]) for i in sorted(names)))
 
 
 def weights_hash(module: Any) -> str:

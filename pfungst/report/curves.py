@@ -93,33 +93,25 @@ def severity(evidence: SeverityCurve) -> Markup:
         _course([(x.at(step.severity) + 3.5, step.confidence) for step in steps], y, "mean confidence", "s2"),
         _course([(x.at(step.severity), step.proven) for step in steps if step.proven], y, "proven accuracy", "s3"),
     )
-    proven = any(step.proven for step in steps)
-    twin = canvas.table(
-        (
-            clean(evidence.axis, 20),
-            "what was done",
-            "accuracy [interval]",
-            "mean confidence [interval]",
-            *(("proven accuracy [interval]",) if proven else ()),
-            "rows",
-        ),
-        [
-            (
-                str(s.severity),
-                clean(s.parameter, 80),
-                interval(s.accuracy),
-                interval(s.confidence),
-                *((interval(s.proven) if s.proven else "-",) if proven else ()),
-                rows(s.accuracy),
-            )
-            for s in steps
-        ],
-        evidence.title,
-    )
     drawing = canvas.picture(base + 42, evidence.title, description, *marks)
-    shown = (("s3", "proven accuracy"),) if proven else ()
+    shown = (("s3", "proven accuracy"),) if any(step.proven for step in steps) else ()
     names = canvas.key(("s1", "accuracy"), ("s2", "mean confidence"), *shown)
-    return canvas.figure(evidence.title, drawing, twin, names, description)
+    return canvas.figure(evidence.title, drawing, _steps_told(evidence, steps), names, description)
+
+
+def _steps_told(evidence: SeverityCurve, steps: list[Step]) -> Markup:
+    """The numbers of a curve as a table; what is proven has a column where anything is."""
+    proven = any(step.proven for step in steps)
+    names = ["what was done", "accuracy [interval]", "mean confidence [interval]"]
+    names += ["proven accuracy [interval]"] if proven else []
+    told = [
+        (
+            str(s.severity), clean(s.parameter, 80), interval(s.accuracy), interval(s.confidence),
+            *((interval(s.proven) if s.proven else "-",) if proven else ()), rows(s.accuracy),
+        )
+        for s in steps
+    ]  # fmt: skip
+    return canvas.table((clean(evidence.axis, 20), *names, "rows"), told, evidence.title)
 
 
 def _course(items: list[tuple[float, Estimate]], y: Scale, name: str, kind: str) -> Markup:
