@@ -4,6 +4,7 @@ import re
 
 from pfungst.methods.cues import Cue
 from pfungst.methods.standing import EVERYWHERE, FREE, Standing
+from pfungst.probe import Labelled
 from pfungst.probes.trials import Trial
 from pfungst.statistics.estimate import Estimate
 
@@ -44,6 +45,14 @@ def claim(trial: Trial, effect: Estimate, plain: Estimate | None, tolerance: flo
         f"Giving a row the {noun(trial.cue)} of another class's row lowers the probability of its true class by "
         f"{numbers(effect)} more than giving it that of one of its own class{kept} {rows}."
     )
+
+
+def answered(trial: Trial, kept: Labelled, reversed_: Labelled) -> str:
+    """What the cue does to the accuracy, in a sentence."""
+    own, other = (float(arm.correct.mean()) for arm in (kept, reversed_))
+    if trial.way == "transport":
+        return f" The answer is right on {own:.1%} of these rows pushed away, on {other:.1%} pushed towards it."
+    return f" The answer is right on {own:.1%} of these rows with their own class's, on {other:.1%} with another's."
 
 
 def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:

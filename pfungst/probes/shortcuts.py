@@ -21,7 +21,7 @@ from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Attribute, Pass, Passes, Predict
 from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
-from pfungst.probes.cue_words import claim, latent_claim, noun, numbers, part_of_the_thing, remedy
+from pfungst.probes.cue_words import answered, claim, latent_claim, noun, numbers, part_of_the_thing, remedy
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import CLEAR, Held, Trial, natural_loss
 from pfungst.statistics.estimate import Estimate, Status, severity
@@ -290,14 +290,14 @@ class Shortcuts(Probe):
                 yield self._latent(data, trial.cue, f"this model's answer moves by {effect.value:.3f} with it")
             return
         plain = trial.plain().reliance(data, done) if trial.plain().ran(done) else None
-        said = claim(trial, effect, plain, tolerance)
+        said, found = claim(trial, effect, plain, tolerance), status == "found"
+        said += answered(trial, *trial.answers(data, done)) if found else ""
         if effect.against(tolerance) == "found" and found_to_be.unsure:
             said += " Too few rows to tell whether it is a part of the object."
         elif effect.against(tolerance) == "found" and status == "inconclusive":
             said += " But rows that came with another class's are answered no worse: the change itself may do it."
         elif status == "inconclusive":
             said += f" {effect.settled_by(tolerance).capitalize()}."
-        found = status == "found"
         yield Finding(
             probe=self.topic,
             kind="cue",
