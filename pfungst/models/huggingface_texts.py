@@ -23,7 +23,7 @@ COUNTED = 256
 class TokenModel(TorchModel):
     """A module that is given tokens of texts; ``limit`` is the number of tokens it can take (0: any).
 
-    It offers no gradients: a text has no numbers to derive by.
+    It offers no gradients and no bounds: a text has no numbers to derive by.
     """
 
     tokenizer: Any = None

@@ -72,7 +72,7 @@ def test_image_classifier_answers_as_transformers_does(tmp_path):
     processor = processed(tmp_path, size={"height": 32, "width": 32}, image_mean=[0.4, 0.5, 0.6], image_std=[0.2] * 3)
     model = load_model(tmp_path)
     assert model.classes == ("cat", "dog", "eel")
-    assert model.offers == {"new inputs", "features", "gradients"}
+    assert model.offers == {"new inputs", "features", "gradients", "bounds"}
     assert model.portable
     assert model.frame.size == (32, 32)
     data = bind(model, load_data((PICTURES, np.arange(6) % 3)))
