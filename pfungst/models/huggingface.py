@@ -60,7 +60,8 @@ def load_huggingface(
             return torch_model(module, task, origin, outputs=outputs, device=device, threads=threads)
         tokenizer = _tokenizer(transformers, folder, source)
     made = torch_model(module, task, origin, outputs=outputs, device=device, threads=threads)
-    held = {one.name: getattr(made, one.name) for one in fields(made)} | {"offers": made.offers - {"gradients", "bounds"}}
+    offers = made.offers - {"gradients", "bounds"}
+    held = {one.name: getattr(made, one.name) for one in fields(made)} | {"offers": offers}
     return TokenModel(**held, tokenizer=tokenizer, limit=longest(tokenizer, module))
 
 
