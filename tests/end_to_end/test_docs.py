@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from pfungst.cli import parser
 from pfungst.task import task_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GENERATED = ("method_tables", "cli_reference", "task_reference")
 
 
 def blocks(language):
     for page in PAGES:
+        if language == "python" and page.stem.startswith("tutorial_"):
+            continue  # its blocks build on each other: test_tutorials.py runs the page from top to bottom
         for number, block in enumerate(re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)):
             yield pytest.param(block, id=f"{page.stem}-{number}")
 
@@ -36,8 +40,24 @@ def test_links_lead_somewhere(page):
         assert (page.parent / link).exists(), link
 
 
-def test_method_tables_are_current():
-    spec = importlib.util.spec_from_file_location("method_tables", ROOT / "scripts" / "method_tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
-    assert tables.PAGE.read_text() == tables.page(), "run `make docs`"
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_page_is_current(name):
+    script = script_named(name)
+    assert script.PAGE.read_text() == script.page(), "run `make docs`"
+
+
+def script_named(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+@pytest.mark.parametrize("name", ["audit", "compare", "demo", "doctor", "monitor", "remedy", "schema"])
+def test_every_flag_of_a_command_stands_in_the_reference(name, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args([name, "--help"])
+    flags = set(re.findall(r"(?<!\S)--[a-z-]+", capsys.readouterr().out.split("exit codes")[0])) - {"--help"}
+    told = (ROOT / "docs" / "cli.md").read_text().split(f"## pfungst {name}\n")[1].split("\n## ")[0]
+    assert flags
+    assert [flag for flag in flags if f"`{flag}" not in told] == []
