@@ -42,6 +42,7 @@ docs: $(STAMP)
 	$(BIN)/python scripts/method_tables.py
 	$(BIN)/python scripts/cli_reference.py
 	$(BIN)/python scripts/task_reference.py
+	$(BIN)/python scripts/tutorials.py
 	$(BIN)/pfungst schema > pfungst/report/audit.schema.json
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open build/site/index.html in a browser."
