@@ -16,7 +16,7 @@ from typing import Any
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("tutorial_*.md"))
 STEP = re.compile(r"```python\n(?P<code>.*?)```\n\n```text\n(?P<shown>.*?)```", flags=re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
-ABSOLUTE, RELATIVE = 0.02, 0.05
+SHARE, COUNT = 0.02, 0.05
 
 
 def played(text: str) -> Iterator[tuple[re.Match[str], str]]:
@@ -50,8 +50,8 @@ def numbers(text: str) -> list[float]:
 
 
 def near(a: float, b: float) -> bool:
-    """Whether two numbers differ by no more than a test allows."""
-    return abs(a - b) <= max(ABSOLUTE, RELATIVE * abs(b))
+    """Whether two numbers differ by no more than a test allows: shares by 0.02, larger numbers by a twentieth."""
+    return abs(a - b) <= (SHARE if abs(b) <= 1 else COUNT * abs(b))
 
 
 def current(text: str) -> str:
