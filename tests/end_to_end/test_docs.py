@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.cli import parser
+from pfungst.probe import probes
 from pfungst.task import task_of
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +40,13 @@ def test_task_file_is_read(block):
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("topic", sorted(probes))
+def test_chapter_says_what_it_can_tell_how_often_it_is_wrong_and_whose_it_is(topic):
+    page = (ROOT / "docs" / f"{'monitor' if topic == 'drift' else topic}.md").read_text()
+    for words in ("**What it can tell.**", "**What it cannot.**", "\n## How often it is wrong\n", "\nSources: "):
+        assert words in page.replace("**What it\ncannot.**", "**What it cannot.**"), words
 
 
 @pytest.mark.parametrize("name", GENERATED)
