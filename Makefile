@@ -37,14 +37,14 @@ tricks: $(STAMP)
 	$(BIN)/python benchmarks/tricks/catch.py --write
 	$(BIN)/python benchmarks/tricks/power.py
 
-# Writes the generated pages, then the site into build/site; a broken link ends it.
+# Writes the generated pages, then the site into build/site; a broken link ends it (with --quiet it would not).
 docs: $(STAMP)
 	$(BIN)/python scripts/method_tables.py
 	$(BIN)/python scripts/cli_reference.py
 	$(BIN)/python scripts/task_reference.py
 	$(BIN)/python scripts/tutorials.py
 	$(BIN)/pfungst schema > pfungst/report/audit.schema.json
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 	@echo "Open build/site/index.html in a browser."
 
 # Reports as people see them, of the example and, where PFUNGST_DATA names the folder of development data, of a CIFAR-10

@@ -1,8 +1,8 @@
 """The documentation site is built strictly, holds every page, and asks no other machine for anything."""
 
 import importlib.util
-import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +18,32 @@ LOADS = re.compile(
 )
 
 
+def built(project, folder):
+    """The process of a strict build. Not quiet: what mkdocs does not show it does not count either."""
+    words = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    return subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "CI": "1"})
+    done = built(ROOT, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.mark.parametrize("link", ["nowhere.md", "glossary.md#nowhere"])
+def test_a_broken_link_ends_the_build(link, tmp_path):
+    for name in ("mkdocs.yml", "scripts/site_nav.py", "docs/site.css", "docs/index.md", "docs/glossary.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "docs" / "index.md").write_text(f"# One page\n\n[there](glossary.md) and [not there]({link})\n")
+    (tmp_path / "docs" / "glossary.md").write_text("# Another\n")
+    done = built(tmp_path, tmp_path / "out")
+    assert done.returncode == 1
+    warned = [line for line in done.stderr.splitlines() if "WARNING" in line and "NO_MKDOCS" not in line]
+    assert len(warned) == 1
+    assert "nowhere" in warned[0]
 
 
 def test_every_page_is_built_and_reached_from_the_first(site):
