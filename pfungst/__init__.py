@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from pfungst.audit_result import Audit, saved
     from pfungst.auditing import audit
     from pfungst.errors import InputError
+    from pfungst.exporting import export
     from pfungst.load import load_data, load_model
     from pfungst.methods.calibration_summary import measure_calibration
     from pfungst.methods.recalibrator import Recalibrator
     from pfungst.remedying import remedy
+    from pfungst.tables import answers
 
 __version__ = "0.1.0"
 __all__ = [
-    "Audit", "InputError", "Recalibrator", "audit", "load_data", "load_model", "measure_calibration", "remedy", "saved",
+    "Audit", "InputError", "Recalibrator", "answers", "audit", "export", "load_data", "load_model",
+    "measure_calibration", "remedy", "saved",
 ]  # fmt: skip
 
 # Names are found on first use: `pfungst --help` must not wait for numpy.
@@ -27,7 +30,9 @@ _HOMES = {
     "Audit": "pfungst.audit_result",
     "InputError": "pfungst.errors",
     "Recalibrator": "pfungst.methods.recalibrator",
+    "answers": "pfungst.tables",
     "audit": "pfungst.auditing",
+    "export": "pfungst.exporting",
     "load_data": "pfungst.load",
     "load_model": "pfungst.load",
     "measure_calibration": "pfungst.methods.calibration_summary",

@@ -1,8 +1,11 @@
 """Audit: a report with its pictures, as Python hands it back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from pfungst.accepted import Accepted
 from pfungst.errors import InputError
@@ -10,17 +13,23 @@ from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped, Ve
 from pfungst.report.files import read_audit, written
 from pfungst.report.html import render
 from pfungst.report.json import decode, encode
+from pfungst.report.notebook import notebook
 from pfungst.report.terminal import plain
 from pfungst.report.thumbnails import read_zip, write_zip
 from pfungst.statistics.estimate import Severity
+from pfungst.tables import findings_table, pandas_frame, polars_frame
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found. ``report`` is ``audit.json``; ``pictures`` are the rows that findings show."""
+    """What an audit found. ``report`` is ``audit.json``; ``pictures`` are the rows that findings show.
+
+    ``folder`` is the RUN folder that holds it, if one does.
+    """
 
     report: Report
     pictures: Mapping[str, bytes]
+    folder: Path | None = field(default=None, compare=False)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -78,11 +87,24 @@ class Audit:
         """The report as one self-contained page."""
         return render(self.report, self.pictures)
 
+    def to_arrow(self) -> pa.Table:
+        """The findings as an Arrow table, one row each, ranked."""
+        return findings_table(self.report)
+
+    def to_pandas(self) -> Any:
+        """The findings as a pandas frame, one row each. Raises InputError if pandas is not installed."""
+        return pandas_frame(self.to_arrow())
+
+    def to_polars(self) -> Any:
+        """The findings as a polars frame, one row each. Raises InputError if polars is not installed."""
+        return polars_frame(self.to_arrow())
+
     def __str__(self) -> str:
         return plain(self.report)
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        page = self.folder / "report.html" if self.folder else None
+        return notebook(self.report, str(page) if page and page.is_file() else "")
 
 
 def saved(folder: str | Path) -> Audit:
@@ -92,7 +114,7 @@ def saved(folder: str | Path) -> Audit:
         InputError: if there is no readable audit.
     """
     run = Path(folder)
-    return Audit(decode(read_audit(run), str(run / "audit.json")), read_zip(run / "thumbnails.zip"))
+    return Audit(decode(read_audit(run), str(run / "audit.json")), read_zip(run / "thumbnails.zip"), run)
 
 
 def read_baseline(path: str | Path) -> Report:

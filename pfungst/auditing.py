@@ -26,6 +26,7 @@ from pfungst.probe import Probe, labelled
 from pfungst.probe import probes as registry
 from pfungst.ranking import DECISIVE, rank, verdict
 from pfungst.redaction import redacted
+from pfungst.registry import plugins
 from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
 from pfungst.study import Study, checked, described, opened, reread
@@ -222,7 +223,7 @@ def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, compl
         skipped=tuple(skipped),
         passes=tuple(rounds.records[one] for one in done),
     )
-    return Audit(redacted(report) if study.request.redact_paths else report, pictures)
+    return Audit(redacted(report) if study.request.redact_paths else report, pictures, study.request.out)
 
 
 def _id(study: Study, on: str, row: int) -> str:
@@ -286,4 +287,4 @@ def _environment() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return {**found, **{f"plugin {name}": version for name, version in plugins().items()}}

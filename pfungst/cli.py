@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _compare(
         commands.add_parser("compare", help="two audits on the rows they share: new, fixed, flipped", epilog=_EPILOG)
     )
+    _export(commands.add_parser("export", help="tell another tool what a RUN holds: mlflow, wandb, model-card"))
     doctor = commands.add_parser("doctor", help="what is inferred about model and data, before any audit")
     doctor.add_argument("model", metavar="MODEL")
     doctor.add_argument("data", metavar="DATA")
@@ -106,6 +107,13 @@ def _compare(compare: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _outlets(add, baseline=False)
     add("--quiet", action="store_true", help="print the sentence and paths only")
+
+
+def _export(export: argparse.ArgumentParser) -> None:
+    add = export.add_argument
+    add("run", metavar="RUN", help="folder of a finished audit")
+    add("exporter", metavar="TOOL", help="mlflow, wandb, model-card, or what another package adds")
+    add("--to", metavar="WHERE", help="a run's id, a project, a README.md: what the tool calls it")
 
 
 def _outlets(add: Callable[..., argparse.Action], *, baseline: bool = True) -> None:

@@ -21,6 +21,7 @@ from pfungst.comparison import Comparison
 from pfungst.demo import demo_files
 from pfungst.doctor import examine, lines
 from pfungst.errors import InputError
+from pfungst.exporting import export as run_export
 from pfungst.findings import Report
 from pfungst.gating import Gated, gated
 from pfungst.load import bind, load_data, load_model
@@ -247,6 +248,12 @@ def view(asked: Namespace) -> int:
     # The server ends by raising again the signal that it was ended by.
     with suppress(KeyboardInterrupt):
         serve([Path(run) for run in asked.run], asked.port, tell)
+    return 0
+
+
+def export(asked: Namespace) -> int:
+    """Tell another tool what a RUN folder holds."""
+    print(clean(run_export(asked.run, asked.exporter, asked.to)))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import singledispatch
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +12,13 @@ from pfungst.statistics.estimate import Estimate, Severity, Status
 
 SCHEMA = "pfungst/audit/1"
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "none")
+
+
+@singledispatch
+def displayed(shown: object) -> str | None:
+    """HTML of a thing in a notebook; the report registers how each is drawn, and what it does not know has none."""
+    del shown
+    return None
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -206,6 +214,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """How people name it: ``probe.kind:subject``, without the colon where it is about the model as a whole."""
         return f"{self.probe}.{self.kind}" + (f":{self.subject}" if self.subject else "")
+
+    def _repr_html_(self) -> str | None:
+        return displayed(self)
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,21 @@ class Imported:
     hash: str
 
 
+def needed(package: str, extra: str) -> Any:
+    """A package that only one thing needs, imported when that is asked for.
+
+    Raises:
+        InputError: if it is not there; it says how to get it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise InputError(
+            f"this needs the package {package}, which cannot be imported ({first_line(error)}); "
+            f"`pip install 'pfungst[{extra}]'` installs it"
+        ) from None
+
+
 @contextmanager
 def imported(source: str) -> Iterator[Imported]:
     """Import a function; inside the block its file may import its neighbours, as it could when run as a script.

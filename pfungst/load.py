@@ -21,8 +21,9 @@ from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.table import from_columns, load_table, table_in_archive
 from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
 from pfungst.errors import InputError, NoLabels
+from pfungst.loaders import data_loaders, loader_of, model_loaders
 from pfungst.models.endpoint import load_endpoint
-from pfungst.models.function import function_model
+from pfungst.models.function import FunctionModel, function_model
 from pfungst.models.huggingface import is_layout, load_huggingface
 from pfungst.models.model import Model
 from pfungst.models.onnx import is_session, load_onnx, of_session
@@ -46,6 +47,8 @@ DATA_FORMS = (
 )
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
+_OWN = re.compile(r"(?:hf|timm|https?):.*|.*(?:\.onnx|\.pt2|\.npz|\.zip|\.tar|\.csv|\.parquet|\.skops)", re.IGNORECASE)
+"""Forms that no other package's loader can take over."""
 _FACTORY = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
 _FOREIGN = re.compile(r"(?:hf|timm|https?|file|s3|gs):")
 _WEIGHTS = (".pt", ".pth", ".th", ".ckpt", ".safetensors", ".bin")
@@ -84,6 +87,10 @@ def load_model(
     asked = _Options(task, held, input, output, outputs, trust_pickle, device, threads)
     if not isinstance(source, str | Path):
         return _of_object(source, asked, Origin(type(source).__name__))
+    other = None if _OWN.fullmatch(str(source)) else loader_of(model_loaders, str(source))
+    if other is not None:
+        read = _of_object(other(str(source), task), asked, Origin(str(source), portable=True))
+        return replace(read, source=str(source), portable=True) if isinstance(read, FunctionModel) else read
     if _FACTORY.fullmatch(str(source)) and not _FOREIGN.match(str(source)) and not Path(source).exists():
         return _of_factory(str(source), asked)
     if str(source).startswith(("hf:", "timm:")):
@@ -228,6 +235,9 @@ def _read(source: Any, task: Task) -> Dataset:
         return load_huggingface_rows(str(source), task)
     if is_shards(str(source)):
         return load_shards(str(source), task)
+    other = None if _OWN.fullmatch(str(source)) else loader_of(data_loaders, str(source))
+    if other is not None:
+        return _given(other(str(source), task), task, str(source))
     path = existing(str(source), "data", DATA_FORMS)
     if path.is_dir() and is_saved(path):
         return load_huggingface_rows(str(path), task)
@@ -245,6 +255,12 @@ def _read(source: Any, task: Task) -> Dataset:
     if name.endswith(_TABLES):
         return load_table(path, task)
     raise InputError(f"{path} is in no form that is read as data; give {DATA_FORMS}")
+
+
+def _given(loaded: Any, task: Task, source: str) -> Dataset:
+    """What another package's loader returned, under the name that the user wrote."""
+    data = loaded if isinstance(loaded, Dataset) else _in_memory(loaded, task)
+    return replace(data, source=source)
 
 
 def _in_memory(source: Any, task: Task) -> Dataset:

@@ -40,7 +40,11 @@ class Probe:
         raise NotImplementedError
 
 
-probes: Registry[type[Probe]] = Registry("probes")
+def _is_probe(item: object) -> bool:
+    return isinstance(item, type) and issubclass(item, Probe) and bool(item.topic) and item.question.endswith("?")
+
+
+probes: Registry[type[Probe]] = Registry("probes", _is_probe)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ FLOOR = 4 / 255
 """Added under logarithms, so that black and flat pictures have finite measures."""
 
 
+@runtime_checkable
 class Cue(Protocol):
     """A frozen dataclass: equal settings are equal cues.
 
@@ -68,7 +69,7 @@ def swapped(
     return cue.swap(inputs, donors)
 
 
-cues: Registry[Property] = Registry("cues")
+cues: Registry[Property] = Registry("cues", lambda item: isinstance(item, Property))
 """Properties that must not decide; border and regions are made for the picture's geometry."""
 
 

@@ -1,7 +1,7 @@
 """Shifts: the same rows, taken, written or recorded differently. Five severities each; the middle one is judged."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Batch, Dataset
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
 from pfungst.methods.corruptions import CORRUPTIONS
 from pfungst.methods.field_dirt import DIRT
 from pfungst.methods.field_light import LIGHT
@@ -24,7 +24,7 @@ from pfungst.registry import Registry
 PICTURES = 32
 """Pictures of the user's on which strengths are solved."""
 
-shifts: Registry[Kind] = Registry("shifts")
+shifts: Registry[Kind] = Registry("shifts", lambda item: isinstance(item, Kind))
 
 _MORE = tuple(
     Kind(name, change, rest, table, words=words, parameter=words, moves=(name, change, rest, table, words) in VIEWS)
@@ -41,7 +41,8 @@ Maker = Callable[..., Any]
 class Shifted:
     """One shift at a severity of its table, or at a strength between: on the scale of severities, 0 is at rest.
 
-    ``known`` is what an informed shift is told of the data.
+    ``known`` is what an informed shift is told of the data. ``brought_by`` is another's package with its version, so
+    that no answer under an older version of a shift is taken for one under this.
 
     >>> Shifted("fog").name, Shifted("off-centre").name
     ('fog, severity 3', 'off-centre 10%')
@@ -53,6 +54,7 @@ class Shifted:
     severity: int = 3
     strength: float | None = None
     known: Columns | Vocabulary | None = None
+    brought_by: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         if self.topic not in shifts:
@@ -64,6 +66,7 @@ class Shifted:
                 f"{self.topic} was asked for at severity {self.severity!r}; there are 1, 2, 3, 4 and 5; choose one of "
                 "them"
             )
+        object.__setattr__(self, "brought_by", shifts.source_of(self.topic))
 
     @property
     def kind(self) -> Kind:
@@ -89,7 +92,22 @@ class Shifted:
         return self.kind.table[self.severity - 1] if self.strength is None else self.kind.at(self.strength)
 
     def __call__(self, batch: Batch) -> Array:
-        """The shifted rows; all severities of a row share its random numbers."""
+        """The shifted rows; all severities of a row share its random numbers.
+
+        Raises:
+            InputError: if a shift of another package raises.
+        """
+        try:
+            return self._done(batch)
+        except Exception as error:
+            if not self.brought_by:
+                raise
+            raise InputError(
+                f"the shift {self.topic} of {self.brought_by} raised {type(error).__name__} ({first_line(error)}); "
+                "name the shifts to try in the task file, [shift] kinds, without it"
+            ) from error
+
+    def _done(self, batch: Batch) -> Array:
         generators = batch.generators(self.topic)
         done = batch.inputs.copy()
         if self.kind.modality == "image":

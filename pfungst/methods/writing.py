@@ -11,7 +11,7 @@ from pfungst.arrays import Array, FloatArray
 from pfungst.methods.cues import Cue
 from pfungst.registry import Registry
 
-text_cues: Registry[Cue] = Registry("text-cues")
+text_cues: Registry[Cue] = Registry("text-cues", lambda item: isinstance(item, Cue))
 """Properties of every text that must not decide."""
 
 MARKS = ".,!?:;-"

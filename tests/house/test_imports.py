@@ -9,7 +9,7 @@ BLOCK = """
 import importlib, sys
 
 EXTRAS = {"torch", "skops", "transformers", "datasets", "timm", "ray", "onnx", "safetensors", "pandas"}
-EXTRAS |= {"starlette", "uvicorn", "duckdb"}
+EXTRAS |= {"starlette", "uvicorn", "duckdb", "polars", "mlflow", "wandb", "yaml"}
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):

@@ -1,0 +1,1 @@
+"""A package that adds to pfungst: one file a thing, each named in ``pyproject.toml``."""
