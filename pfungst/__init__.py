@@ -44,6 +44,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in {"commands", "feedback", "probes"}:
+    if name in {"commands", "feedback", "probes", "testing"}:
         return import_module(f"pfungst.{name}")
     raise AttributeError(f"module 'pfungst' has no attribute {name!r}")

@@ -34,7 +34,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _list([_said(one) for one in found], FOUND, "finding")
     if unsettled:
         yield from ("### Could not be decided on these rows", "")
-        yield from _list([words(one.claim, 240) for one in unsettled], OTHERS, "finding")
+        yield from _list([words(one.claim, 600) for one in unsettled], OTHERS, "finding")
     if report.skipped:
         yield from ("### Not examined", "")
         named = (" ".join(part for part in (one.probe, one.kind, one.subject) if part) for one in report.skipped)
@@ -44,8 +44,8 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _said(one: Finding) -> str:
-    todo = f" To do: {words(one.remedy, 200)}." if one.remedy else ""
-    return f"**{one.severity}**: {words(one.claim, 300)} ({interval(one.effect)}, {rows(one.effect)}){todo}"
+    todo = f" To do: {words(one.remedy, 600)}" if one.remedy else ""
+    return f"**{one.severity}**: {words(one.claim, 600)} ({interval(one.effect)}, {rows(one.effect)}){todo}"
 
 
 def _list(items: list[str], most: int, thing: str) -> list[str]:
