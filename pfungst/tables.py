@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from pfungst.errors import InputError, first_line
@@ -54,9 +54,10 @@ class PassAnswers:
     file: Path
     classes: tuple[str, ...]
 
-    def scan(self) -> pa.dataset.Dataset:
+    def scan(self) -> Any:
         """The file as an Arrow data set, of which filters and columns are pushed down to what is read."""
-        return self._read(pa.dataset.dataset)
+        # It brings pandas along where there is pandas, which takes a while.
+        return self._read(import_module("pyarrow.dataset").dataset)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows, or some columns of them, as an Arrow table. Raises InputError if they cannot be read."""

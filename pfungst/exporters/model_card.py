@@ -38,7 +38,8 @@ def model_card(report: Report, run: Path, to: str | None) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the model card {file} cannot be read as text ({first_line(error)}); name another") from None
     after = inserted(before.replace("\r\n", "\n"), report, str(file))
-    written(file, after.replace("\n", "\r\n" if "\r\n" in before else "\n").encode("utf-8", "replace"))
+    after = after.replace("\n", "\r\n") if "\r\n" in before else after
+    written(file, after.encode("utf-8", "replace"))
     done = "is as it was" if after == before else "has the audit's section"
     return f"the model card {file} {done}; {count(len(report.findings), 'finding')} stand behind it"
 

@@ -31,6 +31,7 @@ HEAVY = {
     ("exporters",): {"mlflow", "wandb", "yaml"},
     ("viewing",): {"starlette", "uvicorn", "duckdb"},
 }
+IMPORTERS = {"import_module", "__import__", "needed"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 OUTSIDE = {"argv", "environ", "environb", "getenv", "getenvb"}
 
