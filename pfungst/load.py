@@ -47,7 +47,10 @@ DATA_FORMS = (
 )
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
-_OWN = re.compile(r"(?:hf|timm|https?):.*|.*(?:\.onnx|\.pt2|\.npz|\.zip|\.tar|\.csv|\.parquet|\.skops)", re.IGNORECASE)
+_OWN = re.compile(
+    r"(?:hf|timm|https?):.*|.*\.(?:onnx|pt2|npz|zip|tar|parquet|(?:csv|tsv|jsonl)(?:\.gz)?|skops|joblib|pkl|pickle)",
+    re.IGNORECASE,
+)
 """Forms that no other package's loader can take over."""
 _FACTORY = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
 _FOREIGN = re.compile(r"(?:hf|timm|https?|file|s3|gs):")
