@@ -47,11 +47,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser("compare", help="two audits on the rows they share: new, fixed, flipped", epilog=_EPILOG)
     )
     _export(commands.add_parser("export", help="tell another tool what a RUN holds: mlflow, wandb, model-card"))
-    doctor = commands.add_parser("doctor", help="what is inferred about model and data, before any audit")
-    doctor.add_argument("model", metavar="MODEL")
-    doctor.add_argument("data", metavar="DATA")
-    doctor.add_argument("--task", metavar="FILE")
-    _model_options(doctor)
+    _doctor(commands.add_parser("doctor", help="what is inferred about model and data, before any audit"))
     commands.add_parser("probes", help="what can be asked and what it needs")
     schema = commands.add_parser("schema", help="JSON Schema of audit.json")
     schema.add_argument("--task", action="store_true", help="JSON Schema of the task file instead")
@@ -107,6 +103,13 @@ def _compare(compare: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _outlets(add, baseline=False)
     add("--quiet", action="store_true", help="print the sentence and paths only")
+
+
+def _doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("model", metavar="MODEL")
+    doctor.add_argument("data", metavar="DATA")
+    doctor.add_argument("--task", metavar="FILE")
+    _model_options(doctor)
 
 
 def _export(export: argparse.ArgumentParser) -> None:

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import pfungst.exporters.mlflow
-import pfungst.exporters.model_card
-import pfungst.exporters.wandb  # noqa: F401 - fill the registry
 from pfungst.audit_result import saved
 from pfungst.errors import InputError
 from pfungst.exporters.exporter import exporters

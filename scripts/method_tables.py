@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pfungst.exporting
 import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.exporters.exporter import exporters
 from pfungst.loaders import data_loaders, model_loaders

@@ -172,7 +172,7 @@ def test_a_tool_that_is_not_installed_is_named(run: Path, monkeypatch, capsys) -
         assert main(["export", str(run), name]) == 2
         assert f"pip install 'pfungst[{name}]'" in capsys.readouterr().err
     assert main(["export", str(run), "excel"]) == 2
-    assert "there are model-card, mlflow, wandb" in capsys.readouterr().err
+    assert "there are mlflow, model-card, wandb" in capsys.readouterr().err
     assert main(["export", str(run / "nowhere"), "model-card"]) == 2
     assert set(exporters) >= {"mlflow", "wandb", "model-card"}
 
