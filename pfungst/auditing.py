@@ -18,7 +18,7 @@ from pfungst.engine.journal import Journal
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
 from pfungst.engine.rounds import Listener, Rounds
 from pfungst.engine.rows import keep_rows
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, Report, Skipped
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
@@ -138,7 +138,20 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
 def asked_for(request: Request) -> list[Probe]:
     """The registered probes that a request asks, with the settings of its task; those that decide come first."""
     order = [*(topic for topic in DECISIVE if topic in request.topics), *request.topics]
-    return [registry[topic]().for_task(request.task) for topic in dict.fromkeys(order)]
+    return [_for_task(topic, request.task) for topic in dict.fromkeys(order)]
+
+
+def _for_task(topic: str, task: Task) -> Probe:
+    try:
+        return registry[topic]().for_task(task)
+    except Exception as error:
+        package = registry.source_of(topic)
+        if not package or isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"the probe {topic} of {package} cannot be asked ({type(error).__name__}: {first_line(error)}); leave it "
+            f"out with --skip {topic}"
+        ) from error
 
 
 def _silence(event: str, facts: Mapping[str, Any]) -> None:

@@ -39,6 +39,12 @@ FLAT, SATURATED, UNSTEADY = 1, 2, 4
 threats: Registry[Any] = Registry("threats")
 
 
+def brought(modality: str) -> tuple[Any, ...]:
+    """Threats of other packages for such rows, with the settings they have by themselves."""
+    others = [kind for name, kind in threats.items() if threats.source_of(name)]
+    return tuple(kind() for kind in others if getattr(kind, "modality", "image") == modality)
+
+
 @dataclass(eq=False)
 class Begun:
     """A search with what each row fell at: its budget and stage; signs that were seen on the way."""

@@ -23,7 +23,7 @@ from pfungst.findings import (
 )
 from pfungst.methods.closest import Closest
 from pfungst.methods.loss_surface import LossSurface
-from pfungst.methods.threats import STAGES, Norm, Patch, RotationTranslation
+from pfungst.methods.threats import STAGES, Norm, Patch, RotationTranslation, brought
 from pfungst.methods.transfer import Transfer
 from pfungst.methods.worst_shift import CorruptionSearch
 from pfungst.passes import Attack, Passes, Predict, Prove
@@ -99,16 +99,17 @@ class Adversarial(Probe):
         return replace(self, rows=min(self.rows, self.fewest), targets=1, queries=40, nearing=5, grid=3)
 
     def threats(self, data: Dataset) -> tuple[Any, ...]:
-        """What is searched."""
+        """What is searched; other packages' threats come last."""
+        others = brought(data.modality)
         if data.modality != "image":
-            return row_threats(self.asked, data)
+            return (*row_threats(self.asked, data), *others)
         asked = self.asked.over_defaults(data)
         norms = tuple(
             Norm(one.norm, one.sizes, _levels(one.sizes), self.steps, self.targets, self.queries) for one in asked.norms
         )
         turned = RotationTranslation(asked.degrees, asked.translation, self.grid, self.grid)
         more = (*((Patch(asked.patch),) if asked.patch else ()), *((CorruptionSearch(),) if asked.corruption else ()))
-        return (*norms, turned, *more)
+        return (*norms, turned, *more, *others)
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict | Attack | Prove]:
         """The rows as they are, a sample of them attacked within each threat, and then what proofs may decide."""

@@ -19,7 +19,7 @@ def test_wheel_holds_everything_the_package_reads(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     report = {"template.html.jinja", "style.css", "script.js", "audit.schema.json"}
-    report |= {"comparison.html.jinja", "shared.html.jinja"}
+    report |= {"comparison.html.jinja", "notebook.html.jinja", "shared.html.jinja"}
     report |= {"served.html.jinja", "rows.html.jinja", "row.html.jinja", "served.css", "served.js"}
     demo = {f"{twin}/{name}" for twin in ("clever", "honest") for name in ("model.onnx", "config.json")}
     assert {"pfungst/py.typed"} | {f"pfungst/report/{n}" for n in report} | {f"pfungst/demo/{n}" for n in demo} <= names
