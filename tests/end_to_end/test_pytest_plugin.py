@@ -1,5 +1,6 @@
 """A team's own test: the fixture audits, fails with the claims, keeps answers, and costs nothing before it is used."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -69,7 +70,8 @@ def pytest_in(folder: Path, *words: str) -> subprocess.CompletedProcess:
         [] if any(one.name == "pfungst" for one in entry_points(group="pytest11")) else ["-p", "pfungst.pytest_plugin"]
     )
     asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *named, *words]
-    path = {"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)}
+    known = os.environ.get("PYTHONPATH", "")
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *([known] if known else [])])}
     return subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, env=path)
 
 
