@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 from pfungst.audit_result import Audit
 from pfungst.budget import Stage, Stages, measured
 from pfungst.engine.cache import Cache
+from pfungst.engine.handout import Listener, silence
 from pfungst.engine.journal import Journal
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
-from pfungst.engine.rounds import Listener, Rounds
+from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, Report, Skipped
@@ -60,7 +61,7 @@ def audit(
     try:
         # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
         with threadpool_limits(1, user_api="blas"), _journal(study) as journal:
-            return _in_folder(study, chosen, journal, listen or _silence)
+            return _in_folder(study, chosen, journal, listen or silence)
     except OSError as error:
         raise InputError(
             f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "
@@ -152,10 +153,6 @@ def _for_task(topic: str, task: Task) -> Probe:
             f"the probe {topic} of {package} cannot be asked ({type(error).__name__}: {first_line(error)}); leave it "
             f"out with --skip {topic}"
         ) from error
-
-
-def _silence(event: str, facts: Mapping[str, Any]) -> None:
-    """Hear nothing."""
 
 
 def _journal(study: Study) -> Any:

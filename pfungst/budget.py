@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from pfungst.engine.handout import Listener
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import Piece, Shard, pieces, possible, row_passes, wanted
-from pfungst.engine.rounds import Listener, Rounds
+from pfungst.engine.rounds import Rounds
 from pfungst.findings import Skipped
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe

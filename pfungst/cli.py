@@ -148,8 +148,7 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
         "--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails the audit (default: high)"
     )
     _outlets(add)
-    add("--executor", metavar="NAME", help="local")
-    add("--workers", type=int, metavar="N", help="processes that share the work")
+    _workers(add)
     add("--batch-size", type=int, metavar="N")
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--dry-run", action="store_true", help="print the plan: passes, rows, cost")
@@ -157,6 +156,14 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     add("--no-images", action="store_true", help="leave the pictures of rows out of the report")
     add("--redact-paths", action="store_true", help="leave file names out of the report")
     add("--quiet", action="store_true", help="print the verdict and paths only")
+
+
+def _workers(add: Callable[..., argparse.Action]) -> None:
+    add("--executor", metavar="NAME", help="local (processes of this machine) or ray (actors, here or on a cluster)")
+    add("--workers", type=int, metavar="N", help="processes or actors that share the work")
+    add("--address", metavar="HOST:PORT", help="ray: a running cluster, auto for this machine's (default: start one)")
+    add("--cpus", type=float, metavar="X", help="ray: CPUs of one worker (1)")
+    add("--gpus", type=float, metavar="X", help="ray: GPUs of one worker, fractions allowed (--device cuda: 1, else 0)")
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:

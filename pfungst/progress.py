@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from pfungst.engine.rounds import Listener
+from pfungst.engine.handout import Listener
 
 EVERY_SECONDS = 30.0
 
@@ -32,6 +32,16 @@ def heard(*, quiet: bool) -> Iterator[Listener]:
         yield _Plain(console)
 
 
+def trouble(event: str, facts: Mapping[str, Any]) -> str:
+    """A word about a worker or a row that was lost; empty for what else happens."""
+    if event == "quarantine":
+        return f"row {facts['row']} is left out: whoever asks the model about it {facts['how']}"
+    if event == "worker-lost":
+        first, last = facts["rows"]
+        return f"a worker {facts['how']} on {last - first} rows of {facts['on']}; they are asked again"
+    return ""
+
+
 def preliminary(facts: Mapping[str, Any]) -> str:
     """A word about an answer that stands and will be refined."""
     return f"{facts['report']} holds a first answer from {facts['rows']:,} rows; it is refined until the budget ends"
@@ -49,8 +59,9 @@ class _Live:
             self.progress.update(self.bar, total=self.total)
         elif event == "shard":
             self.progress.update(self.bar, advance=facts["row_passes"])
-        elif event == "judged" and not facts["complete"]:
-            self.progress.console.print(preliminary(facts), markup=False, highlight=False, soft_wrap=True)
+        words = preliminary(facts) if event == "judged" and not facts["complete"] else trouble(event, facts)
+        if words:
+            self.progress.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -71,8 +82,9 @@ class _Plain:
                 rate = self.done / (time.monotonic() - self.began)
                 left = (self.total - self.done) / max(rate, 1e-9)
                 self._say(f"{self.done:,} of {self.total:,} rows, about {left:.0f} s left")
-        elif event == "judged" and not facts["complete"]:
-            self._say(preliminary(facts))
+        words = preliminary(facts) if event == "judged" and not facts["complete"] else trouble(event, facts)
+        if words:
+            self._say(words)
 
     def _say(self, words: str) -> None:
         self.said = time.monotonic()

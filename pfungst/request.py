@@ -14,6 +14,7 @@ from pfungst.probe import probes
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-run"
+EXECUTORS = ("local", "ray")
 SETS = ("ood", "shifted")
 """Options that name further sets of rows."""
 
@@ -40,6 +41,9 @@ class Request:
     seed: int = 0
     executor: str = "local"
     workers: int = 1
+    address: str | None = None
+    cpus: float = 1.0
+    gpus: float | None = None
     device: str = "auto"
     batch_size: int = 64
     weights: str | None = None
@@ -106,11 +110,19 @@ def _check(request: Request) -> None:
         value = getattr(request, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
-    if request.executor != "local":
-        raise InputError(f"there is no executor {request.executor!r}; there is: local")
+    _check_executor(request)
     if request.task.gate.fail_at not in SEVERITIES[:-1]:
         raise InputError(f"gate.fail_at is {request.task.gate.fail_at!r}; give one of {', '.join(SEVERITIES[:-1])}")
     _acceptable(request.task)
+
+
+def _check_executor(request: Request) -> None:
+    if request.executor not in EXECUTORS:
+        raise InputError(f"there is no executor {request.executor!r}; there are: {', '.join(EXECUTORS)}")
+    if request.executor == "local" and (request.address or request.cpus != 1.0 or request.gpus is not None):
+        raise InputError("--address, --cpus and --gpus say how Ray is used; give --executor ray with them")
+    if request.cpus < 0 or (request.gpus or 0.0) < 0 or request.cpus + (request.gpus or 0.0) == 0:
+        raise InputError(f"a worker with --cpus {request.cpus:g} --gpus {request.gpus or 0:g} has nothing to work with")
 
 
 def _acceptable(task: Task) -> None:

@@ -14,6 +14,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.datasets.mapping import permutation
 from pfungst.engine.local import Executor, Inline, Processes
+from pfungst.engine.ray import Actors, Share
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep
 from pfungst.errors import InputError
@@ -77,22 +78,34 @@ class Study:
         return Rounds(self.data, self.executor()).answer(dict.fromkeys(passes, ("remedy",)), Passes())
 
     def executor(self) -> Executor:
-        """Inline for one worker, else a pool of processes that open model and data from their sources."""
-        if self.request.workers == 1:
+        """Inline for one worker, else processes or Ray's actors that open model and data from their sources."""
+        request = self.request
+        if request.workers == 1 and request.executor == "local":
             return Inline(self.sweep())
         portable = all(one.portable for one in (self.model, *self.members.values()))
         if not (portable and isinstance(self.data_source, str | None)):
             raise InputError(
-                f"{self.request.workers} workers were asked for, but the model or the data is a Python object that "
-                "only this process holds; use workers=1 or give files"
+                f"{request.workers} workers were asked for, but the model or the data is a Python object that "
+                "only this process holds; use workers=1 and executor='local', or give files"
             )
-        request = replace(self.request, workers=1)
-        prepare = partial(_prepared, self.model_source, self.data_source, request, self.data.limit)
-        return Processes(prepare, self.request.workers)
+        alone = replace(request, workers=1, executor="local", address=None, cpus=1.0, gpus=None)
+        settings = {"limit": self.data.limit, "threads": max(1, int(request.cpus)), "key": self.key}
+        prepare = partial(_prepared, self.model_source, self.data_source, alone, **settings)
+        if request.executor == "local":
+            return Processes(prepare, request.workers, self.data, request.batch_size)
+        gpus = request.gpus if request.gpus is not None else float(request.device == "cuda")
+        share = Share(request.cpus, gpus)
+        return Actors(prepare, request.workers, self.data, request.batch_size, share, request.address)
 
 
-def _prepared(model: Any, data: Any, request: Request, limit: int | None) -> Sweep:
-    study = opened(model, data, request, threads=1)
+def _prepared(model: Any, data: Any, request: Request, *, limit: int | None, threads: int, key: str) -> Sweep:
+    """The sweep of a worker, which must have opened what the driver opened."""
+    study = opened(model, data, request, threads=threads)
+    if study.key != key:
+        raise InputError(
+            f"a worker found another model, other data or another pfungst (it has {pfungst.__version__}) under the "
+            "same names; give every machine the same files and packages, and leave both alone while an audit runs"
+        )
     return replace(study.sweep(), data=replace(study.data, limit=limit))
 
 

@@ -143,6 +143,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     format: tuple[str, ...] = ()
     executor: str | None = None
     workers: int | None = None
+    address: str | None = None
+    cpus: float | None = None
+    gpus: float | None = None
     device: str | None = None
     batch_size: int | None = None
 

@@ -1,21 +1,20 @@
 """Rounds: answer the passes that probes want, from the cache where they stand there, else by a sweep."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+import numpy as np
 
 from pfungst.attacked import Attacked
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.cache import Cache
+from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor
 from pfungst.engine.plan import Piece, Shard, pieces
 from pfungst.engine.sweep import Swept, joined
 from pfungst.findings import PassRecord
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass, Passes
-
-Listener = Callable[[str, Mapping[str, Any]], None]
-"""Told of each event: its name and its facts."""
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Rounds:
     executor: Executor
     cache: Cache | None = None
     finished: bool = False
-    listen: Listener = field(default=lambda *_: None)
+    listen: Listener = silence
     records: dict[Pass, PassRecord] = field(default_factory=dict)
     lost: dict[str, dict[int, str]] = field(default_factory=dict)
     refused: dict[Pass, str] = field(default_factory=dict)
@@ -54,7 +53,18 @@ class Rounds:
             if one not in whole:
                 whole[one] = joined([parts[piece] for piece in pieces(one, self.data) if piece in parts])
             self._record(one, asked[one], whole[one], spent.get(one))
-        return done.with_(whole)
+        return self._agreed(done.with_(whole))
+
+    def _agreed(self, done: Passes) -> Passes:
+        """The same without rows that were lost under another condition: two passes can be compared row by row."""
+        fewer: dict[Pass, Answers] = {}
+        for one, answers in done.items():
+            if lost := self.lost.get(one.on):
+                assert answers.rows is not None, "answers of a pass know their rows"
+                out = np.isin(answers.rows, list(lost))
+                if out.any():
+                    fewer[one] = answers.take(~out)
+        return done.with_(fewer) if fewer else done
 
     def compact(self, done: Passes) -> None:
         """Turn the parts of every pass into one file each."""
@@ -85,7 +95,7 @@ class Rounds:
         total = sum(piece.rows - piece.start for some in work for piece in some)
         self.listen("round", {"shards": len(work), "row_passes": total})
         spent: dict[Pass, float] = {}
-        for swept in self.executor.map(work) if work else ():
+        for swept in self.executor.map(work, self.listen) if work else ():
             self._keep(missing[swept.shard], swept, parts)
             for one, seconds in swept.seconds.items():
                 spent[one] = spent.get(one, 0.0) + seconds

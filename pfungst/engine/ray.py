@@ -1,0 +1,188 @@
+"""Ray: actors that hold the model, here or on the machines of a cluster. Ray never retries; the handout decides."""
+
+import os
+import pickle
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from pfungst.datasets.dataset import Dataset
+from pfungst.engine.handout import HANGING, Handout, Listener, Work, WorkerDied, silence
+from pfungst.engine.sweep import Sweep, Swept
+from pfungst.errors import InputError, first_line
+
+REACHED_SECONDS = 3.0
+STORE_BYTES = 512 * 2**20
+"""Memory in which answers wait for the driver, of a Ray that is started here; what exceeds it goes to disk."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one worker takes of a machine; fractions are allowed."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+@dataclass
+class Actors:
+    """Ray core actors, each of which loads the model and opens the data for itself and keeps both between rounds.
+
+    ``address`` names a running cluster (``auto``: the one of this machine); without one, and where Ray was not started
+    before, a Ray of this machine alone is started. That there are enough CPUs and GPUs is checked at once.
+
+    Raises:
+        InputError: if Ray is missing, the cluster cannot be reached or is too small.
+    """
+
+    prepare: Callable[[], Sweep]
+    workers: int
+    data: Dataset
+    batch_size: int = 64
+    share: Share = Share()
+    address: str | None = None
+    hanging: tuple[float, float, float] = HANGING
+    actors: dict[int, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _connect(self.address)
+        _check(self.workers, self.share)
+
+    def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
+        """Answer each item; the actors stay for the next round."""
+        crew = _Crew(self.prepare, self.workers, self.share, self.actors)
+        try:
+            yield from Handout(crew, self.data, self.batch_size, listen, self.hanging).map(work)
+        except BaseException:
+            # What is still in their hands is of no use any more; without a handle an actor ends.
+            for worker in list(self.actors):
+                crew.end(worker, again=False)
+            self.actors.clear()
+            raise
+
+
+def _connect(address: str | None) -> None:
+    try:
+        import ray  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise InputError(
+            "--executor ray needs the package ray, which is not installed; install pfungst[ray], or leave it out: "
+            "--workers N shares the work among processes of this machine"
+        ) from None
+    if ray.is_initialized():
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address is None:
+            # "local", never None: a variable of the environment must not send rows to another machine.
+            ray.init("local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
+        else:
+            _reach(address)
+            ray.init(address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        asked = "Ray could not be started here" if address is None else f"there is no Ray at {address}"
+        raise InputError(
+            f"{asked} ({first_line(error)}); give HOST:PORT of a cluster's head with --address, auto for the one of "
+            "this machine, or no address to start one for this audit"
+        ) from None
+
+
+def _reach(address: str) -> None:
+    """Knock first: Ray itself would wait for a minute."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.removeprefix("ray://"), int(port)), REACHED_SECONDS).close()
+
+
+def _check(workers: int, share: Share) -> None:
+    """An actor that asks for more than there is would never come, without a word."""
+    import ray  # noqa: PLC0415 - an extra
+
+    have = ray.cluster_resources()
+    for name, each, option in (("CPU", share.cpus, "cpus"), ("GPU", share.gpus, "gpus")):
+        if workers * each > have.get(name, 0.0):
+            raise InputError(
+                f"{workers} workers of {each:g} {name} need {workers * each:g} {name}s, and Ray has "
+                f"{have.get(name, 0.0):g} on {len(ray.nodes())} machines; give fewer --workers or a smaller share "
+                f"with --{option}"
+            )
+
+
+@dataclass
+class _Crew:
+    """Actors as the handout sees them; the ticket of an answer is Ray's reference to it."""
+
+    prepare: Callable[[], Sweep]
+    workers: int
+    share: Share
+    actors: dict[int, Any]
+    ahead: int = 2
+
+    def start(self, worker: int) -> Any:
+        import ray  # noqa: PLC0415 - an extra
+
+        if worker not in self.actors:
+            kind = ray.remote(_Worker).options(
+                num_cpus=self.share.cpus, num_gpus=self.share.gpus, max_restarts=-1, max_task_retries=0
+            )
+            self.actors[worker] = kind.remote(self.prepare, str(Path.cwd()), self.share.cpus)
+        return self.actors[worker].ready.remote()
+
+    def ask(self, worker: int, work: Work) -> Any:
+        return self.actors[worker].answer.remote(work)
+
+    def ready(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
+        import ray  # noqa: PLC0415 - an extra
+
+        first, rest = ray.wait(list(tickets), num_returns=1, timeout=seconds)
+        more = ray.wait(rest, num_returns=len(rest), timeout=0)[0] if first and rest else []
+        return [*first, *more]
+
+    def answer(self, ticket: Any) -> Any:
+        import ray  # noqa: PLC0415 - an extra
+
+        try:
+            return pickle.loads(ray.get(ticket))  # noqa: S301 - written by our own actor
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError):
+            raise WorkerDied from None
+
+    def end(self, worker: int, *, again: bool = True) -> None:
+        import ray  # noqa: PLC0415 - an extra
+
+        with suppress(ray.exceptions.RayError):
+            ray.kill(self.actors[worker], no_restart=not again)
+
+
+class _Worker:
+    """What an actor is: the model and the data, opened when it is first asked, and again when it was restarted."""
+
+    def __init__(self, prepare: Callable[[], Sweep], folder: str, cpus: float) -> None:
+        self.prepare = prepare
+        cv2.setNumThreads(max(1, int(cpus)))
+        # Relative paths mean here what they mean to the driver, where its folder is mounted.
+        if Path(folder).is_dir():
+            os.chdir(folder)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The model, the data and the members."""
+        try:
+            return self.prepare()
+        except InputError as error:
+            raise InputError(f"{error} (on the machine {socket.gethostname()})") from None
+
+    def ready(self) -> bytes:
+        """Come to an end when the model is loaded."""
+        return pickle.dumps(self.sweep.model.fingerprint)
+
+    def answer(self, work: Work) -> bytes:
+        """Bytes, not arrays: arrays in Ray's store cannot be written to and stay there as long as they are used."""
+        return pickle.dumps(self.sweep(work))
