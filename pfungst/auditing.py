@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,17 @@ def audit(
 
 def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener) -> Audit:
     rounds = _rounds(study, journal, hear)
+    with closing(rounds.executor):
+        return _in_stages(Stages(study, chosen, rounds, hear), journal)
+
+
+def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
+    study, rounds = asked.study, asked.rounds
     if not rounds.finished:
         checked(study)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
-    stages = iter(Stages(study, chosen, rounds, hear))
+    stages = iter(asked)
     stage: Stage | None = next(stages)
     while stage is not None:
         done, judged = _staged(stage, rounds)
@@ -104,7 +110,8 @@ def _kept(result: Audit, rounds: Rounds, done: Passes, study: Study) -> None:
 def _staged(stage: Stage, rounds: Rounds) -> tuple[Passes, Judged]:
     """The answers of a stage and what its probes say of them."""
     study, chosen = stage.study, stage.chosen
-    rounds.data, rounds.executor = study.data, study.executor()
+    # Who answers stays: a row's place and its donors do not depend on how many rows are asked.
+    rounds.data = study.data
     done, lacking = _answered(chosen, study, rounds)
     broken = {entry.probe for entry in lacking if entry.reason.startswith(BROKE)}
     findings, skipped, conditions = _judged([one for one in chosen if one.topic not in broken], study, done)

@@ -14,7 +14,7 @@ from pfungst.audit_result import Audit, saved
 from pfungst.auditing import audit
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.cache import kept_answers
-from pfungst.engine.rounds import Listener
+from pfungst.engine.handout import Listener
 from pfungst.errors import InputError
 from pfungst.findings import Report
 from pfungst.load import bind, load_model

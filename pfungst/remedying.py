@@ -10,7 +10,7 @@ from typing import Any
 from pfungst.arrays import FloatArray
 from pfungst.audit_result import Audit
 from pfungst.auditing import audit
-from pfungst.engine.rounds import Listener
+from pfungst.engine.handout import Listener
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
 from pfungst.guarding import example, fitted_guard, judged_guard, passes

@@ -1,6 +1,7 @@
 """Study: the model and the data of an audit, opened, fitted to each other and checked before anything is written."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import pfungst.probes
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.datasets.mapping import permutation
-from pfungst.engine.local import Executor, Inline, Processes
+from pfungst.engine.local import Executor, Inline, Processes, Shared
 from pfungst.engine.ray import Actors, Share
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep
@@ -75,7 +76,8 @@ class Study:
 
     def answered(self, passes: Iterable[Pass]) -> Passes:
         """The answers of some passes, asked at once and kept nowhere."""
-        return Rounds(self.data, self.executor()).answer(dict.fromkeys(passes, ("remedy",)), Passes())
+        with closing(self.executor()) as executor:
+            return Rounds(self.data, executor).answer(dict.fromkeys(passes, ("remedy",)), Passes())
 
     def executor(self) -> Executor:
         """Inline for one worker, else processes or Ray's actors that open model and data from their sources."""
@@ -89,13 +91,17 @@ class Study:
                 "only this process holds; use workers=1 and executor='local', or give files"
             )
         alone = replace(request, workers=1, executor="local", address=None, cpus=1.0, gpus=None)
-        settings = {"limit": self.data.limit, "threads": max(1, int(request.cpus)), "key": self.key}
-        prepare = partial(_prepared, self.model_source, self.data_source, alone, **settings)
-        if request.executor == "local":
-            return Processes(prepare, request.workers, self.data, request.batch_size)
+        prepare = partial(
+            _prepared, self.model_source, self.data_source, alone,
+            limit=self.data.limit, threads=max(1, int(request.cpus)), key=self.key,
+        )  # fmt: skip
         gpus = request.gpus if request.gpus is not None else float(request.device == "cuda")
-        share = Share(request.cpus, gpus)
-        return Actors(prepare, request.workers, self.data, request.batch_size, share, request.address)
+        crew = (
+            Processes(prepare, request.workers)
+            if request.executor == "local"
+            else Actors(prepare, request.workers, Share(request.cpus, gpus), request.address)
+        )
+        return Shared(crew, self.data, request.batch_size)
 
 
 def _prepared(model: Any, data: Any, request: Request, *, limit: int | None, threads: int, key: str) -> Sweep:

@@ -64,6 +64,10 @@ class Crew(Protocol):
         """End a worker that hangs; its tickets then come to an end."""
         ...
 
+    def close(self) -> None:
+        """End all workers; they may be started again."""
+        ...
+
 
 @dataclass(frozen=True)
 class Part:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 
 from pfungst.datasets.dataset import Dataset
-from pfungst.engine.handout import HANGING, Handout, Listener, Work, WorkerDied, silence
+from pfungst.engine.handout import HANGING, Crew, Handout, Listener, Work, WorkerDied, silence
 from pfungst.engine.sweep import Sweep, Swept
 
 
@@ -22,6 +22,10 @@ class Executor(Protocol):
 
     def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
         """Answer each item; the order of the results is free. ``listen`` hears of workers and rows that were lost."""
+        ...
+
+    def close(self) -> None:
+        """End what holds the model."""
         ...
 
 
@@ -36,34 +40,42 @@ class Inline:
         del listen
         yield from map(self.sweep, work)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 @dataclass(frozen=True)
-class Processes:
-    """Processes, each of which loads the model and opens the data for itself.
+class Shared:
+    """Workers, each of which loads the model and opens the data for itself and keeps both from round to round.
 
-    ``prepare`` is called once in each worker and gives the Sweep. A worker that dies or hangs is replaced, and the rows
-    that end workers are lost.
+    A worker that dies or hangs is replaced, and the rows that end workers are lost.
     """
 
-    prepare: Callable[[], Sweep]
-    workers: int
+    crew: Crew
     data: Dataset
     batch_size: int = 64
     hanging: tuple[float, float, float] = HANGING
 
     def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
         """Answer each item."""
-        crew = _Pipes(self.prepare, self.workers)
         try:
-            yield from Handout(crew, self.data, self.batch_size, listen, self.hanging).map(work)
-        finally:
-            for worker in list(crew.processes):
-                crew.end(worker)
+            yield from Handout(self.crew, self.data, self.batch_size, listen, self.hanging).map(work)
+        except BaseException:
+            # What is still in their hands is of no use any more.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the workers."""
+        self.crew.close()
 
 
 @dataclass
-class _Pipes:
-    """Processes and the pipes to them. The ticket of an answer is the pipe through which it will come."""
+class Processes:
+    """Processes of this machine and the pipes to them; a ticket is the pipe through which the answer will come.
+
+    ``prepare`` is called once in each process and gives the Sweep.
+    """
 
     prepare: Callable[[], Sweep]
     workers: int
@@ -73,9 +85,9 @@ class _Pipes:
     pipes: dict[int, Connection] = field(default_factory=dict)
 
     def start(self, worker: int) -> Connection:
-        if worker in self.processes:
-            self.end(worker)
-            self.pipes.pop(worker).close()
+        """Start a process, or greet the one that is there."""
+        if worker in self.processes and self.processes[worker].is_alive():
+            return self.ask(worker, ())
         # Spawned, never forked: threads and accelerators do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self.pipes[worker], theirs = context.Pipe()
@@ -85,31 +97,44 @@ class _Pipes:
         return self.pipes[worker]
 
     def ask(self, worker: int, work: Work) -> Connection:
-        pipe = self.pipes[worker]
+        """Send work to an idle process."""
         # Where it died while idle, reading from the pipe will tell.
         with suppress(OSError):
-            pipe.send(work)
-        return pipe
+            self.pipes[worker].send(work)
+        return self.pipes[worker]
 
     def ready(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
+        """Pipes in which something stands, or whose other end is gone."""
         return wait(tickets, seconds)
 
     def answer(self, ticket: Any) -> Any:
+        """Read an answer."""
         try:
             answered = pickle.loads(ticket.recv_bytes())  # noqa: S301 - written by our own process
         except (EOFError, OSError):
+            for worker, pipe in self.pipes.items():
+                if pipe is ticket:
+                    self.end(worker)
             raise WorkerDied from None
         if isinstance(answered, Exception):
             raise answered
         return answered
 
     def end(self, worker: int) -> None:
+        """Kill a process; the pipe then reads as ended."""
         self.processes[worker].kill()
         self.processes[worker].join()
 
+    def close(self) -> None:
+        """Kill all processes."""
+        for worker in self.processes:
+            self.end(worker)
+            self.pipes[worker].close()
+        self.processes.clear()
+
 
 def _serve(prepare: Callable[[], Sweep], pipe: Connection) -> None:
-    """Answer until the other end is closed; first of all say that the model is loaded."""
+    """Answer until the other end is closed; first of all say that the model is loaded. Empty work is a greeting."""
     # One thread for each worker: more workers than cores times threads is the classic slowdown.
     cv2.setNumThreads(1)
     os.nice(1)
@@ -118,8 +143,8 @@ def _serve(prepare: Callable[[], Sweep], pipe: Connection) -> None:
         pipe.send(None)
         while True:
             work = pipe.recv()
-            pipe.send(sweep(work))
-    except (EOFError, KeyboardInterrupt):
+            pipe.send(sweep(work) if work else None)
+    except (EOFError, OSError, KeyboardInterrupt):
         return
     except Exception as error:  # noqa: BLE001 - it is raised again where it can be told
         pipe.send_bytes(_packed(error))

@@ -3,20 +3,21 @@
 import os
 import pickle
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from pfungst.datasets.dataset import Dataset
-from pfungst.engine.handout import HANGING, Handout, Listener, Work, WorkerDied, silence
-from pfungst.engine.sweep import Sweep, Swept
+from pfungst.engine.handout import Work, WorkerDied
+from pfungst.engine.sweep import Sweep
 from pfungst.errors import InputError, first_line
 
+VERSION = version("pfungst")
 REACHED_SECONDS = 3.0
 STORE_BYTES = 512 * 2**20
 """Memory in which answers wait for the driver, of a Ray that is started here; what exceeds it goes to disk."""
@@ -32,7 +33,7 @@ class Share:
 
 @dataclass
 class Actors:
-    """Ray core actors, each of which loads the model and opens the data for itself and keeps both between rounds.
+    """Ray core actors; a ticket is Ray's reference to an answer. ``prepare`` gives the Sweep, once in each actor.
 
     ``address`` names a running cluster (``auto``: the one of this machine); without one, and where Ray was not started
     before, a Ray of this machine alone is started. That there are enough CPUs and GPUs is checked at once.
@@ -43,28 +44,72 @@ class Actors:
 
     prepare: Callable[[], Sweep]
     workers: int
-    data: Dataset
-    batch_size: int = 64
     share: Share = Share()
     address: str | None = None
-    hanging: tuple[float, float, float] = HANGING
+    ahead: int = 2
     actors: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _connect(self.address)
         _check(self.workers, self.share)
 
-    def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
-        """Answer each item; the actors stay for the next round."""
-        crew = _Crew(self.prepare, self.workers, self.share, self.actors)
+    def start(self, worker: int) -> Any:
+        """Make an actor, or greet the one that is there: Ray restarts what died."""
+        import ray  # noqa: PLC0415 - an extra
+
+        if worker not in self.actors:
+            kind = ray.remote(_Worker).options(
+                num_cpus=self.share.cpus, num_gpus=self.share.gpus, max_restarts=-1, max_task_retries=0
+            )
+            self.actors[worker] = kind.remote(self.prepare, str(Path.cwd()), self.share.cpus)
+        return self.actors[worker].ready.remote()
+
+    def ask(self, worker: int, work: Work) -> Any:
+        """Let an actor answer when it is done with what it was asked before."""
+        return self.actors[worker].answer.remote(work)
+
+    def ready(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
+        """All that has come to an end, at least one."""
+        import ray  # noqa: PLC0415 - an extra
+
+        first, rest = ray.wait(list(tickets), num_returns=1, timeout=seconds)
+        more = ray.wait(rest, num_returns=len(rest), timeout=0)[0] if first and rest else []
+        return [*first, *more]
+
+    def answer(self, ticket: Any) -> Any:
+        """Fetch an answer."""
+        import ray  # noqa: PLC0415 - an extra
+
+        gone = ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError
         try:
-            yield from Handout(crew, self.data, self.batch_size, listen, self.hanging).map(work)
-        except BaseException:
-            # What is still in their hands is of no use any more; without a handle an actor ends.
-            for worker in list(self.actors):
-                crew.end(worker, again=False)
-            self.actors.clear()
-            raise
+            return pickle.loads(ray.get(ticket))  # noqa: S301 - written by our own actor
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.ActorDiedError as error:
+            # An actor that may be restarted for ever is given up only where it could not be made.
+            last = str(error).strip().splitlines()[-1]
+            raise InputError(
+                f"Ray gave up on a worker ({last[:300]}); every machine of the cluster needs pfungst {VERSION} and "
+                "what the model needs, in the Python that Ray uses there"
+            ) from None
+        except gone:
+            raise WorkerDied from None
+
+    def end(self, worker: int) -> None:
+        """Kill an actor; Ray starts it again."""
+        import ray  # noqa: PLC0415 - an extra
+
+        ray.kill(self.actors[worker], no_restart=False)
+
+    def close(self) -> None:
+        """Give what the actors held back to the cluster."""
+        import ray  # noqa: PLC0415 - an extra
+
+        # Where Ray itself is gone there is nothing to give back.
+        with suppress(ray.exceptions.RayError, RuntimeError):
+            for actor in self.actors.values():
+                ray.kill(actor, no_restart=True)
+        self.actors.clear()
 
 
 def _connect(address: str | None) -> None:
@@ -112,53 +157,6 @@ def _check(workers: int, share: Share) -> None:
                 f"{have.get(name, 0.0):g} on {len(ray.nodes())} machines; give fewer --workers or a smaller share "
                 f"with --{option}"
             )
-
-
-@dataclass
-class _Crew:
-    """Actors as the handout sees them; the ticket of an answer is Ray's reference to it."""
-
-    prepare: Callable[[], Sweep]
-    workers: int
-    share: Share
-    actors: dict[int, Any]
-    ahead: int = 2
-
-    def start(self, worker: int) -> Any:
-        import ray  # noqa: PLC0415 - an extra
-
-        if worker not in self.actors:
-            kind = ray.remote(_Worker).options(
-                num_cpus=self.share.cpus, num_gpus=self.share.gpus, max_restarts=-1, max_task_retries=0
-            )
-            self.actors[worker] = kind.remote(self.prepare, str(Path.cwd()), self.share.cpus)
-        return self.actors[worker].ready.remote()
-
-    def ask(self, worker: int, work: Work) -> Any:
-        return self.actors[worker].answer.remote(work)
-
-    def ready(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
-        import ray  # noqa: PLC0415 - an extra
-
-        first, rest = ray.wait(list(tickets), num_returns=1, timeout=seconds)
-        more = ray.wait(rest, num_returns=len(rest), timeout=0)[0] if first and rest else []
-        return [*first, *more]
-
-    def answer(self, ticket: Any) -> Any:
-        import ray  # noqa: PLC0415 - an extra
-
-        try:
-            return pickle.loads(ray.get(ticket))  # noqa: S301 - written by our own actor
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError):
-            raise WorkerDied from None
-
-    def end(self, worker: int, *, again: bool = True) -> None:
-        import ray  # noqa: PLC0415 - an extra
-
-        with suppress(ray.exceptions.RayError):
-            ray.kill(self.actors[worker], no_restart=not again)
 
 
 class _Worker:

@@ -1,0 +1,116 @@
+"""Processes that die or hang cost the rows that kill them, and nothing else."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pfungst.engine.handout import Part, together
+from pfungst.engine.local import Inline, Processes, Shared
+from pfungst.engine.plan import Piece, Shard
+from pfungst.engine.rounds import Rounds
+from pfungst.errors import InputError
+from pfungst.passes import Passes, Predict
+
+ROWS = 1500
+
+
+@pytest.fixture(scope="module")
+def poisonous():
+    """The module of the model, which workers import by its name."""
+    folder = str(Path(__file__).parent)
+    sys.path.insert(0, folder)
+    import poisonous
+
+    yield poisonous
+    sys.path.remove(folder)
+
+
+def answered(executor, data, heard=None):
+    """Answers of the plain pass, and all rounds know."""
+    rounds = Rounds(data, executor, listen=lambda event, facts: None if heard is None else heard.append((event, facts)))
+    with closing(executor):
+        return rounds.answer({Predict(): ("test",)}, Passes())[Predict()], rounds
+
+
+def test_rows_that_kill_are_left_out_and_no_other(poisonous):
+    data, heard = poisonous.rows(ROWS), []
+    kills = (700,)
+    executor = Shared(Processes(poisonous.prepare(ROWS, kills=kills), 2), data)
+    got, rounds = answered(executor, data, heard)
+    assert sorted(rounds.lost["test"]) == list(kills)
+    assert all("died" in why for why in rounds.lost["test"].values())
+    whole, _ = answered(Inline(poisonous.prepare(ROWS)()), data)
+    kept = ~np.isin(whole.rows, kills)
+    assert np.array_equal(got.rows, whole.rows[kept])
+    assert np.array_equal(got.logits, whole.logits[kept])
+    events = [event for event, _ in heard]
+    assert events.count("worker-lost") == 3 * len(kills)
+    assert sorted(facts["row"] for event, facts in heard if event == "quarantine") == sorted(
+        data.ids[row] for row in kills
+    )
+
+
+def test_row_that_hangs_is_left_out(poisonous):
+    data = poisonous.rows(300)
+    executor = Shared(Processes(poisonous.prepare(300, hangs=(123,)), 1), data, hanging=(0.5, 20.0, 2.0))
+    got, rounds = answered(executor, data)
+    assert list(rounds.lost["test"]) == [123]
+    assert "gave no answer in time" in rounds.lost["test"][123]
+    assert len(got) == 299
+
+
+def test_model_that_dies_of_every_row_ends_the_audit(poisonous, monkeypatch):
+    monkeypatch.setattr("pfungst.engine.handout.HOPELESS", (2, 0.02))
+    data = poisonous.rows(40)
+    with pytest.raises(InputError, match="2 of the first 2 rows ended the process"):
+        answered(Shared(Processes(poisonous.prepare(40, kills=tuple(range(40))), 1), data), data)
+
+
+def test_what_a_worker_raises_is_raised_here(poisonous):
+    data = poisonous.rows(40)
+    with pytest.raises(ValueError, match="no such number"):
+        answered(Shared(Processes(poisonous.prepare(40, raises=(3,)), 1), data), data)
+
+
+def test_row_that_was_lost_later_is_left_out_of_what_was_answered_before(poisonous):
+    data = poisonous.rows(40)
+    sweep = poisonous.prepare(40)()
+    rounds = Rounds(data, Inline(sweep))
+    before = rounds.answer({Predict(): ("test",)}, Passes())
+    rounds.lost["test"] = {7: "died of a condition"}
+    after = rounds.answer({Predict(rows=20): ("test",)}, before)
+    assert 7 in before[Predict()].rows
+    assert 7 not in after[Predict()].rows
+    assert len(after[Predict()]) == 39
+
+
+def test_part_is_cut_down_to_batches_and_rows_and_asks_each_row_once():
+    shard = Shard("test", 0, "discovery")
+    work = [Piece(Predict(), shard, 200), Piece(Predict(rows=150), shard, 150, start=70)]
+    part = Part(work, 0, 200)
+    batches = part.smaller(64)
+    assert [(one.first, one.last) for one in batches] == [(0, 64), (64, 128), (128, 192), (192, 200)]
+    assert [len(one.cut) for one in batches] == [1, 2, 2, 1]
+    for piece in work:
+        asked = [row for one in batches for cut in one.cut if cut.asked == piece.asked for row in span(cut)]
+        assert asked == span(piece)
+    rows = batches[0].smaller(64)
+    assert len(rows) == 64
+    assert rows[0].smaller(64) == []
+
+
+def span(piece):
+    return list(range(piece.start, piece.rows))
+
+
+def test_parts_of_a_shard_are_put_together_in_order(poisonous):
+    sweep = poisonous.prepare(200)()
+    work = [Piece(Predict(), Shard("test", 0, "discovery"), 90)]
+    parts = [sweep(one.cut) for one in Part(work, 0, 90).smaller(64)]
+    whole, pieced = sweep(work), together(parts)
+    assert np.array_equal(whole.answers[Predict()].rows, pieced.answers[Predict()].rows)
+    assert np.array_equal(whole.answers[Predict()].logits, pieced.answers[Predict()].logits)
+    assert pieced.lost == {}
