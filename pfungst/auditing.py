@@ -16,6 +16,7 @@ from pfungst.budget import Stage, Stages, measured
 from pfungst.engine.cache import Cache
 from pfungst.engine.handout import Listener, silence
 from pfungst.engine.journal import Journal
+from pfungst.engine.local import Inline
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
@@ -78,7 +79,7 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
 def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     study, rounds = asked.study, asked.rounds
     if not rounds.finished:
-        checked(study)
+        checked(study, rounds.executor)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
     stages = iter(asked)
@@ -125,7 +126,7 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
     """
     request = resolve(task, options)
     study = opened(model, data, request)
-    checked(study)
+    checked(study, Inline(study.sweep()))
     cost = measured(study, asked_for(request))
     lines = [f"{'rows':>7}  {'seconds':>7}  {'pass':34}  {'half':12}  asked by"]
     for one, topics in cost.asked.items():

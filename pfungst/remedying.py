@@ -11,6 +11,7 @@ from pfungst.arrays import FloatArray
 from pfungst.audit_result import Audit
 from pfungst.auditing import audit
 from pfungst.engine.handout import Listener
+from pfungst.engine.local import Inline
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
 from pfungst.guarding import example, fitted_guard, judged_guard, passes
@@ -102,7 +103,7 @@ def remedy(
     options["only"] = options.get("only") or only
     target, request = Path(out), resolve(options.pop("task", None), options)
     study = opened(model, data, request)
-    checked(study)
+    checked(study, Inline(study.sweep()))
     folders = {name: run_of(target, name) for name in ("before", "after")}
     before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
     fitted = fit(study, before, asked)

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 import pfungst.probes
 from pfungst.canonical import fingerprint
-from pfungst.datasets.dataset import Batch, Dataset
+from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
 from pfungst.engine.local import Executor, Inline, Processes, Shared
+from pfungst.engine.plan import pieces
 from pfungst.engine.ray import Actors, Share
 from pfungst.engine.rounds import Rounds
-from pfungst.engine.sweep import Sweep
+from pfungst.engine.sweep import Sweep, joined
 from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.models.nudged import nudged
-from pfungst.outputs import NotFinite, Outputs
-from pfungst.passes import NUDGED, Pass, Passes
+from pfungst.outputs import Outputs
+from pfungst.passes import NUDGED, Pass, Passes, Predict
 from pfungst.request import Request
 from pfungst.task import Task
 
@@ -176,42 +176,34 @@ def _same_kind(other: Dataset, data: Dataset) -> Dataset:
     return other
 
 
-def checked(study: Study) -> None:
+def checked(study: Study, executor: Executor) -> None:
     """Ask about a few rows before anything is written: can it answer, and are its classes in the declared order?
 
     Raises:
         InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
     """
-    data, model = study.data, study.model
-    size = study.request.batch_size
-    batch, bad = data.batch(data.sample(min(CHECKED_ROWS, len(data))))
-    if not len(batch):
-        first = next(iter(bad.items()), (0, "no rows"))
-        raise InputError(f"none of the first {len(bad)} rows of {data.source} could be read ({first[1]})")
-    parts = [
-        _asked(model, batch.take(np.arange(at, min(at + size, len(batch)))), size) for at in range(0, len(batch), size)
-    ]
-    predictions = np.concatenate([part.predictions for part in parts])
-    if len(data.classes) != parts[0].classes:
+    few, asked = study.data.limited(min(CHECKED_ROWS, study.data.limit or len(study.data))), Predict()
+    swept = list(executor.map([[piece] for piece in pieces(asked, few)]))
+    parts = [one.answers[asked] for one in swept if asked in one.answers]
+    if not parts:
+        bad = [why for one in swept for why in one.lost.values()] or ["no rows"]
+        raise InputError(f"none of the first {len(bad)} rows of {few.source} could be read ({bad[0]})")
+    answers = joined(parts)
+    assert isinstance(answers, Outputs), "plain answers"
+    assert answers.rows is not None, "answers of a pass know their rows"
+    if len(few.classes) != answers.classes:
         raise InputError(
-            f"the model gives {parts[0].classes} scores a row, but {len(data.classes)} classes are named; "
+            f"the model gives {answers.classes} scores a row, but {len(few.classes)} classes are named; "
             "give the names in the order of its scores: config.json, labels.txt or [task] classes"
         )
-    known = batch.labels >= 0
+    if few.labels is None:
+        return
+    labels = few.labels[answers.rows]
+    known = labels >= 0
     if known.any():
-        permuted = permutation(batch.labels[known], predictions[known], data.classes)
+        permuted = permutation(labels[known], answers.predictions[known], few.classes)
         if permuted:
             raise InputError(permuted)
-
-
-def _asked(model: Model, batch: Batch, size: int) -> Outputs:
-    inputs = batch.inputs if "new inputs" in model.offers else batch.rows
-    short = size - len(inputs)
-    filled = np.concatenate([inputs, np.repeat(inputs[-1:], short, axis=0)]) if short > 0 else inputs
-    try:
-        return model.predict(filled).take(np.arange(len(batch)))
-    except NotFinite as error:
-        raise error.named(batch.ids) from None
 
 
 def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

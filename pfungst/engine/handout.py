@@ -115,7 +115,8 @@ class Handout:
     """Hands out the work of many shards and gives each shard's answers once, whoever died meanwhile.
 
     When a worker dies, the part it was on is asked again in batches, the batch that is died on row by row: three
-    deaths name a row, which is lost with that reason.
+    deaths name a row, which is lost with that reason. ``doomed`` are such rows (data set and position) of earlier
+    rounds; they are not asked again.
     """
 
     crew: Crew
@@ -123,6 +124,7 @@ class Handout:
     batch_size: int
     listen: Listener = silence
     hanging: tuple[float, float, float] = HANGING
+    doomed: dict[tuple[str, int], str] = field(default_factory=dict)
     waiting: deque[Part] = field(default_factory=deque)
     held: dict[int, deque[_Held]] = field(default_factory=dict)
     away: dict[int, Hashable] = field(default_factory=dict)
@@ -138,10 +140,8 @@ class Handout:
         Raises:
             InputError: if no worker comes to life, or too many rows end their worker.
         """
-        self.waiting.extend(
-            Part(one, min(piece.start for piece in one), max(piece.rows for piece in one)) for one in work
-        )
-        self.open = {part.shard: part.last - part.first for part in self.waiting}
+        for one in work:
+            yield from self._planned(Part(one, min(piece.start for piece in one), max(piece.rows for piece in one)))
         workers = range(min(self.crew.workers, len(work)))
         self.held = {worker: deque() for worker in workers}
         self.away = {worker: self.crew.start(worker) for worker in workers}
@@ -155,6 +155,17 @@ class Handout:
                     "busy with other work, or lack memory; what is finished is kept, and the same command goes on"
                 )
             yield from self._collected()
+
+    def _planned(self, whole: Part) -> Iterator[Swept]:
+        """Let a shard wait to be asked, without the rows that are known to kill."""
+        shard, at = whole.shard, whole.first
+        self.open[shard] = whole.last - whole.first
+        for place, row in enumerate(shard.rows(self.data)[whole.first : whole.last], whole.first):
+            if (why := self.doomed.get((shard.on, int(row)))) is not None:
+                self.waiting.extend([replace(whole, first=at, last=place)] if at < place else [])
+                at = place + 1
+                yield from self._kept(replace(whole, first=place, last=at), Swept(shard, {}, {int(row): why}))
+        self.waiting.extend([replace(whole, first=at)] if at < whole.last else [])
 
     def _hand_out(self) -> None:
         for depth in range(self.crew.ahead):
@@ -224,7 +235,8 @@ class Handout:
             name = self.data.on(shard.on).ids[row]
             self.listen("quarantine", {"on": shard.on, "shard": shard.name, "row": name, "how": how})
             self.lost += 1
-            yield from self._kept(part, Swept(shard, {}, {row: f"three workers in turn {how} when asked about it"}))
+            why = self.doomed[shard.on, row] = f"three workers in turn {how} when asked about it"
+            yield from self._kept(part, Swept(shard, {}, {row: why}))
 
     def _kept(self, part: Part, swept: Swept) -> Iterator[Swept]:
         """Put parts together; a shard is given when the last of its rows is there."""

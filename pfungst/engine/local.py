@@ -55,11 +55,13 @@ class Shared:
     data: Dataset
     batch_size: int = 64
     hanging: tuple[float, float, float] = HANGING
+    doomed: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
         """Answer each item."""
         try:
-            yield from Handout(self.crew, self.data, self.batch_size, listen, self.hanging).map(work)
+            handout = Handout(self.crew, self.data, self.batch_size, listen, self.hanging, self.doomed)
+            yield from handout.map(work)
         except BaseException:
             # What is still in their hands is of no use any more.
             self.close()

@@ -53,6 +53,21 @@ def test_rows_that_kill_are_left_out_and_no_other(poisonous):
     )
 
 
+def test_row_that_kills_is_asked_about_in_one_round_only(poisonous):
+    data, heard = poisonous.rows(200), []
+    rounds = Rounds(
+        data,
+        Shared(Processes(poisonous.prepare(200, kills=(123,)), 1), data),
+        listen=lambda event, _: heard.append(event),
+    )
+    with closing(rounds.executor):
+        done = rounds.answer({Predict(): ("test",)}, Passes())
+        deaths = heard.count("worker-lost")
+        again = rounds.answer({Predict(features=True): ("test",)}, done)
+    assert deaths == heard.count("worker-lost") == 3
+    assert len(again[Predict(features=True)]) == 199
+
+
 def test_row_that_hangs_is_left_out(poisonous):
     data = poisonous.rows(300)
     executor = Shared(Processes(poisonous.prepare(300, hangs=(123,)), 1), data, hanging=(0.5, 20.0, 2.0))
