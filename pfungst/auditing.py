@@ -18,6 +18,7 @@ from pfungst.engine.handout import Listener, silence
 from pfungst.engine.journal import Journal
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
+from pfungst.engine.ray import reach
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
@@ -57,6 +58,8 @@ def audit(
         InputError: if it cannot be done as asked; nothing was written then.
     """
     request = resolve(task, options)
+    if request.executor == "ray":
+        reach(request.workers, request.share, request.address)
     study = opened(model, data, request)
     chosen = probes or asked_for(request)
     try:
@@ -78,10 +81,11 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
 
 def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     study, rounds = asked.study, asked.rounds
-    if not rounds.finished:
-        checked(study, rounds.executor)
+    events = [] if rounds.finished else checked(study, rounds.executor)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
+    for event, facts in events:
+        rounds.listen(event, facts)
     stages = iter(asked)
     stage: Stage | None = next(stages)
     while stage is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pfungst.accepted import entry
+from pfungst.engine.ray import Share
 from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
 from pfungst.probe import probes
@@ -55,6 +56,11 @@ class Request:
     images: bool = True
     redact_paths: bool = False
     command: str = ""
+
+    @property
+    def share(self) -> Share:
+        """What one of Ray's workers takes of a machine."""
+        return Share(self.cpus, self.gpus if self.gpus is not None else float(self.device == "cuda"))
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 import pfungst.probes
 from pfungst.canonical import fingerprint
@@ -15,7 +16,7 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
 from pfungst.engine.local import Executor, Inline, Processes, Shared
 from pfungst.engine.plan import pieces
-from pfungst.engine.ray import Actors, Share
+from pfungst.engine.ray import Actors
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep, joined
 from pfungst.errors import InputError
@@ -95,11 +96,10 @@ class Study:
             _prepared, self.model_source, self.data_source, alone,
             limit=self.data.limit, threads=max(1, int(request.cpus)), key=self.key,
         )  # fmt: skip
-        gpus = request.gpus if request.gpus is not None else float(request.device == "cuda")
         crew = (
             Processes(prepare, request.workers)
             if request.executor == "local"
-            else Actors(prepare, request.workers, Share(request.cpus, gpus), request.address)
+            else Actors(prepare, request.workers, request.share, request.address)
         )
         return Shared(crew, self.data, request.batch_size)
 
@@ -176,14 +176,18 @@ def _same_kind(other: Dataset, data: Dataset) -> Dataset:
     return other
 
 
-def checked(study: Study, executor: Executor) -> None:
+def checked(study: Study, executor: Executor) -> list[tuple[str, Mapping[str, Any]]]:
     """Ask about a few rows before anything is written: can it answer, and are its classes in the declared order?
+
+    What happened to workers and rows meanwhile is given back, to be told where it can be written.
 
     Raises:
         InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
     """
     few, asked = study.data.limited(min(CHECKED_ROWS, study.data.limit or len(study.data))), Predict()
-    swept = list(executor.map([[piece] for piece in pieces(asked, few)]))
+    events: list[tuple[str, Mapping[str, Any]]] = []
+    work = [[piece] for piece in pieces(asked, few)]
+    swept = list(executor.map(work, lambda event, facts: events.append((event, facts))))
     parts = [one.answers[asked] for one in swept if asked in one.answers]
     if not parts:
         bad = [why for one in swept for why in one.lost.values()] or ["no rows"]
@@ -196,14 +200,12 @@ def checked(study: Study, executor: Executor) -> None:
             f"the model gives {answers.classes} scores a row, but {len(few.classes)} classes are named; "
             "give the names in the order of its scores: config.json, labels.txt or [task] classes"
         )
-    if few.labels is None:
-        return
-    labels = few.labels[answers.rows]
+    labels = np.full(len(answers), -1) if few.labels is None else few.labels[answers.rows]
     known = labels >= 0
-    if known.any():
-        permuted = permutation(labels[known], answers.predictions[known], few.classes)
-        if permuted:
-            raise InputError(permuted)
+    permuted = permutation(labels[known], answers.predictions[known], few.classes) if known.any() else ""
+    if permuted:
+        raise InputError(permuted)
+    return events
 
 
 def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -74,9 +74,9 @@ class Shared:
 
 @dataclass
 class Processes:
-    """Processes of this machine and the pipes to them; a ticket is the pipe through which the answer will come.
+    """Processes of this machine and the pipes to them; the ticket of an answer is the number of its process.
 
-    ``prepare`` is called once in each process and gives the Sweep.
+    ``prepare`` is called once in each process and gives the Sweep. ``called`` are those whose greeting is unread.
     """
 
     prepare: Callable[[], Sweep]
@@ -85,38 +85,41 @@ class Processes:
     ahead: int = 1
     processes: dict[int, BaseProcess] = field(default_factory=dict)
     pipes: dict[int, Connection] = field(default_factory=dict)
+    called: set[int] = field(default_factory=set)
 
-    def start(self, worker: int) -> Connection:
+    def start(self, worker: int) -> int:
         """Start a process, or greet the one that is there."""
-        if worker in self.processes and self.processes[worker].is_alive():
-            return self.ask(worker, ())
-        # Spawned, never forked: threads and accelerators do not survive a fork.
-        context = multiprocessing.get_context("spawn")
-        self.pipes[worker], theirs = context.Pipe()
-        self.processes[worker] = context.Process(target=_serve, args=(self.prepare, theirs), daemon=True)
-        self.processes[worker].start()
-        theirs.close()
-        return self.pipes[worker]
+        if worker not in self.processes or not self.processes[worker].is_alive():
+            # Spawned, never forked: threads and accelerators do not survive a fork.
+            context = multiprocessing.get_context("spawn")
+            self.pipes[worker], theirs = context.Pipe()
+            self.processes[worker] = context.Process(target=_serve, args=(self.prepare, theirs), daemon=True)
+            self.processes[worker].start()
+            theirs.close()
+        elif worker not in self.called:
+            self.ask(worker, ())
+        self.called.add(worker)
+        return worker
 
-    def ask(self, worker: int, work: Work) -> Connection:
+    def ask(self, worker: int, work: Work) -> int:
         """Send work to an idle process."""
         # Where it died while idle, reading from the pipe will tell.
         with suppress(OSError):
             self.pipes[worker].send(work)
-        return self.pipes[worker]
+        return worker
 
     def ready(self, tickets: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """Pipes in which something stands, or whose other end is gone."""
-        return wait(tickets, seconds)
+        """Those in whose pipe something stands, or who are gone."""
+        workers = {self.pipes[worker]: worker for worker in tickets}
+        return [workers[pipe] for pipe in wait(workers, seconds)]  # type: ignore[index]
 
     def answer(self, ticket: Any) -> Any:
         """Read an answer."""
+        self.called.discard(ticket)
         try:
-            answered = pickle.loads(ticket.recv_bytes())  # noqa: S301 - written by our own process
+            answered = pickle.loads(self.pipes[ticket].recv_bytes())  # noqa: S301 - written by our own process
         except (EOFError, OSError):
-            for worker, pipe in self.pipes.items():
-                if pipe is ticket:
-                    self.end(worker)
+            self.end(ticket)
             raise WorkerDied from None
         if isinstance(answered, Exception):
             raise answered
@@ -133,6 +136,7 @@ class Processes:
             self.end(worker)
             self.pipes[worker].close()
         self.processes.clear()
+        self.called.clear()
 
 
 def _serve(prepare: Callable[[], Sweep], pipe: Connection) -> None:

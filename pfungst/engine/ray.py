@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,7 @@ class Actors:
     """Ray core actors; a ticket is Ray's reference to an answer. ``prepare`` gives the Sweep, once in each actor.
 
     ``address`` names a running cluster (``auto``: the one of this machine); without one, and where Ray was not started
-    before, a Ray of this machine alone is started. That there are enough CPUs and GPUs is checked at once.
-
-    Raises:
-        InputError: if Ray is missing, the cluster cannot be reached or is too small.
+    before, a Ray of this machine alone is started. ``reach`` is asked at once.
     """
 
     prepare: Callable[[], Sweep]
@@ -50,8 +48,7 @@ class Actors:
     actors: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _connect(self.address)
-        _check(self.workers, self.share)
+        reach(self.workers, self.share, self.address)
 
     def start(self, worker: int) -> Any:
         """Make an actor, or greet the one that is there: Ray restarts what died."""
@@ -112,14 +109,37 @@ class Actors:
         self.actors.clear()
 
 
-def _connect(address: str | None) -> None:
-    try:
-        import ray  # noqa: PLC0415 - an extra
-    except ImportError:
+def reach(workers: int, share: Share, address: str | None) -> None:
+    """Find the machines, or start Ray on this one, and see that they are enough, before anything is loaded.
+
+    Raises:
+        InputError: if Ray is missing, the cluster cannot be reached or is too small.
+    """
+    have = float(os.cpu_count() or 1)
+    _present()
+    if address is None and workers * share.cpus > have and not _running():
+        raise InputError(_too_few(workers, share.cpus, "CPU", "cpus", f"this machine has {have:g}"))
+    _connect(address)
+    _check(workers, share)
+
+
+def _present() -> None:
+    if find_spec("ray") is None:
         raise InputError(
             "--executor ray needs the package ray, which is not installed; install pfungst[ray], or leave it out: "
             "--workers N shares the work among processes of this machine"
-        ) from None
+        )
+
+
+def _running() -> bool:
+    import ray  # noqa: PLC0415 - an extra
+
+    return bool(ray.is_initialized())
+
+
+def _connect(address: str | None) -> None:
+    import ray  # noqa: PLC0415 - an extra
+
     if ray.is_initialized():
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -152,11 +172,15 @@ def _check(workers: int, share: Share) -> None:
     have = ray.cluster_resources()
     for name, each, option in (("CPU", share.cpus, "cpus"), ("GPU", share.gpus, "gpus")):
         if workers * each > have.get(name, 0.0):
-            raise InputError(
-                f"{workers} workers of {each:g} {name} need {workers * each:g} {name}s, and Ray has "
-                f"{have.get(name, 0.0):g} on {len(ray.nodes())} machines; give fewer --workers or a smaller share "
-                f"with --{option}"
-            )
+            there = f"Ray has {have.get(name, 0.0):g} on {len(ray.nodes())} machine{'s' * (len(ray.nodes()) != 1)}"
+            raise InputError(_too_few(workers, each, name, option, there))
+
+
+def _too_few(workers: int, each: float, name: str, option: str, there: str) -> str:
+    return (
+        f"{workers} workers of {each:g} {name} need {workers * each:g} {name}s, and {there}; give fewer --workers or a "
+        f"smaller share with --{option}"
+    )
 
 
 class _Worker:

@@ -68,6 +68,17 @@ def test_row_that_kills_is_asked_about_in_one_round_only(poisonous):
     assert len(again[Predict(features=True)]) == 199
 
 
+def test_greeting_that_nobody_read_is_not_taken_for_an_answer(poisonous):
+    crew = Processes(poisonous.prepare(40), 1)
+    with closing(crew):
+        crew.start(0)
+        ticket = crew.start(0)
+        assert crew.ready([ticket], 60.0) == [0]
+        assert crew.answer(ticket) is None
+        work = [Piece(Predict(), Shard("test", 0, "discovery"), 10)]
+        assert len(crew.answer(crew.ask(0, work)).answers[Predict()]) == 10
+
+
 def test_row_that_hangs_is_left_out(poisonous):
     data = poisonous.rows(300)
     executor = Shared(Processes(poisonous.prepare(300, hangs=(123,)), 1), data, hanging=(0.5, 20.0, 2.0))
