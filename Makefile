@@ -30,6 +30,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/chapter.py
 	$(BIN)/python benchmarks/view.py
 	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/workers.py
 
 # Networks with a known trick or none; pfungst and other tools, in environments of their own, are asked about each.
 tricks: $(STAMP)

@@ -160,7 +160,8 @@ class Handout:
         """Let a shard wait to be asked, without the rows that are known to kill."""
         shard, at = whole.shard, whole.first
         self.open[shard] = whole.last - whole.first
-        for place, row in enumerate(shard.rows(self.data)[whole.first : whole.last], whole.first):
+        rows = shard.rows(self.data)[whole.first : whole.last] if self.doomed else ()
+        for place, row in enumerate(rows, whole.first):
             if (why := self.doomed.get((shard.on, int(row)))) is not None:
                 self.waiting.extend([replace(whole, first=at, last=place)] if at < place else [])
                 at = place + 1
@@ -170,7 +171,9 @@ class Handout:
     def _hand_out(self) -> None:
         for depth in range(self.crew.ahead):
             for worker, held in self.held.items():
-                if self.waiting and worker not in self.away and len(held) == depth:
+                # A second one in hand saves waiting, but not where a worker that is still loading would have none.
+                idle = sum(not one for one in self.held.values()) if depth else 0
+                if len(self.waiting) > idle and worker not in self.away and len(held) == depth:
                     part = self.waiting.popleft()
                     held.append(_Held(part, self.crew.ask(worker, part.cut), time.monotonic()))
 

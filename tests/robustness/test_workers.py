@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pfungst.engine.handout import Part, together
+from pfungst.engine.handout import Handout, Part, together
 from pfungst.engine.local import Inline, Processes, Shared
 from pfungst.engine.plan import Piece, Shard
 from pfungst.engine.rounds import Rounds
@@ -140,3 +140,35 @@ def test_parts_of_a_shard_are_put_together_in_order(poisonous):
     assert np.array_equal(whole.answers[Predict()].rows, pieced.answers[Predict()].rows)
     assert np.array_equal(whole.answers[Predict()].logits, pieced.answers[Predict()].logits)
     assert pieced.lost == {}
+
+
+class Slow:
+    """A crew whose second worker comes later than its first; nobody works before both are there."""
+
+    workers, ahead = 2, 2
+
+    def __init__(self, sweep):
+        self.sweep, self.asked, self.calls = sweep, [], 0
+
+    def start(self, worker):
+        return "start", worker
+
+    def ask(self, worker, work):
+        self.asked.append(worker)
+        return "ask", worker, tuple(work)
+
+    def ready(self, tickets, seconds):
+        self.calls += seconds > 0
+        late = {("start", 0): 0, ("start", 1): 1}
+        return [one for one in tickets if self.calls > late.get(one, 2)]
+
+    def answer(self, ticket):
+        return self.sweep(ticket[2]) if ticket[0] == "ask" else None
+
+
+def test_worker_that_comes_first_leaves_work_for_the_other(poisonous):
+    data = poisonous.rows(100)
+    crew = Slow(poisonous.prepare(100)())
+    work = [[Piece(Predict(), Shard("test", 0, half), 40)] for half in ("discovery", "confirmation")]
+    assert len(list(Handout(crew, data, 64).map(work))) == 2
+    assert crew.asked == [0, 1]
