@@ -53,6 +53,15 @@ def demo():
     return str(files.model), str(files.data), {name: str(path) for name, path in files.strangers.items()}
 
 
+@pytest.fixture(scope="module")
+def here(demo, tmp_path_factory):
+    """What one process says."""
+    model, data, ood = demo
+    out = tmp_path_factory.mktemp("here")
+    audit(model, data, ood=ood, out=out, only=ONLY)
+    return timeless(out)
+
+
 def timeless(out):
     """audit.json without what is time and what stood in the cache."""
     report = json.loads((out / "audit.json").read_text())
@@ -70,11 +79,10 @@ def answered(executor, data, heard):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_audit_equals_the_local_one(demo, tmp_path):
+def test_audit_equals_the_local_one(demo, here, tmp_path):
     model, data, ood = demo
-    audit(model, data, ood=ood, out=tmp_path / "here", only=ONLY)
     audit(model, data, ood=ood, out=tmp_path / "there", only=ONLY, executor="ray", workers=2)
-    assert timeless(tmp_path / "here") == timeless(tmp_path / "there")
+    assert timeless(tmp_path / "there") == here
 
 
 @pytest.mark.usefixtures("cluster")
@@ -161,7 +169,7 @@ def test_what_an_actor_raises_is_raised_here(poisonous):
         answered(Shared(Actors(poisonous.prepare(40, raises=(3,)), 1), data), data, [])
 
 
-def test_killed_driver_goes_on_where_it_was(demo, tmp_path, cluster):
+def test_killed_driver_goes_on_where_it_was(demo, here, tmp_path, cluster):
     model, data, ood = demo
     out = tmp_path / "run"
     words = [sys.executable, "-m", "pfungst.cli", "audit", model, data, "--out", str(out), "--only", ",".join(ONLY)]
@@ -178,5 +186,4 @@ def test_killed_driver_goes_on_where_it_was(demo, tmp_path, cluster):
     result = audit(model, data, ood=ood, out=out, only=ONLY, executor="ray", listen=lambda *event: heard.append(event))
     again = sum(facts["row_passes"] for event, facts in heard if event == "shard")
     assert 0 < again < sum(record.rows for record in result.passes)
-    audit(model, data, ood=ood, out=tmp_path / "here", only=ONLY)
-    assert timeless(out) == timeless(tmp_path / "here")
+    assert timeless(out) == here
