@@ -14,6 +14,7 @@ from pfungst.probe import probes
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-run"
+MOST_BATCH = 1 << 20
 SETS = ("ood", "shifted")
 """Options that name further sets of rows."""
 
@@ -106,6 +107,10 @@ def _check(request: Request) -> None:
         value = getattr(request, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
+    if request.batch_size > MOST_BATCH:
+        raise InputError(f"--batch-size is {request.batch_size:,}; give at most {MOST_BATCH:,}")
+    if request.seed < 0:
+        raise InputError(f"--seed is {request.seed}; give a whole number of at least 0")
     if request.executor != "local":
         raise InputError(f"there is no executor {request.executor!r}; there is: local")
     if request.task.gate.fail_at not in SEVERITIES[:-1]:

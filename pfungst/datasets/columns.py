@@ -1,6 +1,5 @@
 """Columns of a table file: read by pyarrow, kept as NumPy arrays."""
 
-import gzip
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
 from pfungst.errors import InputError, NoLabels
+from pfungst.packed import gunzipped
 
 LABELS = ("label", "labels", "class", "target", "y")
 
@@ -26,7 +26,7 @@ def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
     unpacked = _unpacked(data, source)
     try:
         table = _parsed(unpacked, suffix)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         raise InputError(f"{source} cannot be read as {suffix[1:]}: {str(error).splitlines()[0][:300]}") from None
     names = table.column_names
     if len(set(names)) < len(names):
@@ -36,12 +36,7 @@ def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
 
 
 def _unpacked(data: bytes, source: str) -> bytes:
-    if data[:2] != b"\x1f\x8b":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{source} is no whole gzip file: {error}") from None
+    return gunzipped(data, source) if data[:2] == b"\x1f\x8b" else data
 
 
 def _parsed(data: bytes, suffix: str) -> Any:

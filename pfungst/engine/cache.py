@@ -205,7 +205,7 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
     except (OSError, pa.ArrowException, KeyError, ValueError):
         return None
-    if about["key"] != key:
+    if not isinstance(about, dict) or about.get("key") != key:
         return None
     positions = table["row"].to_numpy()
     if len(positions) and positions.max() >= rows:

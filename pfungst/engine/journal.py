@@ -51,7 +51,7 @@ class Journal:
     ) -> None:
         if kind is not None and self._file is not None:
             with suppress(OSError):  # a full disk is what may have stopped it
-                self.write("interrupted" if kind is KeyboardInterrupt else "stopped", {"why": str(error)})
+                self.write("interrupted" if issubclass(kind, KeyboardInterrupt) else "stopped", {"why": str(error)})
         if self._file is not None:
             self._file.close()
         self._lock_file.unlink(missing_ok=True)
@@ -88,9 +88,13 @@ class Journal:
         """The live process behind the lock, or None if it is gone."""
         try:
             holder: dict[str, Any] = json.loads(self._lock_file.read_text())
+            if not (isinstance(holder["pid"], int) and 0 < holder["pid"] < 1 << 31):
+                return None
             if holder["host"] == socket.gethostname():
                 os.kill(holder["pid"], 0)
-        except (OSError, ValueError, KeyError):
+        except PermissionError:  # it lives, and is another user's
+            return holder
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return holder
 
@@ -98,13 +102,15 @@ class Journal:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """The events of a journal; a line torn by a kill is dropped."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     events = []
     for line in lines:
         try:
-            events.append(json.loads(line))
-        except ValueError:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            events.append(event)
     return events
