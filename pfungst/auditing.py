@@ -29,6 +29,7 @@ from pfungst.redaction import redacted
 from pfungst.registry import plugins
 from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
+from pfungst.steadiness import Steadiness
 from pfungst.study import Study, checked, described, opened, reread
 from pfungst.task import Task
 
@@ -70,14 +71,14 @@ def audit(
 
 def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener) -> Audit:
     rounds = _rounds(study, journal, hear)
-    if not rounds.finished:
-        checked(study)
+    steadiness = Steadiness(None if rounds.finished else checked(study), journal)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
     stages = iter(Stages(study, chosen, rounds, hear))
     stage: Stage | None = next(stages)
     while stage is not None:
         done, judged = _staged(stage, rounds)
+        judged[1].extend(steadiness.seen(done))
         following = next(stages, None)
         result = _result(stage, rounds, done, judged, complete=following is None)
         if journal and study.request.out:

@@ -157,8 +157,10 @@ def _same_kind(other: Dataset, data: Dataset) -> Dataset:
     return other
 
 
-def checked(study: Study) -> None:
+def checked(study: Study) -> Outputs:
     """Ask about a few rows before anything is written: can it answer, and are its classes in the declared order?
+
+    Gives the answers, whose ``rows`` are known.
 
     Raises:
         InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
@@ -183,6 +185,8 @@ def checked(study: Study) -> None:
         permuted = permutation(batch.labels[known], predictions[known], data.classes)
         if permuted:
             raise InputError(permuted)
+    logits = np.concatenate([part.logits for part in parts])
+    return Outputs(logits, None, batch.rows, parts[0].normalised, parts[0].complete)
 
 
 def _asked(model: Model, batch: Batch, size: int) -> Outputs:

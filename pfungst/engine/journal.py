@@ -35,6 +35,8 @@ class Journal:
         if not started and not explicit and folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} exists and holds no audit; name another folder with --out, or this one")
         self._file: TextIO | None = None
+        begun = [at for at, event in enumerate(before) if event["event"] == "started" and event.get("run") == run_key]
+        self._same = before[begun[0] :] if same else []
         self.finished = same and before[-1]["event"] == "finished"
 
     def __enter__(self) -> Self:
@@ -57,6 +59,10 @@ class Journal:
         self._lock_file.unlink(missing_ok=True)
         if self._made and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """What earlier runs of the same audit wrote of one kind of event."""
+        return [one for one in self._same if one["event"] == event]
 
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         """Append one event; it reaches the operating system at once. The file is opened by the first event."""
