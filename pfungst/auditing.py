@@ -161,7 +161,11 @@ def _silence(event: str, facts: Mapping[str, Any]) -> None:
 
 def _journal(study: Study) -> Any:
     request = study.request
-    return nullcontext() if request.out is None else Journal(request.out, study.key, explicit=request.explicit_out)
+    return (
+        nullcontext()
+        if request.out is None
+        else Journal(request.out, study.key, explicit=request.explicit_out, redact=request.redact_paths)
+    )
 
 
 def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
@@ -172,7 +176,7 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
         journal.write(event, facts)
         hear(event, facts)
 
-    cache = Cache(study.request.out / "answers", study.key)
+    cache = Cache(study.request.out / "answers", study.key, redact=study.request.redact_paths)
     finished = journal.finished and study.request.cache
     if not study.request.cache:
         cache.forget()

@@ -18,8 +18,8 @@ LONGEST = 1200
 """Letters of an error's sentence."""
 
 _EPILOG = """exit codes: 0 done, nothing at or above --fail-at; 1 something at or above it; 2 it cannot be done (one
-sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted (143 by SIGTERM): the same
-command goes on. No telemetry, and no network unless an input names one."""
+sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted (143 by
+SIGTERM): the same command goes on. No telemetry, and no network unless an input names one."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -41,9 +41,7 @@ def readable(out: Path) -> bool:
     """Whether a killed audit left nothing, or a report that can be read."""
     if not (out / "audit.json").exists():
         return True
-    done = subprocess.run(
-        [sys.executable, "-m", "pfungst.cli", "show", str(out)], capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "pfungst.cli", "show", str(out)], capture_output=True, check=False)
     return done.returncode == 0
 
 
@@ -92,8 +90,8 @@ def main() -> int:
             equal += same
             print(f"{number + 1}: killed {caught} times; resumed: {'equal' if same else 'DIFFERENT'}", flush=True)
     print(
-        f"{equal} of {given.times} resumed audits equal the uninterrupted one; {kills} kills of a living audit; {clean} "
-        "of the killed folders held nothing or a report that can be read"
+        f"{equal} of {given.times} resumed audits equal the uninterrupted one; {kills} kills of a living audit; "
+        f"{clean} of the killed folders held nothing or a report that can be read"
     )
     return int(not equal == clean == given.times)
 

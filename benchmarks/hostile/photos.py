@@ -93,7 +93,11 @@ def _names() -> Iterator[Case]:
             folder((words.replace("/", "-"), "dog"))
             return _of()
 
+        def looked(build: Build = build) -> list[str]:
+            return ["doctor", *build()[1:3]]
+
         yield Case("names", f"a class of {name}", build, holds=_harmless)
+        yield Case("names", f"doctor: a class of {name}", looked, holds=lambda _: "")
     yield Case("names", "a file of escapes", _folder(_renamed(f"{ESCAPE}.png".encode())), holds=_harmless)
     yield Case("names", "a file that is no UTF-8", _folder(_renamed(b"\xff\xfe.png")), holds=_harmless)
     yield Case("names", "a damaged file of escapes", _folder(_renamed(f"{ESCAPE}.png".encode(), b"")), holds=_lost(1))

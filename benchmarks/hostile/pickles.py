@@ -190,7 +190,8 @@ def _states() -> Iterator[tuple[str, Build, Says]]:
     yield "weights of another shape", _weights(
         "w.pt", lambda: _saved({"1.weight": torch.zeros(9, 4), "1.bias": torch.zeros(9)})), ("do not fit",)  # fmt: skip
     yield "weights of NaN", _weights(
-        "w.pt", lambda: _saved({"1.weight": torch.full((2, 4), torch.nan), "1.bias": torch.zeros(2)})), ("NaN",)  # fmt: skip
+        "w.pt", lambda: _saved({"1.weight": torch.full((2, 4), torch.nan), "1.bias": torch.zeros(2)}),
+    ), ("NaN",)  # fmt: skip
     yield "weights that are a number", _weights("w.pt", lambda: _saved(7)), ("w.pt",)
     yield "weights that are not there", lambda: [*_weights("v.pt", bytes)()[:-1], "w.pt"], ("w.pt",)
     yield "safetensors with a huge head", _weights("w.safetensors", lambda: huge), ("w.safetensors",)

@@ -29,8 +29,8 @@ _SIZE = re.compile(r"[\w\s+\-*/%(),<>=&|~]{1,2000}")
 _SYMBOL = re.compile(r"Symbol\('\w+'")
 _CALLED = re.compile(r"(\w+)\s*\(")
 _SIZES = frozenset({
-    "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "PythonMod", "FloorDiv", "CleanDiv", "CeilDiv",
-    "Max", "Min", "Abs", "floor", "ceiling", "Equality", "Unequality", "Eq", "Ne", "StrictLessThan", "LessThan",
+    "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "PythonMod", "FloorDiv", "CleanDiv",
+    "CeilDiv", "Max", "Min", "Abs", "floor", "ceiling", "Equality", "Unequality", "Eq", "Ne", "StrictLessThan", "LessThan",
     "StrictGreaterThan", "GreaterThan", "And", "Or", "Not", "TruncToInt", "ToFloat", "IntTrueDiv", "FloatTrueDiv",
     "ModularIndexing", "Where",
 })  # fmt: skip

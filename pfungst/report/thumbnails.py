@@ -100,5 +100,6 @@ def read_zip(path: str | Path) -> dict[str, bytes]:
             return {name: archive.read(name) for name in archive.namelist()}
     except (InputError, zipfile.BadZipFile, OSError, EOFError) as error:
         raise InputError(
-            f"{target} is no complete zip ({first_line(error)}): delete it and run the same `pfungst audit` command again"
+            f"{target} is no complete zip ({first_line(error)}): delete it and run the same `pfungst audit` command "
+            "again"
         ) from None

@@ -9,8 +9,8 @@ for needed in ("onnx", "torch", "skops", "safetensors"):
     pytest.importorskip(needed, reason="bad models are made with it")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from hostile import every
-from hostile.case import Case, outcome
+from hostile import every  # noqa: E402 - found where the line above looks
+from hostile.case import Case, outcome  # noqa: E402 - same
 
 CASES = every()
 

@@ -245,7 +245,18 @@ def test_the_command_that_repeats_a_finding_names_the_task_file(tmp_path):
 def test_sigterm_keeps_what_is_finished_and_the_same_command_goes_on(demo, tmp_path):
     model, data, _ = demo
     out = tmp_path / "ended"
-    words = [sys.executable, "-m", "pfungst.cli", "audit", model, data, "--out", str(out), "--only", "mistakes,unknowns"]
+    words = [
+        sys.executable,
+        "-m",
+        "pfungst.cli",
+        "audit",
+        model,
+        data,
+        "--out",
+        str(out),
+        "--only",
+        "mistakes,unknowns",
+    ]
     process = subprocess.Popen([*words, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(out.glob("answers/.parts/*/*.parquet")) and time.monotonic() < deadline:
@@ -271,7 +282,7 @@ def unsteady(result):
     return [entry for entry in result.skipped if entry.kind == "unsteady"]
 
 
-def test_a_model_that_answers_otherwise_each_time_is_reported_again_and_again(tmp_path):
+def test_a_model_that_answers_otherwise_each_time_is_reported():
     draws = np.random.default_rng(1)
     inputs, labels = rows_of_two_numbers()
 
