@@ -29,8 +29,8 @@ def refusal(source: str, unpacked: int, packed: int) -> InputError:
     )
 
 
-def checked_zip(path: Path) -> list[zipfile.ZipInfo]:
-    """The members of a zip file.
+def checked_zip(path: Path, refused: str = "cannot be read as a zip file") -> list[zipfile.ZipInfo]:
+    """The members of a zip file; ``refused`` says what it should have been.
 
     Raises:
         InputError: if it is none, holds a name twice, or its members unpack to too much.
@@ -39,7 +39,7 @@ def checked_zip(path: Path) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as a zip file: {first_line(error)}") from None
+        raise InputError(f"{path} {refused}: {first_line(error)}") from None
     unpacked, packed = sum(one.file_size for one in members), path.stat().st_size
     if bomb(unpacked, packed):
         raise refusal(str(path), unpacked, packed)

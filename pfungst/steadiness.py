@@ -40,7 +40,7 @@ class Steadiness:
             return []
         reason = (
             f"asked twice about the same rows, the model stated probabilities up to {self.apart:.2g} apart: the "
-            "numbers hold for the answers it gave, and another audit will give others; remove random layers, put it into "
+            "numbers hold for the answers it gave, another audit will give others; remove random layers, put it into "
             "evaluation mode, or serve one version"
         )
         return [Skipped(probe="model", kind="unsteady", reason=reason)]

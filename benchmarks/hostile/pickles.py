@@ -118,6 +118,16 @@ def _expression(members: dict[str, bytes]) -> None:
     assert b"owned" in members[place], "the archive holds a size as an expression"
 
 
+def _library(members: dict[str, bytes]) -> None:
+    members["archive/data/aotinductor/model/model.so"] = b"\x7fELF"
+
+
+def _decoy(members: dict[str, bytes]) -> None:
+    """A pickle that a reader of its names takes for harmless: names are pushed, dropped, and others called."""
+    program = b"\x80\x04\x8c\x08builtins\x8c\x04eval\x8c\x0ccollections\x8c\x0bOrderedDict00\x93"
+    members[_named(members, "sample_inputs/model.pt")] = program + b"\x8c\x19open('owned', 'w').close()\x85R."
+
+
 def _climbing(members: dict[str, bytes]) -> None:
     place = _named(members, "model_weights_config.json")
     members[place] = members[place].replace(b"weight_0", b"../../../../../etc/hostname")
@@ -166,6 +176,8 @@ def _exports() -> Iterator[tuple[str, Build, Says]]:
         "cut in half": (lambda: exported()[: len(exported()) // 2], ("m.pt2",)),
         "empty archive": (lambda: b"PK\x05\x06" + bytes(18), ("m.pt2",)),
         "example with code": (_archive(_sampled), ("eval", "--trust-pickle")),
+        "example with code and a decoy": (_archive(_decoy), ("--trust-pickle",)),
+        "compiled library": (_archive(_library), ("model.so",)),
         "bare pickle as example": (_archive(_legacy), ("builtins.eval", "--trust-pickle")),
         "constant with code": (_archive(_constant), ("builtins.eval", "--trust-pickle")),
         "call of os.system": (_archive(lambda held: _target(held, "torch.os.system")), ("torch.os.system",)),

@@ -36,7 +36,7 @@ def open_npz(path: Path) -> dict[str, Array]:
     Raises:
         InputError: if it is no ``.npz`` file or holds pickled objects.
     """
-    checked_zip(path)
+    checked_zip(path, "cannot be read as .npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}

@@ -7,6 +7,7 @@ calls whatever function of PyTorch's a node names. Archives that hold only tenso
 import io
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,9 +17,9 @@ from pfungst.errors import InputError, first_line
 from pfungst.models.pickled import names_in, told
 from pfungst.packed import checked_zip
 
-_PLAIN = re.compile(
-    r"collections\.OrderedDict|torch\.(?:[A-Z]\w*Storage|Size|device|(?:b?float|complex|u?int|bool)\w*)"
-    r"|torch\._utils\._rebuild_(?:tensor(?:_v[23])?|parameter)|torch\.nn\.parameter\.Parameter"
+_PLACES = re.compile(
+    r"(?:[^/]+/)?(?:models/[^/]+\.json|data/(?:weights|constants|sample_inputs|extra)/.*|extra/.*|\.data/[\w]+|byteorder"
+    r"|version|archive_(?:format|version)|serialized_\w+\.(?:json|pt))"
 )
 _OPERATOR = re.compile(
     r"torch\.ops\.(?:aten|prims|higher_order|quantized|quantized_decomposed|torchvision)\.(?!from_file\b)\w+(?:\.\w+)?"
@@ -30,22 +31,22 @@ _SYMBOL = re.compile(r"Symbol\('\w+'")
 _CALLED = re.compile(r"(\w+)\s*\(")
 _SIZES = frozenset({
     "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "PythonMod", "FloorDiv", "CleanDiv",
-    "CeilDiv", "Max", "Min", "Abs", "floor", "ceiling", "Equality", "Unequality", "Eq", "Ne", "StrictLessThan", "LessThan",
-    "StrictGreaterThan", "GreaterThan", "And", "Or", "Not", "TruncToInt", "ToFloat", "IntTrueDiv", "FloatTrueDiv",
+    "CeilDiv", "Max", "Min", "Abs", "floor", "ceiling", "Equality", "Unequality", "Eq", "Ne", "LessThan",
+    "StrictLessThan", "StrictGreaterThan", "GreaterThan", "And", "Or", "Not", "TruncToInt", "ToFloat", "IntTrueDiv", "FloatTrueDiv",
     "ModularIndexing", "Where",
 })  # fmt: skip
 
 
-def checked_export(path: Path) -> None:
-    """Look through an archive.
+def checked_export(path: Path, torch: Any) -> None:
+    """Look through an archive with ``torch`` at hand.
 
     Raises:
         InputError: if it is none or unpacks to too much, or if opening or asking it would run code of its own.
     """
-    members = checked_zip(path)
+    members = checked_zip(path, "is not a torch.export archive that this PyTorch reads")
     with zipfile.ZipFile(path) as archive:
         for member in members:
-            reasons = _members(member.filename, archive, member)
+            reasons = _members(member.filename, archive, member, torch)
             reason = next(reasons, None)
             if reason is not None:
                 raise InputError(
@@ -54,46 +55,50 @@ def checked_export(path: Path) -> None:
                 )
 
 
-def _members(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[str]:
+def _members(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, torch: Any) -> Iterator[str]:
     last = name.rpartition("/")[2]
     folder = name.rpartition("/")[0].rpartition("/")[2]
     try:
         if last.startswith(("custom_obj", "opaque_obj")):
             yield told(names_in(archive.read(member)))
+        elif not _PLACES.fullmatch(name):
+            yield "it belongs to no part that holds tensors or the graph"
         elif name.endswith(".json"):
-            yield from _told(json.loads(archive.read(member)), archive, name)
-        elif folder == "sample_inputs":
-            yield from _pickled(archive.read(member))
+            yield from _told(json.loads(archive.read(member)), archive, name, torch)
+        elif folder == "sample_inputs" or name.endswith(".pt"):
+            yield from _pickled(archive.read(member), torch)
     except (ValueError, RecursionError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{archive.filename} is damaged in {name[:200]!r} ({first_line(error)}); save it again"
         ) from None
 
 
-def _pickled(data: bytes) -> Iterator[str]:
-    """What is wrong with a tensor file of PyTorch's."""
+def _pickled(data: bytes, torch: Any) -> Iterator[str]:
+    """What is wrong with a tensor file; PyTorch's own reader of plain tensors must be able to open it."""
     if not data:
         return
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        yield told(names_in(data))
-        return
-    with zipfile.ZipFile(io.BytesIO(data)) as inner:
-        for name in inner.namelist():
-            if name.endswith(".pkl"):
-                names = names_in(inner.read(name))
-                strange = tuple(one for one in names if not _PLAIN.fullmatch(one))
-                if strange:
-                    yield told(strange)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001 - unpickling raises nearly anything
+        names = names_in(data)
+        if zipfile.is_zipfile(io.BytesIO(data)):
+            with zipfile.ZipFile(io.BytesIO(data)) as inner:
+                names = tuple(
+                    name for one in inner.namelist() if one.endswith(".pkl") for name in names_in(inner.read(one))
+                )
+        yield told(names)
 
 
-def _told(held: Any, archive: zipfile.ZipFile, name: str) -> Iterator[str]:
+def _told(held: Any, archive: zipfile.ZipFile, name: str, torch: Any) -> Iterator[str]:
     """What is wrong with a description: of weights and constants, or of the graph."""
     if name.endswith("_config.json"):
         root = name.rpartition("/")[0]
         for one in _records(held):
             place = f"{root}/{one['path_name']}"
             if str(one["path_name"]).startswith(("custom_obj", "opaque_obj")) or one.get("use_pickle"):
-                yield from _pickled(archive.read(place) if place in archive.namelist() else b"none")
+                yield from _pickled(archive.read(place) if place in archive.namelist() else b"none", torch)
         return
     for key, value in _strings(held):
         if key == "target" and "." in value and not _OPERATOR.fullmatch(value):

@@ -17,6 +17,8 @@ SHOWN = 6
 def names_in(pickle: bytes) -> tuple[str, ...]:
     """The names a pickle imports when it is opened, in order, each once; reading stops where it is damaged.
 
+    It tells people what a file is about, and is no proof of what it does: a pickle may make names up while it runs.
+
     >>> import pickle
     >>> names_in(pickle.dumps(print))
     ('builtins.print',)
@@ -40,9 +42,9 @@ def _imports(pickle: bytes) -> Iterator[str]:
             elif code.name == "MEMOIZE":
                 kept[len(kept)] = texts[-1] if texts else ""
             elif code.name in {"BINPUT", "LONG_BINPUT", "PUT"}:
-                kept[int(argument)] = texts[-1] if texts else ""
+                kept[int(argument or 0)] = texts[-1] if texts else ""
             elif code.name in {"BINGET", "LONG_BINGET", "GET"}:
-                texts.append(kept.get(int(argument), ""))
+                texts.append(kept.get(int(argument or 0), ""))
     except Exception:  # noqa: BLE001 - hostile bytes; whatever was read so far is what there is to tell
         return
 

@@ -119,7 +119,7 @@ def _skops(path: Path, *, trust_pickle: bool) -> tuple[Any, tuple[str, ...]]:
         from skops import io  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError(f"{path} needs skops, which is not installed; run `pip install pfungst[sklearn-io]`") from None
-    checked_zip(path)
+    checked_zip(path, "is not a skops file")
     try:
         listed = io.get_untrusted_types(file=path)
     except Exception as error:

@@ -23,9 +23,9 @@ def load_exported(
     path: Path, task: Task, *, outputs: str | None, device: str, threads: int, trust_pickle: bool = False
 ) -> TorchModel:
     """Open a ``torch.export`` archive. Raises InputError if it is none, or holds code and is not trusted."""
-    if not trust_pickle:
-        checked_export(path)
     torch = import_torch(str(path))
+    if not trust_pickle:
+        checked_export(path, torch)
     try:
         with _muted("torch.export", "torch._export"):
             program = torch.export.load(str(path))
