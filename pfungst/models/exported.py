@@ -32,8 +32,8 @@ _CALLED = re.compile(r"(\w+)\s*\(")
 _SIZES = frozenset({
     "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "PythonMod", "FloorDiv", "CleanDiv",
     "CeilDiv", "Max", "Min", "Abs", "floor", "ceiling", "Equality", "Unequality", "Eq", "Ne", "LessThan",
-    "StrictLessThan", "StrictGreaterThan", "GreaterThan", "And", "Or", "Not", "TruncToInt", "ToFloat", "IntTrueDiv", "FloatTrueDiv",
-    "ModularIndexing", "Where",
+    "StrictLessThan", "StrictGreaterThan", "GreaterThan", "And", "Or", "Not", "TruncToInt", "ToFloat", "IntTrueDiv",
+    "FloatTrueDiv", "ModularIndexing", "Where",
 })  # fmt: skip
 
 
