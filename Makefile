@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEMO_VENV := .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.installed
 
-.PHONY: demo test check bench tricks docs screenshots clean
+.PHONY: demo test check bench trust tricks docs screenshots clean
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
 demo: $(DEMO_STAMP)
@@ -31,6 +31,11 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/view.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/workers.py
+
+# What is done with bad inputs, one by one, and whether audits that are killed at random moments end as if they were not.
+trust: $(STAMP)
+	$(BIN)/python benchmarks/bad_inputs.py
+	$(BIN)/python scripts/random_kills.py --times 30 --only calibration,mistakes
 
 # Networks with a known trick or none; pfungst and other tools, in environments of their own, are asked about each.
 tricks: $(STAMP)

@@ -32,6 +32,7 @@ from pfungst.redaction import redacted
 from pfungst.registry import plugins
 from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
+from pfungst.steadiness import Steadiness
 from pfungst.study import Study, checked, described, opened, reread
 from pfungst.task import Task
 
@@ -81,7 +82,8 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
 
 def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     study, rounds = asked.study, asked.rounds
-    events = [] if rounds.finished else checked(study, rounds.executor)
+    first, events = (None, []) if rounds.finished else checked(study, rounds.executor)
+    steadiness = Steadiness(first, journal)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
     for event, facts in events:
@@ -90,6 +92,7 @@ def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     stage: Stage | None = next(stages)
     while stage is not None:
         done, judged = _staged(stage, rounds)
+        judged[1].extend(steadiness.seen(done))
         following = next(stages, None)
         result = _result(stage, rounds, done, judged, complete=following is None)
         if journal and study.request.out:
@@ -169,7 +172,11 @@ def _for_task(topic: str, task: Task) -> Probe:
 
 def _journal(study: Study) -> Any:
     request = study.request
-    return nullcontext() if request.out is None else Journal(request.out, study.key, explicit=request.explicit_out)
+    return (
+        nullcontext()
+        if request.out is None
+        else Journal(request.out, study.key, explicit=request.explicit_out, redact=request.redact_paths)
+    )
 
 
 def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
@@ -180,7 +187,7 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
         journal.write(event, facts)
         hear(event, facts)
 
-    cache = Cache(study.request.out / "answers", study.key)
+    cache = Cache(study.request.out / "answers", study.key, redact=study.request.redact_paths)
     finished = journal.finished and study.request.cache
     if not study.request.cache:
         cache.forget()

@@ -2,16 +2,24 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import pfungst
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
+from pfungst.report.markup import clean
+
+LONGEST = 1200
+"""Letters of an error's sentence."""
 
 _EPILOG = """exit codes: 0 done, nothing at or above --fail-at; 1 something at or above it; 2 it cannot be done (one
-sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted: the same command
-goes on. No telemetry, and no network unless an input names one."""
+sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted (143 by
+SIGTERM): the same command goes on. No telemetry, and no network unless an input names one."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -155,6 +163,7 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     add("--no-cache", action="store_true", help="ask the model again, whatever was kept")
     add("--no-images", action="store_true", help="leave the pictures of rows out of the report")
     add("--redact-paths", action="store_true", help="leave file names out of the report")
+    add("--redact", action="store_true", help="both: no pictures and no file names in anything that is written")
     add("--quiet", action="store_true", help="print the verdict and paths only")
 
 
@@ -174,6 +183,33 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     add("--outputs", choices=["logits", "probabilities"], help="what the model's outputs are")
     add("--device", choices=["auto", "cpu", "cuda"])
     add("--trust-pickle", action="store_true", help="unpickle a model file; it may run any code")
+    add("--follow-links", action="store_true", help="follow links that lead out of a data folder")
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM: what Ctrl-C does, with an exit code of its own."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """While a command runs, SIGTERM lets it put its things in order, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Ended(number, frame)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _said(words: str) -> None:
+    """One sentence on standard error; what it quotes cannot move a cursor or end a line."""
+    print(f"pfungst: {clean(' '.join(words.split()), LONGEST)}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -181,13 +217,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     asked.step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
-        code: int = getattr(pfungst.commands, asked.command)(asked)
-        sys.stdout.flush()
+        with _terminable():
+            code: int = getattr(pfungst.commands, asked.command)(asked)
+            sys.stdout.flush()
     except InputError as error:
         if asked.debug:
             traceback.print_exc()
-        print(f"pfungst: {' '.join(str(error).split())}", file=sys.stderr)
+        _said(str(error))
         return 2
+    except (MemoryError, RecursionError) as error:
+        if asked.debug:
+            traceback.print_exc()
+        lack = "memory ran out" if isinstance(error, MemoryError) else "something lies too deep in itself"
+        _said(f"{lack} ({first_line(error)}); what is finished is kept: try a smaller --batch-size or fewer --rows")
+        return 2
+    except Ended:
+        _said("ended by a signal; what is finished is kept, and the same command goes on")
+        return 143
     except KeyboardInterrupt:
         print("pfungst: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130

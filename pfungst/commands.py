@@ -56,11 +56,11 @@ def demo(asked: Namespace) -> int:
 
 
 def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any]) -> int:
-    task = load_task(asked.task)
+    task = _task(asked)
     outlets = _outlets(asked, task)
     options = {**_options(asked), "task_file": asked.task or "", **more}
     if asked.dry_run:
-        Console().print(planned(model, data, task=task, **options), markup=False, highlight=False, soft_wrap=True)
+        _plain(Console(), planned(model, data, task=task, **options))
         return 0
     out = Path(asked.out or DEFAULT_OUT)
     baseline = _baseline(asked, task, out)
@@ -72,11 +72,17 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     return code
 
 
+def _task(asked: Namespace) -> Task:
+    """The task file; --follow-links goes with the reading of data."""
+    task = load_task(asked.task)
+    return msgspec.structs.replace(task, follow_links=True) if getattr(asked, "follow_links", False) else task
+
+
 def remedy(asked: Namespace) -> int:
     """Fit a remedy, export the mended model, audit before and after."""
     if not asked.out:
         raise InputError("a remedy writes a model; say where with --out FILE")
-    task = load_task(asked.task)
+    task = _task(asked)
     after = run_of(Path(asked.out), "after")
     outlets, baseline = _outlets(asked, task), _baseline(asked, task, after)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
@@ -88,7 +94,7 @@ def remedy(asked: Namespace) -> int:
         gate = _gated(asked, task, done.after, baseline)
         console = Console()
         console.print(remedied(done.lines, done.sentence))
-        console.print(f"{done.model}", markup=False, highlight=False, soft_wrap=True)
+        _plain(console, f"{done.model}")
         _say(gate)
     outlets.write(after, gate)
     return 1 if gate.failing else 0
@@ -131,10 +137,10 @@ def compare(asked: Namespace) -> int:
 def _compared(result: Comparison, out: Path, *, quiet: bool) -> None:
     console = Console()
     if quiet:
-        console.print(sentence(result), markup=False, highlight=False, soft_wrap=True)
+        _plain(console, sentence(result))
     else:
         console.print(Summary(result, console.width))
-    console.print(f"{out / 'compare.html'}\n{out / 'compare.json'}", markup=False, highlight=False, soft_wrap=True)
+    _plain(console, f"{out / 'compare.html'}\n{out / 'compare.json'}")
     if result.failing:
         said = f"exit code 1: {len(result.failing)} at or above {result.fail_at} that A had not (--fail-at)"
         console.print(said, markup=False, highlight=False)
@@ -167,7 +173,7 @@ def _say(gate: Gated) -> None:
     """What the gate lets pass, and what somebody has to see to."""
     console = Console()
     if gate.known or gate.accepted:
-        console.print(f"gate: {gate.verdict}", markup=False, highlight=False, soft_wrap=True)
+        _plain(console, f"gate: {gate.verdict}")
     for said in (*(f"warning: {one}" for one in gate.warnings), *(f"note: {one}" for one in gate.notes)):
         console.print(clean(" ".join(said.split()), 400), markup=False, highlight=False, soft_wrap=True)
 
@@ -190,15 +196,15 @@ def _options(asked: Namespace) -> dict[str, Any]:
         "gpus": asked.gpus,
         "batch_size": asked.batch_size,
         "cache": not asked.no_cache,
-        "images": not asked.no_images,
-        "redact_paths": asked.redact_paths,
+        "images": not (asked.no_images or asked.redact),
+        "redact_paths": asked.redact_paths or asked.redact,
     }
 
 
 def _ended(result: Audit, out: Path, gate: Gated, *, strict: bool, quiet: bool) -> int:
     console = Console()
     if quiet:
-        console.print(result.verdict.sentence, markup=False, highlight=False, soft_wrap=True)
+        _plain(console, result.verdict.sentence)
     else:
         console.print(summary(result.report, console.width))
     _next(console, out, quiet=quiet)
@@ -231,7 +237,7 @@ def _next(console: Console, out: Path, *, quiet: bool) -> None:
 
 
 def _plain(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(clean(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def show(asked: Namespace) -> int:
@@ -262,12 +268,12 @@ def export(asked: Namespace) -> int:
 
 def doctor(asked: Namespace) -> int:
     """Say what is inferred about model and data."""
-    task = load_task(asked.task)
+    task = _task(asked)
     model = load_model(asked.model, task=task, **_model_options(asked))
     data = bind(model, load_data(asked.data, task=task), task)
     checks = examine(model, data)
     for line in lines(checks, model, data):
-        print(line)
+        print(clean(line))
     return 2 if any(check.outcome == "stop" for check in checks) else 0
 
 

@@ -81,6 +81,6 @@ def _module(where: str, path: Path | None) -> Any:
         # Dataclasses and pickles look their module up by name while the file is still running.
         sys.modules[name] = module
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{where} could not be imported: {type(error).__name__}: {first_line(error)}") from error
     return module

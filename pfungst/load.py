@@ -128,7 +128,14 @@ def _of_file(path: Path, asked: _Options) -> Model:
             threads=asked.threads,
         )  # fmt: skip
     if name.endswith(".pt2"):
-        return load_exported(path, asked.task, outputs=asked.outputs, device=asked.device, threads=asked.threads)
+        return load_exported(
+            path,
+            asked.task,
+            outputs=asked.outputs,
+            device=asked.device,
+            threads=asked.threads,
+            trust_pickle=asked.trust_pickle,
+        )
     if name.endswith(_PICKLES):
         return load_sklearn(path, asked.task, outputs=asked.outputs, trust_pickle=asked.trust_pickle)
     if name.endswith((".npz", *_TABLES)):
@@ -291,6 +298,8 @@ def existing(source: str, what: str, forms: str) -> Path:
         there = path.exists()
     except (OSError, ValueError):
         there = False
+    if there and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{source[:300]} is a device or pipe, which has no end to read to; give {forms}")
     if there:
         return path
     scheme = _FOREIGN.match(source)

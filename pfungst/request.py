@@ -16,6 +16,7 @@ from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-run"
 EXECUTORS = ("local", "ray")
+MOST_BATCH = 1 << 20
 SETS = ("ood", "shifted")
 """Options that name further sets of rows."""
 
@@ -116,6 +117,10 @@ def _check(request: Request) -> None:
         value = getattr(request, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
+    if request.batch_size > MOST_BATCH:
+        raise InputError(f"--batch-size is {request.batch_size:,}; give at most {MOST_BATCH:,}")
+    if request.seed < 0:
+        raise InputError(f"--seed is {request.seed}; give a whole number of at least 0")
     _check_executor(request)
     if request.task.gate.fail_at not in SEVERITIES[:-1]:
         raise InputError(f"gate.fail_at is {request.task.gate.fail_at!r}; give one of {', '.join(SEVERITIES[:-1])}")

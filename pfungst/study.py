@@ -30,6 +30,7 @@ from pfungst.request import Request
 from pfungst.task import Task
 
 CHECKED_ROWS = 256
+Event = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -176,16 +177,16 @@ def _same_kind(other: Dataset, data: Dataset) -> Dataset:
     return other
 
 
-def checked(study: Study, executor: Executor) -> list[tuple[str, Mapping[str, Any]]]:
+def checked(study: Study, executor: Executor) -> tuple[Outputs, list[Event]]:
     """Ask about a few rows before anything is written: can it answer, and are its classes in the declared order?
 
-    What happened to workers and rows meanwhile is given back, to be told where it can be written.
+    Gives the answers, and what happened to workers and rows meanwhile, to be told where it can be written.
 
     Raises:
         InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
     """
     few, asked = study.data.limited(min(CHECKED_ROWS, study.data.limit or len(study.data))), Predict()
-    events: list[tuple[str, Mapping[str, Any]]] = []
+    events: list[Event] = []
     work = [[piece] for piece in pieces(asked, few)]
     swept = list(executor.map(work, lambda event, facts: events.append((event, facts))))
     parts = [one.answers[asked] for one in swept if asked in one.answers]
@@ -205,7 +206,7 @@ def checked(study: Study, executor: Executor) -> list[tuple[str, Mapping[str, An
     permuted = permutation(labels[known], answers.predictions[known], few.classes) if known.any() else ""
     if permuted:
         raise InputError(permuted)
-    return events
+    return answers, events
 
 
 def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """Task: the task you meant, read from a TOML file or from keyword arguments."""
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,13 @@ class Adversarial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     immutable: tuple[str, ...] = ()
     corruption: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("linf", "l2", "l1", "l0", "rotation", "translation", "patch", "words", "misspelled", "columns"):
+            given = getattr(self, name)
+            for value in given if isinstance(given, tuple) else () if given is None else (given,):
+                if not isinstance(value, str) and not 0 <= value < math.inf:
+                    raise InputError(f"{name} holds {value}; a budget is a number of at least 0")
+
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a model behind an address is asked: seconds a request may take, how often it is repeated, how many at once.
@@ -114,6 +122,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     in_flight: int = 4
     rows: int = 32
     headers: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("timeout", 1e-3), ("retries", 0), ("wait", 0), ("in_flight", 1), ("rows", 1)):
+            value = getattr(self, name)
+            if not least <= value < 1e6:
+                raise InputError(f"{name} is {value}; give {least:g} or more")
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +162,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gpus: float | None = None
     device: str | None = None
     batch_size: int | None = None
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        for name, share in self.must_not_matter.items():
+            if not 0 <= share <= 1:
+                raise InputError(f"must_not_matter.{name} is {share}; give a share of the answer from 0 to 1")
 
     def tolerance(self, cue: str) -> float:
         """How much of the answer may rest on a cue; a family's tolerance (``region``) covers its members."""
@@ -166,11 +186,19 @@ def load_task(path: str | Path | None) -> Task:
     if path is None:
         return Task()
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise InputError(f"the task file {path} is a folder, device or pipe; give a TOML file")
         raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"there is no task file {path}; give a TOML file or leave --task out") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a TOML file: {error}") from None
+    except RecursionError:
+        raise InputError(
+            f"{path} is no task file: its brackets lie too deep; `pfungst schema --task` shows one"
+        ) from None
+    except OSError as error:
+        raise InputError(f"the task file {path} cannot be read ({error.strerror}); give a TOML file") from None
     return task_of(raw, str(path))
 
 

@@ -1,7 +1,7 @@
 """Columns of a table file: read by pyarrow, kept as NumPy arrays."""
 
-import gzip
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +13,11 @@ import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
 from pfungst.errors import InputError, NoLabels
+from pfungst.packed import gunzipped
 
+MOST_DEPTH = 200
+"""Lines of more brackets are tried by a reader that survives their nesting."""
+_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 LABELS = ("label", "labels", "class", "target", "y")
 
 
@@ -24,9 +28,11 @@ def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
         InputError: if it cannot be read, or two columns share a name.
     """
     unpacked = _unpacked(data, source)
+    if suffix in _LINES:
+        _shallow(unpacked, source)
     try:
         table = _parsed(unpacked, suffix)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         raise InputError(f"{source} cannot be read as {suffix[1:]}: {str(error).splitlines()[0][:300]}") from None
     names = table.column_names
     if len(set(names)) < len(names):
@@ -36,18 +42,23 @@ def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
 
 
 def _unpacked(data: bytes, source: str) -> bytes:
-    if data[:2] != b"\x1f\x8b":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{source} is no whole gzip file: {error}") from None
+    return gunzipped(data, source) if data[:2] == b"\x1f\x8b" else data
+
+
+def _shallow(data: bytes, source: str) -> None:
+    """Refuse brackets in brackets by the thousand: the reader of pyarrow ends the whole process on them."""
+    for number, line in enumerate(data.split(b"\n")):
+        if line.count(b"[") + line.count(b"{") > MOST_DEPTH:
+            try:
+                json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"line {number + 1} of {source} is no JSON that can be read: {error}") from None
 
 
 def _parsed(data: bytes, suffix: str) -> Any:
     if suffix == ".parquet":
         return pa_parquet.read_table(io.BytesIO(data))
-    if suffix in {".jsonl", ".ndjson", ".json"}:
+    if suffix in _LINES:
         return pa_json.read_json(io.BytesIO(data), parse_options=pa_json.ParseOptions(newlines_in_values=False))
     tabs = suffix == ".tsv"
     # In tab-separated files a quotation mark is a character like any other; texts are full of lone ones.

@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from pfungst.errors import InputError, UnreadableRow
+from pfungst.packed import bomb, refusal
 
+_LEAVES = "a link leads out of the folder; --follow-links follows it"
 MOST_BYTES = 1 << 30
 """Members of an archive that unpack to more are not read."""
 
@@ -38,9 +40,18 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class Folder:
-    """Files below a folder; links to folders are followed once."""
+    """Files below a folder; links inside it are followed, those that leave it only where ``follow`` says so."""
 
     root: Path
+    follow: bool = False
+
+    @cached_property
+    def _real(self) -> str:
+        return os.path.realpath(self.root)
+
+    def _outside(self, path: str | Path) -> bool:
+        real = os.path.realpath(path)
+        return not self.follow and real != self._real and not real.startswith(self._real.rstrip(os.sep) + os.sep)
 
     @cached_property
     def _found(self) -> dict[str, os.stat_result]:
@@ -52,6 +63,13 @@ class Folder:
             if real in seen:
                 continue
             seen.add(real)
+            for name in (*below, *files):
+                link = os.path.join(here, name)  # noqa: PTH118 - once for every file
+                if os.path.islink(link) and not _hidden(name) and self._outside(link):  # noqa: PTH114 - same
+                    raise InputError(
+                        f"{self.root} holds the link {os.path.relpath(link, self.root)!r}, which leaves the folder; "
+                        "copy what it points to, or give --follow-links if you trust it"
+                    )
             for name in files:
                 path = Path(here, name)
                 if not _hidden(name) and path.is_file():
@@ -71,14 +89,19 @@ class Folder:
 
     def read(self, name: str) -> bytes | UnreadableRow:
         """Contents of a file, or why it cannot be read."""
+        path = self.root / name
+        if self._outside(path):
+            return UnreadableRow(_LEAVES)
         try:
-            return (self.root / name).read_bytes()
-        except OSError as error:
+            return path.read_bytes() if path.is_file() or not path.exists() else UnreadableRow("it is no plain file")
+        except (OSError, ValueError) as error:
             return _why(error)
 
     def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
         """A file opened for reading and its size in bytes, or why it cannot be."""
         path = self.root / name
+        if self._outside(path) or (path.exists() and not path.is_file()):
+            return UnreadableRow(_LEAVES)
         try:
             return path.open("rb"), path.stat().st_size
         except (OSError, ValueError) as error:
@@ -99,6 +122,9 @@ class Archive:
         except (OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} cannot be read as a zip file: {error}") from None
         self._members = {info.filename: info for info in self._open.infolist() if not info.is_dir()}
+        for info in self._members.values():
+            if bomb(info.file_size, max(1, info.compress_size)):
+                raise refusal(f"{path}/{info.filename[:200]}", info.file_size, info.compress_size)
         for name in self._members:
             if leaves(name):
                 raise InputError(f"{path} holds {name[:200]!r}, a path that leaves the archive; it was not read")

@@ -46,7 +46,7 @@ def load_folder(path: Path, task: Task) -> Dataset:
     Raises:
         InputError: if there are no images, or a path leaves the folder.
     """
-    files: Files = Archive(path) if path.is_file() else Folder(path)
+    files: Files = Archive(path) if path.is_file() else Folder(path, task.follow_links)
     described = next((entry for entry in _METADATA if entry in files.names), None)
     if described is not None:
         return _described(files, described, path, task)

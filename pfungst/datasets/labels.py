@@ -1,5 +1,6 @@
 """Labels as they stand in a file: names, numbers, votes or nothing; and the parts that columns play."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,8 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
         return Labels(None, names, bool(names) and not _numbers_only(names))
     values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
     kind = values.dtype.kind
+    if kind not in "fiubUOT":
+        raise InputError(f"the labels of {source} are {values.dtype}; give names or whole numbers")
     if kind == "f":
         values, kind = _whole(values, source), "i"
     if kind == "b":
@@ -49,7 +52,7 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
 
 def _whole(values: Array, source: str) -> IntArray:
     missing = np.isnan(values)
-    off = ~missing & (values != np.rint(values))
+    off = ~missing & ((values != np.rint(values)) | (np.abs(values) > _LARGEST))
     if off.any():
         raise InputError(
             f"the labels of {source} are not whole numbers (row {np.flatnonzero(off)[0]}: {values[off][0]:g}); "
@@ -59,6 +62,8 @@ def _whole(values: Array, source: str) -> IntArray:
 
 
 MISSING = np.iinfo(np.int64).min
+_LARGEST = 2**53
+"""Whole numbers beyond it are not told apart as floats."""
 
 
 def _integers(values: IntArray, names: tuple[str, ...], source: str) -> Labels:
@@ -71,6 +76,7 @@ def _integers(values: IntArray, names: tuple[str, ...], source: str) -> Labels:
         raise InputError(
             f"{len(bad)} labels of {source} lie outside {allowed}: {shown}; number the classes from 0, or name them"
         )
+    _distinct(names, source)
     kept = np.where(absent, -1, values)
     classes = names or tuple(str(i) for i in range(int(kept.max(initial=-1)) + 1))
     return Labels(kept, classes, bool(names) and not _numbers_only(names), _absent(absent))
@@ -80,6 +86,7 @@ def _texts(values: Array, names: tuple[str, ...], source: str) -> Labels:
     absent = np.array([value is None or value != value or value == "" for value in values], dtype=bool)  # noqa: PLR0124 - NaN
     texts = [str(value) for value in values[~absent]]
     classes = names or tuple(sorted(set(texts)))
+    _distinct(classes, source)
     place = {name: i for i, name in enumerate(classes)}
     strange = sorted({text for text in texts if text not in place})
     if strange:
@@ -89,6 +96,12 @@ def _texts(values: Array, names: tuple[str, ...], source: str) -> Labels:
     kept = np.full(len(values), -1, dtype=np.int64)
     kept[~absent] = [place[text] for text in texts]
     return Labels(kept, classes, not _numbers_only(classes), _absent(absent))
+
+
+def _distinct(names: tuple[str, ...], source: str) -> None:
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise InputError(f"the classes of {source} name {twice[:100]!r} twice; give each class a name of its own")
 
 
 def _absent(absent: Array) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from pfungst.arrays import Array, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.labels import Labels, coded, majority, roles_of
-from pfungst.errors import InputError, NoLabels
+from pfungst.errors import InputError, NoLabels, first_line
+from pfungst.packed import checked_zip
 from pfungst.task import Task
 
 _KNOWN = frozenset({"inputs", "labels", "label", "label_counts", "masks", "classes", "id", "ids", "features"})
@@ -35,17 +36,22 @@ def open_npz(path: Path) -> dict[str, Array]:
     Raises:
         InputError: if it is no ``.npz`` file or holds pickled objects.
     """
+    checked_zip(path, "cannot be read as .npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+            arrays = {name: held[name] for name in held.files}
     except ValueError as error:
         if "pickle" in str(error).lower():
             raise InputError(
                 f"{path} holds pickled objects, which can run code; save its arrays as numbers and fixed-length text"
             ) from None
-        raise InputError(f"{path} cannot be read as .npz: {error}") from None
+        raise InputError(f"{path} cannot be read as .npz: {first_line(error)}") from None
     except Exception as error:  # noqa: BLE001 - zip, zlib and header errors have no common ancestor
-        raise InputError(f"{path} cannot be read as .npz: {error}") from None
+        raise InputError(f"{path} cannot be read as .npz: {first_line(error)}") from None
+    for name, value in arrays.items():
+        if not isinstance(value, np.ndarray):
+            raise InputError(f"{path} holds {name[:200]!r}, which is no array; save arrays alone with np.savez")
+    return arrays
 
 
 def load_npz(path: Path, task: Task) -> Dataset:
@@ -99,15 +105,20 @@ def checked_inputs(inputs: Array, source: str) -> tuple[Array, Modality, tuple[s
     """
     if inputs.ndim == 0 or not len(inputs):
         raise InputError(f"{source} has no rows; give at least one")
+    if inputs.dtype.kind not in "fiubUO":
+        raise InputError(f"`inputs` of {source} is {inputs.dtype}; pixels, numbers or texts are read")
     if inputs.dtype.kind in "UO" and inputs.ndim == 1:
         return inputs.astype(object), "text", ()
     if inputs.ndim == 2:
-        kept = inputs if inputs.dtype.kind in "OU" else inputs.astype(np.float32)
+        with np.errstate(over="ignore"):  # what no float32 holds becomes infinite, and the model's answer names the row
+            kept = inputs if inputs.dtype.kind in "OU" else inputs.astype(np.float32)
         return kept, "table", ()
     if inputs.ndim not in {3, 4}:
         raise InputError(
             f"`inputs` of {source} has shape {inputs.shape}; images (N, H, W[, C]) or tables (N, D) are read"
         )
+    if not inputs.size:
+        raise InputError(f"`inputs` of {source} has shape {inputs.shape}: pictures without pixels; give some")
     images, notes = _channels_last(inputs, source)
     return _pixels(images, source), "image", notes
 
@@ -169,6 +180,8 @@ def labels_of(held: Mapping[str, Array], task: Task, source: str) -> tuple[Label
         raise NoLabels(f"the task names a label column {task.columns.label!r} that {source} does not have")
     if votes is not None and votes.ndim != 2:
         raise InputError(f"`label_counts` of {source} has shape {votes.shape}; votes are (rows, classes)")
+    if votes is not None and not (votes.dtype.kind in "fiub" and np.isfinite(votes).all() and (votes >= 0).all()):
+        raise InputError(f"`label_counts` of {source} holds what is no count; votes are numbers of at least 0")
     if votes is not None and given is None:
         given = majority(votes)
         names = names or tuple(str(i) for i in range(votes.shape[1]))

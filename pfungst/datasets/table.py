@@ -20,6 +20,7 @@ from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError
+from pfungst.packed import bomb, refusal
 from pfungst.task import Task
 
 _IMAGES = ("image", "path", "file_name")
@@ -48,6 +49,9 @@ def table_in_archive(path: Path) -> tuple[bytes, str] | None:
             kinds = (".csv", ".tsv", ".jsonl", ".parquet")
             if len(names) != 1 or not names[0].lower().endswith(kinds):
                 return None
+            size = archive.getinfo(names[0]).file_size
+            if bomb(size, path.stat().st_size):
+                raise refusal(f"{path}/{names[0]}", size, path.stat().st_size)
             return archive.read(names[0]), names[0]
     except (OSError, zipfile.BadZipFile, RuntimeError):
         return None
@@ -109,7 +113,7 @@ class _Inputs:
 def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Path | None) -> _Inputs:
     image = next((name for name in _IMAGES if name in rest and _names_images(rest[name])), None)
     if image is not None and folder is not None:
-        files = Folder(folder)
+        files = Folder(folder, task.follow_links)
         names = tuple(_inside(str(name), folder, source) for name in rest[image])
         sizes = "\n".join(f"{name}|{_stamp(folder / name)}" for name in names)
         stamp = hashlib.blake2b(sizes.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

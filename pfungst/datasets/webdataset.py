@@ -128,7 +128,7 @@ def _column(values: list[Any]) -> Array:
     """One column: numbers where all of them are (missing: NaN), else text and what else there is."""
     plain = [value for value in values if value is not None]
     if plain and all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain):
-        whole = all(isinstance(value, int) for value in plain) and len(plain) == len(values)
+        whole = all(isinstance(value, int) and abs(value) < 2**63 for value in plain) and len(plain) == len(values)
         kept = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
         return kept.astype(np.int64) if whole else kept
     if plain and len(plain) == len(values) and all(isinstance(value, bool) for value in plain):

@@ -36,10 +36,11 @@ class Kept(NamedTuple):
 
 
 class Cache:
-    """Answers of one audit (one model, one set of data, one seed) in a folder."""
+    """Answers of one audit (one model, one set of data, one seed) in a folder; with ``redact`` rows have no names."""
 
-    def __init__(self, folder: Path, run_key: str) -> None:
-        self.folder, self.run_key = folder, run_key
+    def __init__(self, folder: Path, run_key: str, *, redact: bool = False) -> None:
+        # Answers with names are none of a redacted audit: they are asked and written anew.
+        self.folder, self.run_key, self.redact = folder, f"{run_key} redacted" if redact else run_key, redact
         self.parts = folder / ".parts"
 
     def load(self, piece: Piece, data: Dataset) -> Kept | None:
@@ -54,7 +55,9 @@ class Cache:
                 rows = set(piece.shard.rows(data)[: piece.rows].tolist())
                 lost = {row: why for row, why in swept.lost.items() if row in rows}
                 about = {"key": self._key(piece), "lost": lost, "rows": piece.rows}
-                _write(self._part(piece), _table(swept.answers[piece.asked], data.on(piece.shard.on), about))
+                _write(
+                    self._part(piece), _table(swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
+                )
 
     def whole(self, one: Pass, pieces: list[Piece], data: Dataset) -> Kept | None:
         """Answers of a whole pass as they were compacted by a finished audit, or None."""
@@ -64,7 +67,7 @@ class Cache:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
             about = {"key": self._whole_key(pieces), "lost": lost, "rows": sum(piece.rows for piece in pieces)}
-            _write(self._file(one), _table(outputs, data.on(one.on), about))
+            _write(self._file(one), _table(outputs, data.on(one.on), about, self.redact))
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
     def forget(self) -> None:
@@ -121,13 +124,14 @@ def _slug(words: str) -> str:
     return "-".join(part for part in kept.split("-") if part)[:48]
 
 
-def _table(answers: Answers, data: Dataset, about: dict[str, Any]) -> pa.Table:
+def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool = False) -> pa.Table:
     assert answers.rows is not None, "answers to be kept know their rows"
     rows: IntArray = answers.rows
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
+    names = [f"row {row}" if redact else data.ids[row].encode("utf-8", "replace").decode() for row in rows]
     columns: dict[str, Any] = {
         "row": pa.array(rows, pa.int64()),
-        "id": pa.array([data.ids[row].encode("utf-8", "replace").decode() for row in rows], pa.string()),
+        "id": pa.array(names, pa.string()),
         "label": pa.array(labels, pa.int32()),
     }
     if isinstance(answers, Maps):
@@ -205,7 +209,7 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
     except (OSError, pa.ArrowException, KeyError, ValueError):
         return None
-    if about["key"] != key:
+    if not isinstance(about, dict) or about.get("key") != key:
         return None
     positions = table["row"].to_numpy()
     if len(positions) and positions.max() >= rows:

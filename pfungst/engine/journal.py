@@ -16,14 +16,15 @@ from pfungst.errors import InputError
 class Journal:
     """One writer's claim on a RUN folder, and its ``events.jsonl``.
 
-    ``explicit`` tells that the user named the folder; only then may another audit's results be replaced in it.
+    ``explicit`` tells that the user named the folder; only then may another audit's results be replaced in it. With
+    ``redact`` no event names a file, and names that stand there already are taken out.
 
     Raises:
         InputError: if the folder cannot be written, another audit is at work in it, or it holds another audit.
     """
 
-    def __init__(self, folder: Path, run_key: str, *, explicit: bool) -> None:
-        self.folder, self.run_key = folder, run_key
+    def __init__(self, folder: Path, run_key: str, *, explicit: bool, redact: bool = False) -> None:
+        self.folder, self.run_key, self.redact = folder, run_key, redact
         before = read_events(folder / "events.jsonl")
         started = [event for event in before if event["event"] == "started"]
         same = bool(started) and started[-1].get("run") == run_key
@@ -34,7 +35,10 @@ class Journal:
             )
         if not started and not explicit and folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} exists and holds no audit; name another folder with --out, or this one")
+        self._before = before
         self._file: TextIO | None = None
+        begun = [at for at, event in enumerate(before) if event["event"] == "started" and event.get("run") == run_key]
+        self._same = before[begun[0] :] if same else []
         self.finished = same and before[-1]["event"] == "finished"
 
     def __enter__(self) -> Self:
@@ -51,19 +55,24 @@ class Journal:
     ) -> None:
         if kind is not None and self._file is not None:
             with suppress(OSError):  # a full disk is what may have stopped it
-                self.write("interrupted" if kind is KeyboardInterrupt else "stopped", {"why": str(error)})
+                self.write("interrupted" if issubclass(kind, KeyboardInterrupt) else "stopped", {"why": str(error)})
         if self._file is not None:
             self._file.close()
         self._lock_file.unlink(missing_ok=True)
         if self._made and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """What earlier runs of the same audit wrote of one kind of event."""
+        return [one for one in self._same if one["event"] == event]
+
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         """Append one event; it reaches the operating system at once. The file is opened by the first event."""
         if self._file is None:
-            self._file = (self.folder / "events.jsonl").open("a", encoding="utf-8")
+            self._file = (self.folder / "events.jsonl").open("w" if self.redact else "a", encoding="utf-8")
+            self._file.writelines(f"{json.dumps(_nameless(one))}\n" for one in (self._before if self.redact else ()))
         line = {"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), **facts}
-        self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+        self._file.write(json.dumps(_nameless(line) if self.redact else line, ensure_ascii=True) + "\n")
         self._file.flush()
 
     @property
@@ -88,23 +97,34 @@ class Journal:
         """The live process behind the lock, or None if it is gone."""
         try:
             holder: dict[str, Any] = json.loads(self._lock_file.read_text())
+            if not (isinstance(holder["pid"], int) and 0 < holder["pid"] < 1 << 31):
+                return None
             if holder["host"] == socket.gethostname():
                 os.kill(holder["pid"], 0)
-        except (OSError, ValueError, KeyError):
+        except PermissionError:  # it lives, and is another user's
+            return holder
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return holder
+
+
+def _nameless(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without what may quote the name of a file."""
+    return {name: value for name, value in event.items() if name not in {"what", "why", "report"}}
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """The events of a journal; a line torn by a kill is dropped."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     events = []
     for line in lines:
         try:
-            events.append(json.loads(line))
-        except ValueError:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            events.append(event)
     return events

@@ -80,7 +80,8 @@ class EndpointModel:
         blocks = [values[at : at + size] for at in range(0, len(values), size)]
         with ThreadPoolExecutor(self.server.asked.in_flight) as pool:
             answers = list(pool.map(lambda block: self._answered(block, fixed), blocks))
-        scores = np.concatenate(answers).astype(np.float32)
+        with np.errstate(over="ignore"):  # what no float32 holds becomes infinite, and is refused by its row
+            scores = np.concatenate(answers).astype(np.float32)
         return outputs_of(scores, self.means, len(inputs), self.source, len(self.classes))
 
     def _answered(self, block: Array, fixed: int | None) -> Array:

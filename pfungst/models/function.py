@@ -51,11 +51,11 @@ class FunctionModel:
         shown = self.preprocess(inputs) if self.preprocess is not None and inputs.ndim == 4 else inputs
         try:
             answer = self.function(shown)
-        except Exception as error:
+            scores = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer)
+        except (Exception, SystemExit) as error:
             raise InputError(
                 f"{self.source} raised {type(error).__name__} on an array of shape {shown.shape}: {first_line(error)}"
             ) from error
-        scores = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer)
         scores = scores.astype(np.float64) if scores.dtype.kind in "iu" else scores
         return outputs_of(scores, self.means, len(inputs), self.source, len(self.classes))
 

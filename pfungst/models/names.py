@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
 from pfungst.models.preprocess_files import read_json
 
 
@@ -24,7 +24,10 @@ def class_names(folder: Path | None) -> tuple[str, ...]:
             generic = all(name == f"LABEL_{i}" for i, name in enumerate(ordered))
             return () if generic else distinct(ordered)
     if listed.is_file():
-        lines = listed.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = listed.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{listed} cannot be read ({first_line(error)}); write the classes in UTF-8") from None
         return distinct(tuple(line.strip() for line in lines if line.strip()))
     return ()
 

@@ -207,6 +207,11 @@ def load_onnx(
         session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
     except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
         raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {first_line(error)}") from None
+    if not session.get_inputs() or not session.get_outputs():
+        raise InputError(
+            f"{path} has {len(session.get_inputs())} inputs and {len(session.get_outputs())} outputs; a network of one "
+            "input and scores is needed"
+        )
     given = output or task.output or session.get_outputs()[0].name
     linear = last_linear(data, given)
     if linear is not None:

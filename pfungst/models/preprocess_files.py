@@ -1,6 +1,7 @@
 """Where a model's preprocessing is written down: files beside it, the task file, or nowhere."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from pfungst.errors import InputError
 from pfungst.frame import Frame
 from pfungst.models.preprocess import Layout, Preprocess, Wanted
 from pfungst.task import Preprocess as Section
+
+MOST_SIDE = 16_384
+"""Pixels along one side that a network may ask for."""
 
 
 def preprocessing(folder: Path | None, section: Section | None, wanted: Wanted) -> Preprocess:
@@ -31,8 +35,21 @@ def preprocessing(folder: Path | None, section: Section | None, wanted: Wanted) 
     else:
         scaling = "raw 0..255 integers" if wanted.integer else "pixel values scaled to [0, 1]"
         known = Preprocess(notes=(f"no preprocessing was given for the model: it is shown {scaling}",))
-    layout = section.layout if section is not None and wanted.layout is None else None
-    return completed(known, wanted, layout)
+    asked = section.layout if section is not None else None
+    _layout(asked)
+    _usable(known, "[preprocess] of the task file" if found is None else found[0])
+    return completed(known, wanted, asked if wanted.layout is None else None)
+
+
+def _usable(known: Preprocess, where: str) -> None:
+    """Refuse what would turn every picture into nothing, into NaN, or into more than a memory holds."""
+    frame = known.frame
+    for name, sides in (("size", frame.resize), ("shortest_edge", (frame.shortest_edge,)), ("crop", frame.crop)):
+        if any(side is not None and not 1 <= side <= MOST_SIDE for side in sides or ()):
+            raise InputError(f"{name} in {where} is {sides}; give pixels from 1 to {MOST_SIDE:,}")
+    for name, numbers in (("mean", known.mean), ("std", known.std), ("rescale", (known.rescale,))):
+        if not all(math.isfinite(number) for number in numbers) or (name == "std" and not all(numbers)):
+            raise InputError(f"{name} in {where} is {list(numbers)}; give finite numbers, for std other than 0")
 
 
 def _beside(folder: Path | None) -> tuple[str, dict[str, Any]] | None:
@@ -40,7 +57,10 @@ def _beside(folder: Path | None) -> tuple[str, dict[str, Any]] | None:
         path = folder / name if folder is not None else None
         if path is not None and path.is_file():
             raw = read_json(path)
-            return str(path), raw.get("image_processor", raw)
+            held = raw.get("image_processor", raw)
+            if not isinstance(held, dict):
+                raise InputError(f"{path} holds no settings under image_processor; see the transformers convention")
+            return str(path), held
     return None
 
 
@@ -48,7 +68,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises InputError if it is none."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(raw, dict):
         raise InputError(f"{path} holds no JSON object; see the transformers convention, or remove the file")
@@ -118,6 +138,10 @@ def _numbers(values: Any) -> tuple[float, ...]:
 
 def _from_section(section: Section) -> Preprocess:
     shortest = section.shortest_edge
+    if section.resample not in set(Image.Resampling):
+        raise InputError(
+            f"[preprocess] resample is {section.resample}; Pillow knows {', '.join(map(str, sorted(Image.Resampling)))}"
+        )
     frame = Frame(
         resize=None if section.size is None else _pair(section.size),
         shortest_edge=shortest,

@@ -92,6 +92,10 @@ def recorded(
         given, classes, named = _top_only(table, said or task.task.classes, source)
     if not len(given):
         raise InputError(f"{source} holds no answers; give at least one row")
+    for name in (*TRUTHS, "id", "ids", "label_counts"):
+        if name in table and len(np.atleast_1d(table[name])) != len(given):
+            have = len(np.atleast_1d(table[name]))
+            raise InputError(f"{source} holds {len(given)} answers and `{name}` of {have} rows; give one a row")
     used = {scores, *_PREDICTIONS, *_CONFIDENCES, "classes", "answered"}
     held = {name: np.asarray(values) for name, values in table.items() if name not in used}
     marks = fingerprint(identity, classes, given.normalised)
@@ -143,5 +147,8 @@ def _top_only(table: Mapping[str, Array], names: tuple[str, ...], source: str) -
     assert found.values is not None
     if (found.values[: len(answers)] < 0).any():
         raise InputError(f"{source} has rows without a prediction; leave those rows out")
-    top = from_top(found.values[: len(answers)], np.asarray(table[confidence], dtype=np.float64), len(found.classes))
+    stated = _numbers(table[confidence], confidence)
+    if stated.shape != answers.shape or answers.ndim != 1:
+        raise InputError(f"{source} holds {len(answers)} predictions and {len(stated)} confidences; give both a row")
+    top = from_top(found.values[: len(answers)], stated, len(found.classes))
     return top, found.classes, found.named

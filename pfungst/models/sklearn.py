@@ -17,10 +17,12 @@ from pfungst.canonical import fingerprint
 from pfungst.errors import InputError, first_line
 from pfungst.frame import Frame
 from pfungst.models.names import numbered, settled
+from pfungst.models.pickled import names_in_file, told
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import preprocessing
 from pfungst.models.scores import Meaning, as_numbers, outputs_of
 from pfungst.outputs import Outputs
+from pfungst.packed import checked_zip
 from pfungst.task import Task
 
 
@@ -99,11 +101,12 @@ def load_sklearn(path: Path, task: Task, *, outputs: str | None, trust_pickle: b
     if path.suffix.lower() == ".skops":
         estimator, notes = _skops(path, trust_pickle=trust_pickle)
     elif trust_pickle:
-        estimator, notes = _pickled(path), ("the model was read from a pickle that the user trusts",)
+        calls = told(names_in_file(path))
+        estimator, notes = _pickled(path), (f"the model was read from a pickle that the user trusts: {calls}",)
     else:
         raise InputError(
-            f"{path} is a pickle, which can run any code when it is opened; save it with skops, or give --trust-pickle "
-            "if you trust its origin"
+            f"{path} is a pickle, which can run any code when it is opened ({told(names_in_file(path))}); save it with "
+            "skops, or give --trust-pickle if you trust its origin"
         )
     identity = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return sklearn_model(
@@ -116,6 +119,7 @@ def _skops(path: Path, *, trust_pickle: bool) -> tuple[Any, tuple[str, ...]]:
         from skops import io  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError(f"{path} needs skops, which is not installed; run `pip install pfungst[sklearn-io]`") from None
+    checked_zip(path, "is not a skops file")
     try:
         listed = io.get_untrusted_types(file=path)
     except Exception as error:

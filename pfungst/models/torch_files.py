@@ -1,12 +1,16 @@
 """Files that hold PyTorch networks: exported archives, and factories with weights."""
 
 import argparse
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PosixPath
 from typing import Any
 
 from pfungst.errors import InputError, first_line
 from pfungst.imported import imported
+from pfungst.models.exported import checked_export
 from pfungst.models.preprocess import Wanted
 from pfungst.models.torch import Origin, TorchModel, import_torch, torch_model
 from pfungst.models.torchscript import is_torchscript, torchscript
@@ -15,11 +19,16 @@ from pfungst.task import Task
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 
 
-def load_exported(path: Path, task: Task, *, outputs: str | None, device: str, threads: int) -> TorchModel:
-    """Open a ``torch.export`` archive. Raises InputError if it is none."""
+def load_exported(
+    path: Path, task: Task, *, outputs: str | None, device: str, threads: int, trust_pickle: bool = False
+) -> TorchModel:
+    """Open a ``torch.export`` archive. Raises InputError if it is none, or holds code and is not trusted."""
     torch = import_torch(str(path))
+    if not trust_pickle:
+        checked_export(path, torch)
     try:
-        program = torch.export.load(str(path))
+        with _muted("torch.export", "torch._export"):
+            program = torch.export.load(str(path))
         module = program.module()
     except Exception as error:
         raise InputError(
@@ -29,6 +38,20 @@ def load_exported(path: Path, task: Task, *, outputs: str | None, device: str, t
     origin = Origin(str(path), path.parent, "", True, _wanted(shape), _at(shape, 1) if len(shape) == 2 else None,
                     _at(shape, 0), exported=True)  # fmt: skip
     return torch_model(module, task, origin, outputs=outputs, device=device, threads=threads)
+
+
+@contextmanager
+def _muted(*names: str) -> Iterator[None]:
+    """PyTorch logs whole tracebacks about archives that it cannot read; one sentence says it here."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [one.level for one in loggers]
+    for one in loggers:
+        one.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for one, level in zip(loggers, before, strict=True):
+            one.setLevel(level)
 
 
 def _input_shape(program: Any, source: str) -> list[Any]:
@@ -59,7 +82,7 @@ def built(source: str) -> tuple[Any, Path | None, str]:
     with imported(source) as named:
         try:
             made = named.function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(
                 f"{source} raised {type(error).__name__}: {first_line(error)}; it is called without arguments"
             ) from error
@@ -130,7 +153,8 @@ def read_weights(path: Path) -> dict[str, Any]:
 
 def _unpickled(torch: Any, path: Path) -> Any:
     # Checkpoints of trainers hold their settings as namespaces and paths beside the tensors; these run no code.
-    with torch.serialization.safe_globals([argparse.Namespace, PosixPath]):
+    with torch.serialization.safe_globals([argparse.Namespace, PosixPath]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a refusal is told in one sentence
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

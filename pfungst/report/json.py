@@ -36,7 +36,7 @@ def decode(raw: bytes, where: str = "audit.json") -> Report:
         stamp = msgspec.json.decode(raw, type=_Stamp).schema
     except msgspec.ValidationError:
         raise InputError(f"{where} is not an audit: it names no schema; give the folder that `--out` named") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"{where} is no complete JSON ({error}): the same `pfungst audit` command writes it again from the answers"
         ) from None

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from pfungst.arrays import Array
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
+from pfungst.packed import checked_zip
 
 QUALITY = 70
 
@@ -94,9 +95,11 @@ def read_zip(path: str | Path) -> dict[str, bytes]:
     if not target.exists():
         return {}
     try:
+        checked_zip(target)
         with zipfile.ZipFile(target) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (InputError, zipfile.BadZipFile, OSError, EOFError) as error:
         raise InputError(
-            f"{target} is no complete zip ({error}): delete it and run the same `pfungst audit` command again"
+            f"{target} is no complete zip ({first_line(error)}): delete it and run the same `pfungst audit` command "
+            "again"
         ) from None

@@ -240,3 +240,91 @@ def test_the_command_that_repeats_a_finding_names_the_task_file(tmp_path):
     rows = rng.normal(size=(120, 2)), rng.integers(0, 2, 120)
     audited = audit(lambda some: some, rows, only=("calibration",), task=tmp_path / "task.toml", rows=110)
     assert all(f"--task {tmp_path / 'task.toml'} --rows 110" in one.reproduce for one in audited.findings)
+
+
+def test_sigterm_keeps_what_is_finished_and_the_same_command_goes_on(demo, tmp_path):
+    model, data, _ = demo
+    out = tmp_path / "ended"
+    words = [
+        sys.executable,
+        "-m",
+        "pfungst.cli",
+        "audit",
+        model,
+        data,
+        "--out",
+        str(out),
+        "--only",
+        "mistakes,unknowns",
+    ]
+    process = subprocess.Popen([*words, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("answers/.parts/*/*.parquet")) and time.monotonic() < deadline:
+        assert process.poll() is None, "the audit ended before it could be ended"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert err.startswith("pfungst: ended by a signal")
+    assert len(err.splitlines()) == 1
+    assert json.loads((out / "events.jsonl").read_text().splitlines()[-1])["event"] == "interrupted"
+    assert not (out / ".lock").exists()
+    assert list(out.glob("answers/**/*.parquet")), "what was finished is kept"
+
+
+def rows_of_two_numbers(count=300):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(count, 2)).astype(np.float32)
+    return inputs, (inputs[:, 0] > 0).astype(np.int64)
+
+
+def unsteady(result):
+    return [entry for entry in result.skipped if entry.kind == "unsteady"]
+
+
+def test_a_model_that_answers_otherwise_each_time_is_reported():
+    draws = np.random.default_rng(1)
+    inputs, labels = rows_of_two_numbers()
+
+    def shaken(shown):
+        return np.stack([-shown[:, 0], shown[:, 0]], 1) + draws.normal(0, 0.5, (len(shown), 2))
+
+    result = audit(shaken, (inputs, labels), only=("calibration",))
+    assert len(unsteady(result)) == 1
+    assert "asked twice" in unsteady(result)[0].reason
+
+
+def test_a_graph_with_a_random_layer_says_so_when_it_is_only_read_again(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [
+        helper.make_node("RandomNormalLike", ["input"], ["noise"], scale=1.0),
+        helper.make_node("Add", ["input", "noise"], ["scores"]),
+    ]
+    sides = [helper.make_tensor_value_info(name, kind, ["n", 2]) for name in ("input", "scores")]
+    graph = helper.make_graph(nodes, "shaken", sides[:1], sides[1:])
+    path = tmp_path / "shaken.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    inputs, _ = rows_of_two_numbers()
+    np.savez(tmp_path / "rows.npz", inputs=inputs, labels=(inputs[:, 1] > inputs[:, 0]).astype(np.int64))
+    both = [audit(str(path), str(tmp_path / "rows.npz"), only=("calibration",), out=tmp_path / "run") for _ in range(2)]
+    assert all(record.cached for record in both[1].passes)
+    assert unsteady(both[0]) == unsteady(both[1]) != []
+
+
+def test_a_steady_model_is_not_called_unsteady():
+    inputs, labels = rows_of_two_numbers()
+    assert not unsteady(audit(lambda shown: np.stack([-shown[:, 0], shown[:, 0]], 1), (inputs, labels)))
+
+
+def test_a_model_that_fails_at_row_7_of_a_shard_is_one_sentence_and_goes_on_when_mended(tmp_path):
+    inputs, labels = rows_of_two_numbers()
+    np.savez(tmp_path / "rows.npz", inputs=inputs, labels=labels)
+    code = "import numpy as np, pathlib\ndef net():\n    def f(x):\n        s = np.stack([-x[:, 0], x[:, 0]], 1)\n"
+    bad = "        s[np.isclose(x[:, 0], BAD)] = np.nan\n".replace("BAD", repr(float(inputs[7, 0])))
+    (tmp_path / "model.py").write_text(f"{code}{bad}        return s\n    return f\n")
+    asked = f"{tmp_path / 'model.py'}:net", str(tmp_path / "rows.npz")
+    with pytest.raises(InputError, match=r"row 7\b"):
+        audit(*asked, only=("calibration",), out=tmp_path / "run")
+    (tmp_path / "model.py").write_text(f"{code}        return s\n    return f\n")
+    assert audit(*asked, only=("calibration",), out=tmp_path / "run").headline[0].accuracy.value == 1.0

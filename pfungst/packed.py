@@ -1,0 +1,76 @@
+"""Packed: archives and streams that would unpack to far more than they are, refused before they are unpacked."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+from pfungst.errors import InputError, first_line
+
+MOST_UNPACKED = 1 << 30
+"""Bytes that anything may unpack to, however small it is packed."""
+MOST_TIMES = 100
+"""Beyond them, how many times its packed size: numbers and texts rarely pack better, bombs a thousand times."""
+
+
+def bomb(unpacked: int, packed: int) -> bool:
+    """Whether so many bytes out of so few are no data but an attack.
+
+    >>> bomb(6 << 30, 6 << 20), bomb(6 << 30, 1 << 30)
+    (True, False)
+    """
+    return unpacked > MOST_UNPACKED and unpacked > MOST_TIMES * packed
+
+
+def refusal(source: str, unpacked: int, packed: int) -> InputError:
+    """The sentence about a bomb."""
+    return InputError(
+        f"{source} has {packed:,} bytes and would unpack to {unpacked:,} or more, so it was not read; save it unpacked "
+        "if you trust it"
+    )
+
+
+def checked_zip(path: Path, refused: str = "cannot be read as a zip file") -> list[zipfile.ZipInfo]:
+    """The members of a zip file; ``refused`` says what it should have been.
+
+    Raises:
+        InputError: if it is none, holds a name twice, or its members unpack to too much.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} {refused}: {first_line(error)}") from None
+    unpacked, packed = sum(one.file_size for one in members), path.stat().st_size
+    if bomb(unpacked, packed):
+        raise refusal(str(path), unpacked, packed)
+    names = [one.filename for one in members]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{path} holds {twice[:200]!r} twice, so that readers may differ; write each member once")
+    return members
+
+
+def gunzipped(data: bytes, source: str) -> bytes:
+    """What a gzip file holds, all its members.
+
+    Raises:
+        InputError: if it is damaged, cut off, or unpacks to too much.
+    """
+    parts: list[bytes] = []
+    size, left = 0, data
+    try:
+        while left:
+            stream = zlib.decompressobj(31)
+            while not stream.eof:
+                part = stream.decompress(left, 1 << 24)
+                left = stream.unconsumed_tail or stream.unused_data
+                size += len(part)
+                parts.append(part)
+                if bomb(size, len(data)):
+                    raise refusal(source, size, len(data))
+                if not part and not stream.eof and not stream.unconsumed_tail:
+                    raise InputError(f"{source} is no whole gzip file: it is cut off")
+            left = stream.unused_data.lstrip(b"\0")
+    except zlib.error as error:
+        raise InputError(f"{source} is no whole gzip file: {error}") from None
+    return b"".join(parts)

@@ -1,0 +1,57 @@
+"""Steadiness: does a model that is shown the same rows twice say the same?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pfungst.engine.journal import Journal
+from pfungst.findings import Skipped
+from pfungst.outputs import Outputs
+from pfungst.passes import Passes, Predict
+
+EVENT = "unsteady"
+TOLERATED = 1e-3
+"""Difference of a stated probability that the order of sums on other hardware may make."""
+
+
+@dataclass
+class Steadiness:
+    """``first`` are answers given before the sweep; the sweep asks about the same rows again, at no cost.
+
+    What was seen stands in the journal, so that an audit that is only read again still says it.
+    """
+
+    first: Outputs | None
+    journal: Journal | None = None
+    apart: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.first is None and self.journal is not None:
+            self.apart = max((float(one.get("apart", 0.0)) for one in self.journal.told(EVENT)), default=0.0)
+
+    def seen(self, done: Passes) -> list[Skipped]:
+        """An entry for the report where the model answered otherwise the second time."""
+        if self.first is not None and Predict() in done:
+            apart = _apart(self.first, done[Predict()])
+            if apart > max(self.apart, TOLERATED) and self.journal is not None:
+                self.journal.write(EVENT, {"apart": apart})
+            self.apart = max(self.apart, apart if apart > TOLERATED else 0.0)
+        if not self.apart:
+            return []
+        reason = (
+            f"asked twice about the same rows, the model stated probabilities up to {self.apart:.2g} apart: the "
+            "numbers hold for the answers it gave, another audit will give others; remove random layers, put it into "
+            "evaluation mode, or serve one version"
+        )
+        return [Skipped(probe="model", kind="unsteady", reason=reason)]
+
+
+def _apart(first: Outputs, again: Outputs) -> float:
+    """The largest difference of a stated probability on the rows that both answered."""
+    if first.rows is None or again.rows is None or not (first.complete and again.complete):
+        return 0.0
+    _, mine, theirs = np.intersect1d(first.rows, again.rows, return_indices=True)
+    if not len(mine):
+        return 0.0
+    one, other = first.take(mine), again.take(theirs)
+    return float(np.abs(np.exp(one.log_probabilities) - np.exp(other.log_probabilities)).max())
