@@ -58,12 +58,21 @@ def test_what_was_named_weighs_what_it_weighs_and_what_was_not_is_medium_at_most
     assert usual["fragile", "linf:0.1"].severity == "medium"
 
 
-def test_a_search_that_fails_proves_nothing():
-    known, _ = found(network(), data(contrast=0.5), linf=["2/255"])
+def test_a_search_that_fails_proves_nothing_where_no_proof_can_be_had():
+    unreadable = torch.nn.Sequential(*network(), torch.nn.Hardtanh(-1e9, 1e9))
+    known, _ = found(unreadable, data(contrast=0.5), linf=["2/255"])
     one = known["fragile", "linf:2/255"]
     assert one.effect.value == 0
     assert one.status == "inconclusive"
     assert "proves nothing" in one.claim
+
+
+def test_a_proof_of_all_rows_may_say_absent():
+    known, _ = found(network(), data(contrast=0.5), linf=["2/255"])
+    one = known["fragile", "linf:2/255"]
+    assert one.status == "absent"
+    assert "A proof covers 256 of the rows" in one.claim
+    assert "proves nothing" not in one.claim
 
 
 def test_a_grid_that_was_searched_through_may_say_absent():
@@ -107,7 +116,7 @@ def test_examples_show_the_row_the_change_and_the_end():
     [
         ({"linf": [8]}, "did you mean '8/255'"),
         ({"linf": ["eight"]}, "'eight'"),
-        ({"l2": [-1.0]}, "0 or more"),
+        ({"l2": [-1.0]}, "at least 0"),
         ({"patch": 3.0}, "patch is 3.0"),
         ({"linf": ["1/0"]}, "'1/0'"),
     ],
