@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pfungst.errors import InputError
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -71,3 +73,20 @@ def onnx_classifier(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    """``refused(call, *words)``: the call is refused in one short sentence that holds the words; gives the sentence."""
+
+    def sentence_of(call: Callable[[], object], *words: str) -> str:
+        with pytest.raises(InputError) as caught:
+            call()
+        sentence = str(caught.value)
+        assert "\n" not in sentence
+        assert len(sentence) < 700
+        for word in words:
+            assert word in sentence, sentence
+        return sentence
+
+    return sentence_of

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pfungst.errors import InputError
 from pfungst.load import load_data
 from pfungst.task import Columns, Task
 
@@ -19,16 +18,6 @@ PICTURES = RNG.integers(0, 256, (6, 7, 5, 3), np.uint8)
 @pytest.fixture(scope="module", autouse=True)
 def calm():
     datasets.utils.logging.disable_progress_bar()
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert len(sentence) < 700
-    for word in words:
-        assert word in sentence, sentence
 
 
 def png(pixels):
@@ -66,7 +55,7 @@ def test_pictures_labels_and_columns(tmp_path):
     assert load_data(tmp_path / "d").fingerprint == data.fingerprint
 
 
-def test_splits_are_named_or_chosen(tmp_path):
+def test_splits_are_named_or_chosen(refused, tmp_path):
     both = datasets.DatasetDict(train=pictures(), test=pictures(rows=3))
     both.save_to_disk(tmp_path / "d")
     data = load_data(tmp_path / "d")
@@ -132,7 +121,7 @@ def test_damaged_pictures_and_missing_files_are_rows_that_cannot_be_read(tmp_pat
     assert sorted(bad) == [1, 2, 3]
 
 
-def test_what_cannot_be_opened_is_one_sentence(tmp_path, monkeypatch):
+def test_what_cannot_be_opened_is_one_sentence(refused, tmp_path, monkeypatch):
     def gone(*_):
         raise ConnectionError("no route to host\nsecond")
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -24,16 +23,6 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "win", "money", "now", "s
 def calm():
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert len(sentence) < 700
-    for word in words:
-        assert word in sentence, sentence
 
 
 def vit(folder, **more):
@@ -118,7 +107,7 @@ def test_image_processors_are_said_in_our_terms(tmp_path, kind, settings):
     assert np.abs(ours - wanted).mean() < 0.02 * np.ptp(wanted)
 
 
-def test_a_processor_that_does_something_else_is_refused(tmp_path):
+def test_a_processor_that_does_something_else_is_refused(refused, tmp_path):
     vit(tmp_path)
     processed(tmp_path, "EfficientNetImageProcessor", size={"height": 32, "width": 32}, rescale_offset=True)
     refused(lambda: load_model(tmp_path), "EfficientNetImageProcessor", "pfungst does not")
@@ -131,7 +120,7 @@ def test_without_a_processor_the_size_is_the_configuration_s(tmp_path):
     assert any("no preprocessing was given" in note for note in model.notes)
 
 
-def test_text_classifier_answers_as_transformers_does_in_any_order(tmp_path):
+def test_text_classifier_answers_as_transformers_does_in_any_order(refused, tmp_path):
     module, tokenizer = bert(tmp_path)
     model = load_model(tmp_path)
     texts = np.array(["win money now", "see you", "", "home soon see you home", "win"] * 9, dtype=object)
@@ -199,7 +188,7 @@ def test_other_weights_go_with_the_layout(tmp_path):
     np.testing.assert_allclose(weight, module.classifier.weight.detach() * 0.5)
 
 
-def test_what_is_no_trained_classifier_is_refused(tmp_path):
+def test_what_is_no_trained_classifier_is_refused(refused, tmp_path):
     vit(tmp_path / "a").vit.save_pretrained(tmp_path / "body")
     refused(lambda: load_model(tmp_path / "body"), "ViTModel", "ForImageClassification")
     config = json.loads((tmp_path / "body" / "config.json").read_text())
@@ -212,7 +201,7 @@ def test_what_is_no_trained_classifier_is_refused(tmp_path):
     refused(lambda: load_model(tmp_path / "m"), "multi_label_classification")
 
 
-def test_code_and_pickles_are_not_run(tmp_path):
+def test_code_and_pickles_are_not_run(refused, tmp_path):
     module = vit(tmp_path / "p")
     (tmp_path / "p" / "model.safetensors").unlink()
     torch.save(module.state_dict(), tmp_path / "p" / "pytorch_model.bin")
@@ -227,7 +216,7 @@ def test_code_and_pickles_are_not_run(tmp_path):
     refused(lambda: load_model(tmp_path / "c"), "its own code", "never run")
 
 
-def test_a_hub_that_is_not_reached_is_one_sentence(monkeypatch):
+def test_a_hub_that_is_not_reached_is_one_sentence(refused, monkeypatch):
     import huggingface_hub
 
     def gone(*_, **__):

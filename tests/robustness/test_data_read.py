@@ -9,22 +9,11 @@ import pytest
 from PIL import Image
 
 from pfungst.datasets.mapping import permutation
-from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.task import Columns, Question, Task
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 4, 4, 3), np.uint8)
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert len(sentence) < 900
-    for word in words:
-        assert word in sentence, sentence
 
 
 def model_of(classes, named=True):
@@ -49,7 +38,7 @@ def labels_of(data):
 # what there is
 
 
-def test_missing_and_unknown_sources(tmp_path):
+def test_missing_and_unknown_sources(refused, tmp_path):
     refused(lambda: load_data(tmp_path / "nothing"), "there is no data", "nothing")
     refused(lambda: load_data("s3://mnist"), "s3:", "not read")
     refused(lambda: load_data("x" * 5000), "there is no data")
@@ -59,7 +48,7 @@ def test_missing_and_unknown_sources(tmp_path):
     refused(lambda: load_data(3.5), "float", "(inputs, labels)")
 
 
-def test_empty_data(tmp_path):
+def test_empty_data(refused, tmp_path):
     refused(lambda: load_data(tmp_path), "holds no images")
     refused(lambda: load_data((np.zeros((0, 4, 4), np.uint8), np.zeros(0))), "has no rows")
     (tmp_path / "e.csv").write_text("text,label\n")
@@ -80,19 +69,19 @@ def test_names_are_mapped_onto_the_models_order():
     assert any("mapped by name" in note for note in bound.notes)
 
 
-def test_names_that_are_not_the_models_are_listed():
+def test_names_that_are_not_the_models_are_listed(refused):
     data = load_data((IMAGES, np.array([f"n{i}" for i in range(12)])))
     refused(
         lambda: bind(model_of([f"c{i}" for i in range(20)]), data), "'n0'", "'n2'", "and more", "none of the model's"
     )
 
 
-def test_more_classes_than_the_model_has():
+def test_more_classes_than_the_model_has(refused):
     data = load_data((IMAGES, np.array(["a", "b", "c"] * 4)))
     refused(lambda: bind(model_of(["a", "b"]), data), "3 classes", "answers 2")
 
 
-def test_integers_outside_the_classes_name_their_rows():
+def test_integers_outside_the_classes_name_their_rows(refused):
     refused(lambda: load_data((IMAGES, np.array([0, -1] * 6))), "row 1 has -1", "0..K-1")
     refused(
         lambda: load_data({"inputs": IMAGES, "labels": np.arange(12), "classes": ["a", "b"]}), "row 2 has 2", "0..1"
@@ -116,19 +105,19 @@ def test_integer_classes_that_are_names_win_over_positions():
     assert bound.labels[:3].tolist() == [0, 1, 2]
 
 
-def test_unnamed_models_take_the_datas_names_only_where_they_must_fit():
+def test_unnamed_models_take_the_datas_names_only_where_they_must_fit(refused):
     data = load_data({"inputs": IMAGES, "labels": np.arange(12) % 3, "classes": np.array(["x", "y", "z"])})
     bound = bind(model_of(["0", "1", "2"], named=False), data)
     assert bound.classes == ("x", "y", "z")
     refused(lambda: bind(model_of(["0", "1", "2", "3"], named=False), data), "without names", "config.json")
 
 
-def test_two_labels_of_one_class_are_refused():
+def test_two_labels_of_one_class_are_refused(refused):
     data = load_data((IMAGES, np.array(["Cat", "cat"] * 6)))
     refused(lambda: bind(model_of(["cat", "dog"]), data), "both the model's class")
 
 
-def test_fractions_are_no_classes():
+def test_fractions_are_no_classes(refused):
     refused(lambda: load_data((IMAGES, np.linspace(0, 1, 12))), "not whole numbers", "row 1")
 
 
@@ -175,7 +164,7 @@ def test_strangers_lose_their_labels():
 # arrays
 
 
-def test_arrays_of_the_wrong_kind(tmp_path):
+def test_arrays_of_the_wrong_kind(refused, tmp_path):
     refused(lambda: load_data({"inputs": np.zeros(3)}), "shape (3,)")
     refused(lambda: load_data({"inputs": np.full((2, 4, 4), 300.0)}), "float", "save uint8")
     refused(lambda: load_data({"inputs": np.zeros((2, 4, 4, 7), np.uint8)}), "7 channels")
@@ -188,7 +177,7 @@ def test_arrays_of_the_wrong_kind(tmp_path):
     refused(lambda: load_data(tmp_path / "broken.npz"), "cannot be read as .npz")
 
 
-def test_pickled_arrays_are_refused(tmp_path):
+def test_pickled_arrays_are_refused(refused, tmp_path):
     np.savez(tmp_path / "p.npz", inputs=np.array([{"a": 1}], dtype=object))
     refused(lambda: load_data(tmp_path / "p.npz"), "pickled objects")
 
@@ -201,7 +190,7 @@ def test_channel_axis_layout_and_types():
     assert load_data(IMAGES / 255.0).batch(np.array([0]))[0].inputs.dtype == np.float32
 
 
-def test_columns_roles_and_masks(tmp_path):
+def test_columns_roles_and_masks(refused, tmp_path):
     np.savez(tmp_path / "d.npz", inputs=IMAGES, labels=np.arange(12) % 2, site=np.array(["A", "B"] * 6),
              patient=np.arange(12) // 2, masks=np.ones((12, 4, 4), bool), note=np.zeros((12, 2)))  # fmt: skip
     data = load_data(tmp_path / "d.npz", task=Task(columns=Columns(unit="patient")))
@@ -253,13 +242,13 @@ def test_folders_of_classes_metadata_and_wrappers(tmp_path):
     assert data.batch(np.array([1]))[0].inputs.shape == (1, 8, 8, 3)
 
 
-def test_images_beside_class_folders_are_refused(tmp_path):
+def test_images_beside_class_folders_are_refused(refused, tmp_path):
     save_images(tmp_path)
     Image.fromarray(IMAGES[0]).save(tmp_path / "stray.png")
     refused(lambda: load_data(tmp_path), "stray.png", "metadata.csv")
 
 
-def test_metadata_without_files_or_leaving_the_folder(tmp_path):
+def test_metadata_without_files_or_leaving_the_folder(refused, tmp_path):
     save_images(tmp_path)
     (tmp_path / "metadata.csv").write_text("name,label\ncat/0.png,a\n")
     refused(lambda: load_data(tmp_path), "no column file_name")
@@ -287,14 +276,14 @@ def test_zip_is_read_in_place_like_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize("member", ["../evil.png", "/etc/evil.png", "cat/../../evil.png", "C:/evil.png"])
-def test_archive_members_that_leave_it_are_refused(tmp_path, member):
+def test_archive_members_that_leave_it_are_refused(refused, tmp_path, member):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("cat/a.png", b"x")
         archive.writestr(member, b"x")
     refused(lambda: load_data(tmp_path / "t.zip"), "leaves the archive", "evil.png")
 
 
-def test_broken_archives(tmp_path):
+def test_broken_archives(refused, tmp_path):
     (tmp_path / "b.zip").write_bytes(b"PK no archive")
     refused(lambda: load_data(tmp_path / "b.zip"), "zip")
 
@@ -315,7 +304,7 @@ def test_one_corrupt_image_among_a_thousand(tmp_path):
     assert "damaged" in next(iter(bad.values()))
 
 
-def test_names_of_every_kind_survive(tmp_path):
+def test_names_of_every_kind_survive(refused, tmp_path):
     names = ["<script>alert(1)<", "new\nline", "🐎 horse", "x" * 200, "quote\"'", "ünï"]
     for name in names:
         (tmp_path / name).mkdir()
@@ -331,7 +320,7 @@ def test_names_of_every_kind_survive(tmp_path):
 # tables
 
 
-def test_tables_of_texts_images_and_features(tmp_path):
+def test_tables_of_texts_images_and_features(refused, tmp_path):
     (tmp_path / "t.csv").write_text('text,label,author\n"a, b",ham,x\nc,spam,y\n')
     texts = load_data(tmp_path / "t.csv")
     assert (texts.modality, texts.batch(np.arange(2))[0].inputs.tolist()) == ("text", ["a, b", "c"])
@@ -372,12 +361,12 @@ def test_a_table_without_header_is_recognised(tmp_path):
     assert data.batch(np.array([0]))[0].inputs.tolist() == ['hello "you']
 
 
-def test_paths_of_tables_may_not_leave_their_folder(tmp_path):
+def test_paths_of_tables_may_not_leave_their_folder(refused, tmp_path):
     (tmp_path / "i.csv").write_text("image,label\n/etc/passwd.png,a\n")
     refused(lambda: load_data(tmp_path / "i.csv"), "leaves the folder")
 
 
-def test_broken_tables(tmp_path):
+def test_broken_tables(refused, tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"no parquet")
     refused(lambda: load_data(tmp_path / "a.parquet"), "cannot be read as parquet")
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{broken\n')
@@ -390,7 +379,7 @@ def test_broken_tables(tmp_path):
     refused(lambda: load_data(tmp_path / "b.csv"), "cannot be read as csv")
 
 
-def test_tables_give_a_network_as_many_columns_as_it_takes(onnx_classifier):
+def test_tables_give_a_network_as_many_columns_as_it_takes(refused, onnx_classifier):
     model = load_model(onnx_classifier(np.eye(2), (2,)))
     table = {"a": np.arange(4.0), "sex": np.array(["m", "f"] * 2), "b": np.arange(4.0), "label": np.arange(4) % 2}
     data = bind(model, load_data(table, task=Task(columns=Columns(group=("sex",)))))
@@ -402,7 +391,7 @@ def test_tables_give_a_network_as_many_columns_as_it_takes(onnx_classifier):
 # recorded answers
 
 
-def test_recorded_answers_with_and_without_data(tmp_path):
+def test_recorded_answers_with_and_without_data(refused, tmp_path):
     (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog,label,site\nr0,.9,.1,cat,x\nr1,.2,.8,cat,y\n")
     model = load_model(tmp_path / "a.csv")
     data = bind(model, None)
@@ -419,7 +408,7 @@ def test_recorded_answers_with_and_without_data(tmp_path):
     refused(lambda: bind(model, load_data((IMAGES[:2], np.array(["cat", "dog"])))), "another label", "row 1")
 
 
-def test_recorded_answers_find_their_rows_by_id(tmp_path):
+def test_recorded_answers_find_their_rows_by_id(refused, tmp_path):
     (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\nr1,.9,.1\nr0,.2,.8\n")
     model = load_model(tmp_path / "a.csv")
     source = {"inputs": IMAGES[:2], "labels": np.array(["dog", "cat"]), "ids": np.array(["r0", "r1"]), "site": [7, 8]}
@@ -440,7 +429,7 @@ def test_numbered_columns_are_read_in_the_order_of_their_numbers(tmp_path):
     assert model.predict(np.array([0])).logits[0].tolist() == list(range(12))
 
 
-def test_predictions_with_confidence_only(tmp_path):
+def test_predictions_with_confidence_only(refused, tmp_path):
     (tmp_path / "a.csv").write_text("label,prediction,confidence\ncat,cat,0.9\ndog,eel,0.5\n")
     model = load_model(tmp_path / "a.csv")
     answers = model.predict(np.arange(2))
@@ -453,7 +442,7 @@ def test_predictions_with_confidence_only(tmp_path):
     refused(lambda: load_model(tmp_path / "c.csv"), "holds no answers", "label, prediction")
 
 
-def test_recorded_answers_that_are_nonsense(tmp_path):
+def test_recorded_answers_that_are_nonsense(refused, tmp_path):
     np.savez(tmp_path / "nan.npz", logits=np.array([[0.0, np.nan]]), labels=[0])
     refused(lambda: load_model(tmp_path / "nan.npz"), "NaN")
     np.savez(tmp_path / "sum.npz", probs=np.array([[0.5, 0.9]]), labels=[0])

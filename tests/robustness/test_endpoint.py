@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.models.endpoint_tensors import TYPES
 from pfungst.outputs import NotFinite
@@ -21,16 +20,6 @@ IMAGES = RNG.integers(0, 256, (12, 4, 4, 3), np.uint8)
 WEIGHTS = RNG.normal(size=(48, 3)).astype(np.float32)
 LENGTH = "Inference-Header-Content-Length"
 QUICK = Task(endpoint=Endpoint(timeout=5.0, retries=2, wait=0.01, rows=5))
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert len(sentence) < 700
-    for word in words:
-        assert word in sentence, sentence
 
 
 class Speaker(BaseHTTPRequestHandler):
@@ -150,7 +139,7 @@ def test_answers_are_those_of_the_network_behind_it(serve, onnx_classifier, bina
     assert "binary" in model.describe()["tensors"] if binary else model.describe()["tensors"] == "JSON"
 
 
-def test_tables_and_declared_preprocessing(serve):
+def test_tables_and_declared_preprocessing(refused, serve):
     server = serve((48,))
     model = load_model(server.address, task=QUICK)
     assert model.width == 48
@@ -174,7 +163,7 @@ def test_several_requests_are_in_flight_but_no_more_than_asked(serve):
     assert 1 < server.most <= 3
 
 
-def test_headers_of_a_file_are_sent_and_not_shown(serve, tmp_path):
+def test_headers_of_a_file_are_sent_and_not_shown(refused, serve, tmp_path):
     (tmp_path / "secret").write_text("Authorization: Bearer s3cret\n\nX-Team: audits\n")
     server = serve()
     task = Task(endpoint=Endpoint(headers=str(tmp_path / "secret")))
@@ -232,7 +221,7 @@ def test_failures_that_pass_are_repeated(serve):
         np.testing.assert_array_equal(model.predict(inputs).logits, wanted)
 
 
-def test_failures_that_stay_are_one_sentence(serve):
+def test_failures_that_stay_are_one_sentence(refused, serve):
     server = serve()
     model = load_model(server.address, task=QUICK)
     one = shown(model)[:5]
@@ -243,7 +232,7 @@ def test_failures_that_stay_are_one_sentence(serve):
     assert not server.fault, "a request that is wrong is not repeated"
 
 
-def test_a_server_that_stalls_is_left(serve):
+def test_a_server_that_stalls_is_left(refused, serve):
     server = serve()
     task = Task(endpoint=Endpoint(timeout=0.1, retries=1, wait=0.01))
     model = load_model(server.address, task=task)
@@ -268,7 +257,7 @@ def test_a_server_that_stalls_is_left(serve):
     refused(lambda: model.predict(inputs), "within 0.1 s")
 
 
-def test_nothing_is_sent_to_where_a_server_points(serve):
+def test_nothing_is_sent_to_where_a_server_points(refused, serve):
     elsewhere, server = serve(), serve()
     model = load_model(server.address, task=QUICK)
     server.fault = [status(307, b"", Location=f"{elsewhere.address}/infer")]
@@ -293,7 +282,7 @@ def test_nothing_is_sent_to_where_a_server_points(serve):
         (answered(b'{"a":' + b"[" * 100_000), ("no JSON",)),
     ],
 )
-def test_answers_that_are_none_are_one_sentence(serve, fault, words):
+def test_answers_that_are_none_are_one_sentence(refused, serve, fault, words):
     server = serve()
     model = load_model(server.address, task=QUICK)
     server.fault = [fault]
@@ -311,7 +300,7 @@ def test_numbers_that_are_none_are_told_by_row(serve):
     assert "2" in str(caught.value)
 
 
-def test_answers_that_are_too_long_are_not_read(serve, monkeypatch):
+def test_answers_that_are_too_long_are_not_read(refused, serve, monkeypatch):
     monkeypatch.setattr("pfungst.models.endpoint_http.MOST_BYTES", 3000)
     server = serve()
     model = load_model(server.address, task=QUICK)
@@ -319,7 +308,7 @@ def test_answers_that_are_too_long_are_not_read(serve, monkeypatch):
     refused(lambda: model.predict(shown(model)[:5]), "longer than 3,000 bytes")
 
 
-def test_metadata_that_say_no_classifier(serve):
+def test_metadata_that_say_no_classifier(refused, serve):
     server = serve()
     whole = dict(server.metadata)
     for change, words in [
@@ -348,5 +337,5 @@ def test_metadata_that_say_no_classifier(serve):
         ("http://127.0.0.1/v2/models/net?key=1", ("/v2/models/NAME",)),
     ],
 )
-def test_addresses_that_are_none(address, words):
+def test_addresses_that_are_none(refused, address, words):
     refused(lambda: load_model(address, task=QUICK), *words)

@@ -8,7 +8,6 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
 from pfungst.task import Question, Task
 
@@ -38,16 +37,6 @@ class Lit(torch.nn.Module):
     def training_step(self, batch, index):
         raise AssertionError("an audit does not train")
 """
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert len(sentence) < 700
-    for word in words:
-        assert word in sentence, sentence
 
 
 @pytest.fixture
@@ -84,7 +73,7 @@ def test_checkpoint_of_a_trainer_fits_its_module_and_the_network_inside(nets, tm
     assert "of last.ckpt the tensors below 'model.' are taken; 1 other tensors of the file are left out" in inner.notes
 
 
-def test_settings_of_a_checkpoint_may_be_namespaces_but_run_nothing(nets, tmp_path):
+def test_settings_of_a_checkpoint_may_be_namespaces_but_run_nothing(refused, nets, tmp_path):
     state = nets["Net"]().state_dict()
     torch.save(checkpoint(state, hyper_parameters=argparse.Namespace(rate=0.1, out=tmp_path)), tmp_path / "n.ckpt")
     assert load_model("nets.py:Net", weights="n.ckpt").portable
@@ -93,14 +82,14 @@ def test_settings_of_a_checkpoint_may_be_namespaces_but_run_nothing(nets, tmp_pa
     refused(lambda: load_model("nets.py:Net", weights="c.ckpt"), "c.ckpt cannot be read as plain weights", "state_dict")
 
 
-def test_two_networks_in_one_checkpoint_are_not_chosen_between(nets, tmp_path):
+def test_two_networks_in_one_checkpoint_are_not_chosen_between(refused, nets, tmp_path):
     state = nets["Net"]().state_dict()
     both = {f"{prefix}.{name}": value for prefix in ("student", "teacher") for name, value in state.items()}
     torch.save(checkpoint(both), tmp_path / "two.ckpt")
     refused(lambda: load_model("nets.py:Net", weights="two.ckpt"), "2 networks", "student., teacher.")
 
 
-def test_bare_checkpoint_asks_for_the_factory(nets, tmp_path):
+def test_bare_checkpoint_asks_for_the_factory(refused, nets, tmp_path):
     torch.save(checkpoint(nets["Net"]().state_dict()), tmp_path / "last.ckpt")
     refused(lambda: load_model("last.ckpt"), "holds weights and not the network", "--weights last.ckpt")
 
@@ -116,7 +105,7 @@ def torchscript_file(path):
 
 @pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.torchscript"])
 @pytest.mark.usefixtures("nets")
-def test_torchscript_is_refused_with_the_way_out(tmp_path, name):
+def test_torchscript_is_refused_with_the_way_out(refused, tmp_path, name):
     torchscript_file(tmp_path / name)
     refused(lambda: load_model(name), f"{name} is TorchScript", "torch.export.save", "torch.onnx.export", "factory")
     refused(lambda: load_model("nets.py:Net", weights=name), "is TorchScript")
@@ -124,7 +113,7 @@ def test_torchscript_is_refused_with_the_way_out(tmp_path, name):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_scripted_modules_and_their_real_files_are_refused(nets, tmp_path):
+def test_scripted_modules_and_their_real_files_are_refused(refused, nets, tmp_path):
     traced = torch.jit.trace(nets["Net"]().eval(), torch.zeros(1, 3, 4, 4))
     refused(lambda: load_model(traced), "is TorchScript", "torch.export")
     torch.jit.save(traced, str(tmp_path / "real.pt"))
@@ -193,13 +182,13 @@ def test_own_weights_of_a_collection_s_network(collection, tmp_path):
 
 
 @pytest.mark.usefixtures("collection")
-def test_collections_that_cannot_be_asked(monkeypatch):
+def test_collections_that_cannot_be_asked(refused, monkeypatch):
     refused(lambda: load_model("timm:nothing"), "timm:nothing", "Unknown model", "--weights")
     monkeypatch.setitem(sys.modules, "timm", None)
     refused(lambda: load_model("timm:tiny"), "needs timm", "pip install timm")
 
 
-def test_a_torchvision_of_another_build_is_named(monkeypatch, tmp_path):
+def test_a_torchvision_of_another_build_is_named(refused, monkeypatch, tmp_path):
     (tmp_path / "timm").mkdir()
     (tmp_path / "timm" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.syspath_prepend(tmp_path)
