@@ -33,6 +33,9 @@ from pfungst.passes import Attack
 HERE = Path(__file__).parent
 ROWS, SIZES = 200, (0.05, 0.1, 0.15, 0.2, 0.25)
 USUAL, LONG = {"steps": 40, "targets": 3, "queries": 150}, {"steps": 100, "targets": 9, "queries": 1000}
+EQUAL = {"steps": 100, "targets": 24, "queries": 5000}
+"""As many queries as AutoAttack's search by squares has, and in all no more passes than it takes."""
+SEARCHES = {"ours": USUAL, "long": LONG, "equal": EQUAL}
 """What the probe does where nothing is said, and for a budget that a task file names."""
 
 
@@ -93,35 +96,38 @@ class Published:
         self.process.wait(timeout=30)
 
 
-def line(name: str, size: float, usual: Ended, long: Ended, published: Ended) -> str:
+def line(name: str, size: float, own: dict[str, Ended], published: Ended) -> str:
     """A line of the table."""
-    accuracies = [f"{1 - float(one.fell.mean()):.3f}" for one in (usual, long, published)]
-    alone = [int((a.fell & ~b.fell).sum()) for a, b in ((long, published), (published, long), (published, usual))]
-    passes = [f"{one.passes:.0f}" for one in (usual, long, published)]
-    times = [f"{published.seconds / one.seconds:.1f}" for one in (usual, long)]
-    return f"| {' | '.join([name, str(size), *accuracies, *map(str, alone), *passes, *times])} |"
+    every = [*own.values(), published]
+    accuracies = [f"{1 - float(one.fell.mean()):.3f}" for one in every]
+    alone = [
+        f"{int((one.fell & ~published.fell).sum())} / {int((published.fell & ~one.fell).sum())}" for one in own.values()
+    ]
+    passes = [f"{one.passes:.0f}" for one in every]
+    times = [f"{published.seconds / one.seconds:.1f}" for one in own.values()]
+    return f"| {' | '.join([name, str(size), *accuracies, *alone, *passes, *times])} |"
 
 
 def table(nets: dict[str, torch.nn.Module], batch: Batch, peer: Published) -> list[str]:
     """All networks and sizes."""
     columns = (
-        "network", "linf", "accuracy left: ours", "ours, long", "AutoAttack", "broken by ours, long, alone",
-        "by AutoAttack alone", "by AutoAttack and not by ours", "passes a row: ours", "ours, long", "AutoAttack",
-        "time of AutoAttack / ours", "/ ours, long",
+        "network", "linf", *(f"accuracy left: {name}" for name in SEARCHES), "AutoAttack",
+        *(f"broken by one alone: {name} / AutoAttack" for name in SEARCHES),
+        *(f"passes a row: {name}" for name in SEARCHES), "AutoAttack",
+        *(f"time of AutoAttack / {name}" for name in SEARCHES),
     )  # fmt: skip
-    lines, weaker = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"], [0, 0]
+    lines, weaker = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"], dict.fromkeys(SEARCHES, 0)
     for name, net in nets.items():
         model = load_model(net)
         for size in SIZES:
             published = peer(model, batch, name, size)
-            usual, long = (ours(model, batch, size, search) for search in (USUAL, LONG))
-            weaker = [
-                count + int(published.fell.sum() > one.fell.sum())
-                for count, one in zip(weaker, (usual, long), strict=True)
-            ]
-            lines.append(line(name, size, usual, long, published))
+            own = {kind: ours(model, batch, size, search) for kind, search in SEARCHES.items()}
+            for kind, one in own.items():
+                weaker[kind] += int(published.fell.sum() > one.fell.sum())
+            lines.append(line(name, size, own, published))
     count = len(nets) * len(SIZES)
-    return [*lines, "", f"Weaker than AutoAttack: ours {weaker[0]} of {count}, ours, long {weaker[1]} of {count}."]
+    said = ", ".join(f"{kind} {many} of {count}" for kind, many in weaker.items())
+    return [*lines, "", f"Weaker than AutoAttack: {said}."]
 
 
 def main() -> None:
@@ -146,8 +152,10 @@ def main() -> None:
         f"{who}: {', '.join(f'{k} {v}' for k, v in one.items())}"
         for who, one in (("ours", own), ("theirs", peer.versions))
     ]
-    searches = [", ".join(f"{value} {key}" for key, value in search.items()) for search in (USUAL, LONG)]
-    head = f"{ROWS} digits, one thread. Ours: {searches[0]}; long: {searches[1]}."
+    searches = "; ".join(
+        f"{kind}: {', '.join(f'{value} {key}' for key, value in search.items())}" for kind, search in SEARCHES.items()
+    )
+    head = f"{ROWS} digits, one thread. {searches}."
     text = "\n".join([*lines, "", head, *said]) + "\n"
     print(text)
     if given.write:
