@@ -66,16 +66,23 @@ screenshots: $(STAMP)
 	  $(BIN)/python scripts/screenshots.py build/cifar build/screenshots/cifar; \
 	fi
 
-$(DEMO_STAMP): pyproject.toml
+# Everything comes as a wheel whose hash stands in requirements/; nothing else is fetched, and nothing is built but pfungst.
+LOCKED := install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes
+OURS := install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+
+$(DEMO_STAMP): pyproject.toml requirements/base.txt
 	$(PYTHON) -m venv $(DEMO_VENV)
-	$(DEMO_VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/dev.txt .
+	$(DEMO_VENV)/bin/pip $(LOCKED) -r requirements/base.txt
+	$(DEMO_VENV)/bin/pip $(OURS) .
 	touch $@
 
-# torch comes first and alone: its plain CPU build, before anything can ask for another.
+# torch is installed by its version, the one thing without a hash: see scripts/lock.py. What it needs is there by then.
 $(STAMP): pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip $(LOCKED) -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements/dev.txt -e .[dev,sklearn-io]
+	$(BIN)/pip $(OURS) -e .
+	$(BIN)/pip check --disable-pip-version-check
 	touch $@
 
 clean:
