@@ -24,18 +24,21 @@ def opened_members(sources: Sequence[Any], model: Model, model_source: Any, requ
     """The members by name; a name ends in ``@`` and eight letters of the member's fingerprint.
 
     A source is a model of any form, weights for the model's own factory (snapshots), ``dropout:N`` (N thinned
-    networks), ``moved:N`` (N looks at the moved picture) or ``mirrored``.
+    networks), ``moved:N`` (N looks at the moved picture) or ``mirrored``. Where paths are to stay out of what is
+    written, those that were opened are numbered: their names stand in passes, reasons and names of files.
 
     Raises:
         InputError: if a member cannot be opened, answers other classes, or wants other inputs than the model.
     """
     found: dict[str, Model] = {}
-    for source in sources:
-        for words, member in _made(source, model) if _is_made(source) else [_other(source, model_source, request)]:
+    for number, source in enumerate(sources, 1):
+        made = _is_made(source)
+        for words, member in _made(source, model) if made else [_other(source, model_source, request)]:
             _same(words, member, model)
             if member.fingerprint in {model.fingerprint, *(one.fingerprint for one in found.values())}:
                 raise InputError(f"--member {words} is the model itself or given twice; an ensemble needs other models")
-            found[f"{words}@{member.fingerprint[:8]}"] = member
+            name = f"member {number}" if request.redact_paths and not made else words
+            found[f"{name}@{member.fingerprint[:8]}"] = member
     return found
 
 

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from pfungst.findings import Examples, Finding, Report, Shot
+from pfungst.engine.plan import BROKE
+from pfungst.findings import Examples, Finding, Report, Shot, Skipped
 
 
 def redacted(report: Report) -> Report:
@@ -14,11 +15,18 @@ def redacted(report: Report) -> Report:
         data={**report.data, "source": "the data", "notes": []},
         settings=settings,
         findings=tuple(_finding(finding) for finding in report.findings),
-        skipped=tuple(
-            msgspec.structs.replace(entry, subject="a row", reason="unreadable") if entry.probe == "data" else entry
-            for entry in report.skipped
-        ),
+        skipped=tuple(_skipped(entry) for entry in report.skipped),
     )
+
+
+def _skipped(entry: Skipped) -> Skipped:
+    """What was not examined, without the row it was about and without the words of whatever broke: they may name files."""
+    if entry.probe == "data":
+        return msgspec.structs.replace(entry, subject="a row", reason="unreadable")
+    if entry.reason.startswith(BROKE):
+        kind = entry.reason.removeprefix(BROKE).split(":")[0]
+        return msgspec.structs.replace(entry, reason=f"{BROKE}{kind}")
+    return entry
 
 
 def _finding(finding: Finding) -> Finding:

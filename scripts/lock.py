@@ -40,12 +40,12 @@ def locked(name: str, *, upgrade: bool) -> str:
     kept, (asked, like) = FOLDER / name, LOCKS[name]
     with tempfile.TemporaryDirectory() as folder:
         settings, written = Path(folder) / "uv.toml", Path(folder) / name
-        settings.write_text("".join(_build(*one) for one in BUILDS.items()))
+        settings.write_text(told_builds())
         pins = Path(folder) / "pins.txt"
         pins.write_text("".join(f"{one}=={version}\n" for one, (version, _) in BUILDS.items()))
         if kept.is_file() and not upgrade:
             written.write_text(kept.read_text())
-        words = ["uv", "pip", "compile", "--quiet", "--config-file", str(settings), "--universal"]
+        words = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--config-file", str(settings), "--universal"]
         words += ["--python-version=3.11", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
         words += ["--no-emit-find-links", "--only-binary=:all:", "--constraint", str(pins)]
         words += [f"--no-emit-package={one}" for one in BUILDS]
@@ -56,9 +56,12 @@ def locked(name: str, *, upgrade: bool) -> str:
         return HEADER + written.read_text()
 
 
-def _build(name: str, told: tuple[str, list[str]]) -> str:
-    version, needs = told
-    return f'[[dependency-metadata]]\nname = "{name}"\nversion = "{version}"\nrequires-dist = {needs!r}\n'
+def told_builds() -> str:
+    """What uv is told of the packages that have many builds, as its settings file says it."""
+    return "".join(
+        f'[[dependency-metadata]]\nname = "{name}"\nversion = "{version}"\nrequires-dist = {needs!r}\n'
+        for name, (version, needs) in BUILDS.items()
+    )
 
 
 def main(words: Sequence[str]) -> None:

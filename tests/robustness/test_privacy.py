@@ -1,18 +1,36 @@
 """What leaves the house: nothing by itself, and with --redact neither pictures nor names of files."""
 
+import base64
 import json
+import os
+import re
+import shutil
+import signal
 import socket
+import subprocess
+import sys
+import urllib.request
 import zipfile
+from pathlib import Path
+from unittest.mock import MagicMock
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import pfungst
 from pfungst.cli import main
+from pfungst.exporters.exporter import exporters
+from pfungst.findings import Skipped
+from pfungst.redaction import redacted
 
 SECRET = "ward-7-patient"
-PICTURES = (b"\x89PNG", b"RIFF", b"\xff\xd8\xff", b"data:image/")
+PACKED = (b"\x89PNG\r\n", b"RIFF", b"\xff\xd8\xff\xe0")
+# As they are, in base64 at the start of a text, and where a page says that it embeds one.
+PICTURES = (*PACKED, *(base64.b64encode(one)[:6] for one in PACKED), b"data:image/")
+OFFLINE = Path(__file__).parents[1] / "offline"
 
 
 @pytest.fixture
@@ -39,6 +57,31 @@ def audited(photos, out, *more):
     return main(["audit", str(model), str(root), "--only", "mistakes,calibration,shortcuts", "--out", str(out), *more])
 
 
+@pytest.fixture
+def everything_named(photos, onnx_classifier, tmp_path):
+    """Options that name files of every kind: another member, strangers, the training set, a task file, a baseline."""
+    folders = {name: tmp_path / f"{SECRET}-{name}" for name in ("strangers", "training", "before")}
+    shutil.copytree(photos[1], folders["training"])
+    (folders["strangers"]).mkdir()
+    for path in (photos[1] / "bright").glob("*.png"):
+        shutil.copy(path, folders["strangers"])
+    audited(photos, folders["before"], "--quiet")
+    weights = np.stack([np.ones(192), -np.ones(192)], 1) / 2
+    member = onnx_classifier(weights, (3, 8, 8), bias=np.array([-48, 48]), folder=tmp_path / f"{SECRET}-member")
+    task = tmp_path / f"{SECRET}.toml"
+    task.write_text(f"[ood]\nroad = {json.dumps(str(folders['strangers']))}\n")
+    return [
+        *("--member", str(member), "--task", str(task), "--train", str(folders["training"]), "--baseline"),
+        *(str(folders["before"]), "--only", "mistakes,calibration,unknowns,selection,shortcuts", "--rows", "60"),
+    ]
+
+
+def leaks(files):
+    """Where a name or the bytes of a picture stand."""
+    named = [str(path) for path, data in files.items() if SECRET.encode() in data or SECRET in path.name]
+    return named + [str(path) for path, data in files.items() if any(sign in data for sign in PICTURES)]
+
+
 def written(out):
     """Every file below a folder by name, with what packed files hold."""
     for path in sorted(out.rglob("*")):
@@ -57,7 +100,10 @@ def written(out):
 
 def test_names_and_pictures_are_written_where_nobody_asks_otherwise(photos, tmp_path):
     audited(photos, tmp_path / "run", "--quiet")
-    assert any(SECRET.encode() in data for _, data in written(tmp_path / "run"))
+    files = dict(written(tmp_path / "run"))
+    assert any(SECRET.encode() in data for data in files.values())
+    assert any(sign in data for data in files.values() for sign in PACKED)
+    assert any(sign in files[tmp_path / "run" / "report.html"] for sign in PICTURES[-4:])
 
 
 @pytest.mark.parametrize("asked", [("--redact",), ("--redact-paths", "--no-images")])
@@ -65,10 +111,33 @@ def test_redacted_folders_hold_neither_names_nor_pictures(photos, tmp_path, aske
     audited(photos, tmp_path / "run", *asked, "--format", "junit,sarif,markdown")
     files = dict(written(tmp_path / "run"))
     assert {"audit.json", "report.html", "rows.parquet", "events.jsonl"} <= {path.name for path in files}
-    named = [str(path) for path, data in files.items() if SECRET.encode() in data or SECRET in path.name]
-    assert not named
-    assert not [str(path) for path, data in files.items() if any(sign in data for sign in PICTURES)]
+    assert not leaks(files)
     assert SECRET not in capsys.readouterr().out.replace(str(tmp_path), "")
+
+
+def test_nothing_that_options_name_is_written_shown_or_exported(photos, everything_named, tmp_path, capsys, monkeypatch):
+    run = tmp_path / "run"
+    audited(photos, run, *everything_named, "--redact", "--format", "junit,sarif,markdown,github")
+    main(["show", str(run)])
+    (tmp_path / "card.md").write_text("# Model\n")
+    trackers = {name: MagicMock() for name in ("mlflow", "wandb")}
+    for name in exporters:
+        monkeypatch.setitem(sys.modules, name, trackers.get(name))
+        assert main(["export", str(run), name, *(["--to", str(tmp_path / "card.md")] if name == "model-card" else [])]) == 0
+    told = capsys.readouterr()
+    sent = repr([one.mock_calls for one in trackers.values()]) + (tmp_path / "card.md").read_text()
+    assert "pfungst" in sent
+    assert SECRET not in told.out + told.err + sent
+    files = dict(written(run))
+    assert any("asked-of-member-1" in path.name for path in files), "the member was asked"
+    assert not leaks(files)
+
+
+def test_what_a_broken_probe_said_is_left_out(photos):
+    report = pfungst.audit(*map(str, photos), only=("calibration",), out=None)
+    said = Skipped(probe="shift", reason=f"the probe broke: FileNotFoundError: /scans/{SECRET}.png")
+    told = redacted(msgspec.structs.replace(report.report, skipped=(said,)))
+    assert [entry.reason for entry in told.skipped] == ["the probe broke: FileNotFoundError"]
 
 
 def test_a_redacted_audit_takes_the_names_out_of_a_folder_that_held_them(photos, tmp_path):
@@ -83,6 +152,65 @@ def test_a_redacted_audit_says_the_same_numbers(photos, tmp_path):
     one, other = (json.loads((tmp_path / name / "audit.json").read_text()) for name in ("open", "closed"))
     assert one["headline"] == other["headline"]
     assert [f["effect"] for f in one["findings"]] == [f["effect"] for f in other["findings"]]
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """The environment of a Python that refuses and notes whatever goes to another machine, and the notes so far."""
+    notes = tmp_path / "attempts.txt"
+    root = Path(pfungst.__file__).parents[1]
+    paths = os.pathsep.join(str(one) for one in (OFFLINE, root))
+    environment = {**os.environ, "PYTHONPATH": paths, "PFUNGST_ATTEMPTS": str(notes)}
+    return environment, lambda: notes.read_text().splitlines() if notes.exists() else []
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["socket.create_connection(('192.0.2.1', 9), 1)", "socket.getaddrinfo('example.invalid', 80)",
+     "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 9))"],
+)  # fmt: skip
+def test_the_watch_sees_what_would_leave(watched, code):
+    environment, notes = watched
+    words = [sys.executable, "-c", f"import socket; {code}"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert "nothing may leave this machine" in done.stderr
+    assert len(notes()) == 1
+
+
+def test_nothing_leaves_the_machine(photos, tmp_path, watched):
+    environment, notes = watched
+    model, root = map(str, photos)
+    run = str(tmp_path / "run")
+    asked = [
+        ["doctor", model, root],
+        ["audit", model, root, "--only", "calibration", "--out", run, "--format", "junit,sarif"],
+        ["show", run],
+        ["compare", run, run],
+    ]
+    code = "import sys; from pfungst.cli import main; sys.exit(max(main(words) for words in eval(sys.argv[1])))"
+    words = [sys.executable, "-c", code, repr(asked)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}, done.stderr
+    assert notes() == []
+
+
+def test_a_viewed_run_talks_to_this_machine_alone(photos, tmp_path, watched):
+    for name in ("duckdb", "uvicorn", "starlette"):
+        pytest.importorskip(name)
+    environment, notes = watched
+    main(["audit", *map(str, photos), "--only", "calibration", "--out", str(tmp_path / "run"), "--quiet"])
+    words = [sys.executable, "-m", "pfungst.cli", "view", str(tmp_path / "run")]
+    server = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = server.stdout.readline().strip()
+        for page in ("", "rows", "rows.json"):
+            with urllib.request.urlopen(address + page) as answer:
+                held = answer.read().decode()
+            assert not re.findall(r"(?:src|action)=[\"']?(?:https?:)?//(?!127\.0\.0\.1)", held)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+    assert notes() == []
 
 
 def test_an_audit_opens_no_socket(tmp_path, monkeypatch):
