@@ -5,8 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_VENV := .venv-demo
 DEMO_STAMP := $(DEMO_VENV)/.installed
+TOOLS_VENV := .venv-tools
+TOOLS_STAMP := $(TOOLS_VENV)/.installed
+DEPS_VENV := .venv-deps
+DEPS_STAMP := $(DEPS_VENV)/.installed
+LANE_VENV := .venv-lane
 
 .PHONY: demo test check bench trust tricks docs screenshots clean
+.PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
 demo: $(DEMO_STAMP)
@@ -66,8 +72,50 @@ screenshots: $(STAMP)
 	  $(BIN)/python scripts/screenshots.py build/cifar build/screenshots/cifar; \
 	fi
 
+# Versions and hashes of requirements/ anew; what stands there is kept where it still fits, but for `make lock UPGRADE=1`.
+lock: $(TOOLS_STAMP)
+	$(TOOLS_VENV)/bin/python scripts/lock.py $(if $(UPGRADE),--upgrade)
+
+# Licences, a bill of materials and known vulnerabilities of all that pfungst and its extras bring.
+audit-deps: $(TOOLS_STAMP) $(DEPS_STAMP)
+	$(TOOLS_VENV)/bin/python scripts/dependencies.py $(DEPS_VENV)
+
+# What people would install, built, looked into and used.
+dist-test: $(TOOLS_STAMP)
+	$(TOOLS_VENV)/bin/python scripts/check_dist.py
+
+# The tests beside other versions than the locked ones, each time in a new environment: the newest, those about to come,
+# the oldest that pyproject.toml allows. LANE= runs all tests, LANE=path those.
+LANE ?= tests/contract tests/golden
+NEW_LANE = rm -rf $(LANE_VENV) && $(PYTHON) -m venv $(LANE_VENV)
+INTO_LANE := $(LANE_VENV)/bin/pip install --quiet --disable-pip-version-check
+test-newest:
+	$(NEW_LANE)
+	$(INTO_LANE) torch==2.13.0 -e .[dev,sklearn-io]
+	$(LANE_VENV)/bin/pytest -n 2 --dist worksteal $(LANE)
+
+test-pre:
+	$(NEW_LANE)
+	$(INTO_LANE) --pre torch==2.13.0 -e .[dev,sklearn-io]
+	$(LANE_VENV)/bin/pytest -n 2 --dist worksteal $(LANE)
+
+test-lowest: $(TOOLS_STAMP)
+	$(NEW_LANE)
+	mkdir -p build
+	$(TOOLS_VENV)/bin/python scripts/lowest.py > build/lowest.txt
+	$(INTO_LANE) --only-binary :all: -r build/lowest.txt
+	$(INTO_LANE) torch==2.13.0
+	$(LANE_VENV)/bin/pip $(OURS) -e .
+	$(LANE_VENV)/bin/pytest -n 2 --dist worksteal $(LANE)
+
+# The locked versions, and no other machine: whatever Python opens, in workers and subprocesses too, is refused and noted.
+test-offline: $(STAMP)
+	mkdir -p build && rm -f build/attempts.txt
+	PYTHONPATH=$(CURDIR)/tests/offline PFUNGST_ATTEMPTS=$(CURDIR)/build/attempts.txt $(BIN)/pytest -n 2 --dist worksteal $(LANE)
+	@if [ -e build/attempts.txt ]; then sort build/attempts.txt | uniq -c; exit 1; fi
+
 # Everything comes as a wheel whose hash stands in requirements/; nothing else is fetched, and nothing is built but pfungst.
-LOCKED := install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes
+LOCKED := install --quiet --disable-pip-version-check --no-compile --no-deps --only-binary :all: --require-hashes
 OURS := install --quiet --disable-pip-version-check --no-deps --no-build-isolation
 
 $(DEMO_STAMP): pyproject.toml requirements/base.txt
@@ -80,11 +128,23 @@ $(DEMO_STAMP): pyproject.toml requirements/base.txt
 $(STAMP): pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip $(LOCKED) -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile torch==2.13.0
 	$(BIN)/pip $(OURS) -e .
 	$(BIN)/pip check --disable-pip-version-check
 	touch $@
 
+$(TOOLS_STAMP): requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS_VENV)
+	$(TOOLS_VENV)/bin/pip $(LOCKED) -r requirements/tools.txt
+	touch $@
+
+$(DEPS_STAMP): pyproject.toml requirements/extras.txt
+	$(PYTHON) -m venv $(DEPS_VENV)
+	$(DEPS_VENV)/bin/pip $(LOCKED) -r requirements/extras.txt
+	$(DEPS_VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile torch==2.13.0 torchvision==0.28.0
+	$(DEPS_VENV)/bin/pip check --disable-pip-version-check
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) build dist pfungst-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(TOOLS_VENV) $(DEPS_VENV) $(LANE_VENV) build dist pfungst-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -50,6 +50,9 @@ def safe(name: str) -> bool:
         print(f"vulnerabilities of {name}: NOT KNOWN, the data cannot be reached ({done.stderr.strip().splitlines()[-1:]})")
         return True
     bad, judged, left = known(packages)
+    if not judged:
+        print(f"vulnerabilities of {name}: NOT KNOWN, the index tells nothing about any of {left} packages")
+        return True
     print(f"vulnerabilities of {name}: {len(bad)} known among {judged} packages" + (f"; NOT KNOWN of {left}" if left else ""))
     print("".join(f"  {line}\n" for line in bad), end="")
     return not bad
