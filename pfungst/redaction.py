@@ -20,7 +20,7 @@ def redacted(report: Report) -> Report:
 
 
 def _skipped(entry: Skipped) -> Skipped:
-    """What was not examined, without the row it was about and without the words of whatever broke: they may name files."""
+    """What was not examined, without the row it was about or the words of whatever broke, which may name files."""
     if entry.probe == "data":
         return msgspec.structs.replace(entry, subject="a row", reason="unreadable")
     if entry.reason.startswith(BROKE):

@@ -50,7 +50,11 @@ def wrong(sdist: Path, wheel: Path) -> Iterator[str]:
         names = [member.name.partition("/")[2] for member in archive.getmembers()]
     yield from (f"the sdist lacks {name}" for name in sorted(tracked() - set(names)))
     for name in names:
-        if "__pycache__" in name or name.endswith(".pyc") or name.split("/")[0].startswith((".venv", "build", "pfungst-run")):
+        if (
+            "__pycache__" in name
+            or name.endswith(".pyc")
+            or name.split("/")[0].startswith((".venv", "build", "pfungst-run"))
+        ):
             yield f"the sdist holds {name}"
     large = {path: path.stat().st_size for path in (sdist, wheel) if path.stat().st_size > 8_000_000}
     yield from (f"{path.name} has {size:,} bytes" for path, size in large.items())

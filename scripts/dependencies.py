@@ -20,7 +20,14 @@ LOCKS = ("dev.txt", "extras.txt", "tools.txt")
 
 def licences(environment: Path) -> bool:
     """Whether every licence is accepted; all of them stand in build/licences.txt."""
-    words = [str(environment / "bin" / "python"), str(ROOT / "scripts" / "licences.py"), "--extras", "all", "timm", "docs"]
+    words = [
+        str(environment / "bin" / "python"),
+        str(ROOT / "scripts" / "licences.py"),
+        "--extras",
+        "all",
+        "timm",
+        "docs",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     (WRITTEN / "licences.txt").write_text(done.stdout)
     print(f"licences: {done.stdout.splitlines()[-1] if done.stdout else done.stderr}")
@@ -36,7 +43,8 @@ def materials(environment: Path) -> None:
     if done.returncode:
         raise SystemExit(f"no bill of materials: {done.stderr}")
     told = json.loads(target.read_text())
-    print(f"bill of materials: {target.relative_to(ROOT)}, CycloneDX {told['specVersion']}, {len(told['components'])} components")
+    count = len(told["components"])
+    print(f"bill of materials: {target.relative_to(ROOT)}, CycloneDX {told['specVersion']}, {count} components")
 
 
 def safe(name: str) -> bool:
@@ -47,13 +55,17 @@ def safe(name: str) -> bool:
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        print(f"vulnerabilities of {name}: NOT KNOWN, the data cannot be reached ({done.stderr.strip().splitlines()[-1:]})")
+        why = done.stderr.strip().splitlines()[-1:]
+        print(f"vulnerabilities of {name}: NOT KNOWN, the data cannot be reached {why}")
         return True
     bad, judged, left = known(packages)
     if not judged:
         print(f"vulnerabilities of {name}: NOT KNOWN, the index tells nothing about any of {left} packages")
         return True
-    print(f"vulnerabilities of {name}: {len(bad)} known among {judged} packages" + (f"; NOT KNOWN of {left}" if left else ""))
+    print(
+        f"vulnerabilities of {name}: {len(bad)} known among {judged} packages"
+        + (f"; NOT KNOWN of {left}" if left else "")
+    )
     print("".join(f"  {line}\n" for line in bad), end="")
     return not bad
 

@@ -1,8 +1,9 @@
-"""Which licences the dependencies declare, and whether each is permissive: python scripts/licences.py [--extras NAME ...].
+"""Which licences the dependencies declare, and whether each is permissive: python scripts/licences.py.
 
-Walks from pyproject.toml (base and every extra) through the metadata of what is installed in the environment that runs
-this, and ends with 1 where a licence is unknown or not accepted. What is not installed is named; where ``--extras`` says
-which extras are meant it is a failure too. It judges what packages say of themselves, not the libraries that a wheel carries along.
+Walks from pyproject.toml (base and every extra) through the metadata of what is installed in the environment that
+runs this, and ends with 1 where a licence is unknown or not accepted. What is not installed is named; where
+``--extras`` says which extras are meant it is a failure too. It judges what packages say of themselves, not the
+libraries that a wheel carries along.
 """
 
 import argparse
@@ -19,9 +20,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-ACCEPTED = frozenset(
-    "0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 CNRI-Python ISC MIT MIT-0 MIT-CMU PSF-2.0 Unlicense Zlib".split()
-) | {"Apache-2.0 WITH LLVM-exception"}
+ACCEPTED = frozenset({
+    "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0",
+    "CNRI-Python", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0", "Unlicense", "Zlib",
+})  # fmt: skip
 # How packages without an SPDX expression spell their licence; compared in lower case, without "license".
 SPELLED = {
     "3-clause bsd": "BSD-3-Clause", "apache": "Apache-2.0", "apache 2.0": "Apache-2.0", "apache software": "Apache-2.0",
@@ -41,7 +43,7 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
 
 
 def reached(project: Mapping[str, Any], names: Sequence[str] = ()) -> tuple[dict[str, Distribution], set[str]]:
-    """The installed packages that a project and its extras (those named, or all) ask for, and which are not installed."""
+    """The installed packages that a project and its extras (those named, or all) want, and which are missing."""
     extras = {canonicalize_name(name): lines for name, lines in project["optional-dependencies"].items()}
     asked = [*project["dependencies"], *(line for name in names or extras for line in extras[name])]
     left = [(Requirement(line), "") for line in asked]
@@ -78,7 +80,9 @@ def declared(package: Distribution) -> str:
     if "" in spelled:
         return ""
     # Whether all of them hold or any is not said: all of them is the safe reading.
-    return canonicalize_license_expression(" AND ".join(sorted(spelled))) if spelled else _spelled(about["License"] or "")
+    return (
+        canonicalize_license_expression(" AND ".join(sorted(spelled))) if spelled else _spelled(about["License"] or "")
+    )
 
 
 def _spelled(text: str) -> str:

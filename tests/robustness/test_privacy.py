@@ -115,7 +115,9 @@ def test_redacted_folders_hold_neither_names_nor_pictures(photos, tmp_path, aske
     assert SECRET not in capsys.readouterr().out.replace(str(tmp_path), "")
 
 
-def test_nothing_that_options_name_is_written_shown_or_exported(photos, everything_named, tmp_path, capsys, monkeypatch):
+def test_nothing_that_options_name_is_written_shown_or_exported(
+    photos, everything_named, tmp_path, capsys, monkeypatch
+):
     run = tmp_path / "run"
     audited(photos, run, *everything_named, "--redact", "--format", "junit,sarif,markdown,github")
     main(["show", str(run)])
@@ -123,7 +125,10 @@ def test_nothing_that_options_name_is_written_shown_or_exported(photos, everythi
     trackers = {name: MagicMock() for name in ("mlflow", "wandb")}
     for name in exporters:
         monkeypatch.setitem(sys.modules, name, trackers.get(name))
-        assert main(["export", str(run), name, *(["--to", str(tmp_path / "card.md")] if name == "model-card" else [])]) == 0
+        assert (
+            main(["export", str(run), name, *(["--to", str(tmp_path / "card.md")] if name == "model-card" else [])])
+            == 0
+        )
     told = capsys.readouterr()
     sent = repr([one.mock_calls for one in trackers.values()]) + (tmp_path / "card.md").read_text()
     assert "pfungst" in sent
