@@ -194,7 +194,7 @@ def test_nothing_leaves_the_machine(photos, tmp_path, watched):
     ]
     code = "import sys; from pfungst.cli import main; sys.exit(max(main(words) for words in eval(sys.argv[1])))"
     words = [sys.executable, "-c", code, repr(asked)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode in {0, 1}, done.stderr
     assert notes() == []
 
