@@ -23,6 +23,7 @@ from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, Report, Skipped
+from pfungst.losses import unanswered
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
 from pfungst.probe import Probe, labelled
@@ -82,7 +83,7 @@ def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, h
 
 def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     study, rounds = asked.study, asked.rounds
-    first, events = (None, []) if rounds.finished else checked(study, rounds.executor)
+    first, events = (None, []) if rounds.finished else checked(study, rounds.executor, asked.hear)
     steadiness = Steadiness(first, journal)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
@@ -231,11 +232,7 @@ def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, compl
     pictures: dict[str, bytes] = {}
     if study.request.images:
         ranked, pictures = drawn(ranked, study.data, done)
-    for on, lost in rounds.lost.items():
-        skipped += [
-            Skipped(probe="data", kind="unreadable", subject=_id(study, on, row), reason=lost[row])
-            for row in sorted(lost)
-        ]
+    skipped += unanswered(study.data, rounds.lost)
     about_model, about_data = described(study)
     tested, guess = _as_tested(study, done)
     report = Report(
@@ -253,10 +250,6 @@ def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, compl
         passes=tuple(rounds.records[one] for one in done),
     )
     return Audit(redacted(report) if study.request.redact_paths else report, pictures, study.request.out)
-
-
-def _id(study: Study, on: str, row: int) -> str:
-    return study.data.on(on).ids[row]
 
 
 def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:

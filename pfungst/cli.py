@@ -151,6 +151,7 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     )  # fmt: skip
     add("--rows", type=int, metavar="N", help="a seeded sample of the rows")
     add("--budget", metavar="TIME", help="end within this time, such as 90s or 10m, with fewer rows if need be")
+    add("--batch-timeout", metavar="TIME", help="longest that one batch of one pass may take (default: 1h)")
     add("--seed", type=int, metavar="N")
     add(
         "--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails the audit (default: high)"

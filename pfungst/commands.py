@@ -188,6 +188,7 @@ def _options(asked: Namespace) -> dict[str, Any]:
         "members": tuple(asked.member),
         "rows": asked.rows,
         "budget": asked.budget,
+        "batch_timeout": asked.batch_timeout,
         "seed": asked.seed,
         "executor": asked.executor,
         "workers": asked.workers,

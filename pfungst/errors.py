@@ -5,6 +5,10 @@ class InputError(ValueError):
     """It cannot be done as asked; the message is the sentence printed before exit code 2."""
 
 
+class Unanswered(InputError):  # noqa: N818 - named for what it says
+    """A model gave no answer to these inputs; to others it may give one."""
+
+
 class NoLabels(InputError):  # noqa: N818 - named for what it says
     """The column or array of labels that the task names is not there."""
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
-from pfungst.errors import InputError
+from pfungst.errors import InputError, Unanswered
 
 PART = 1 << 18
 """Numbers looked at in one go: a part stays in the processor's cache, and no copy of all rows is made."""
@@ -279,7 +279,7 @@ def _no_distribution(rows: IntArray, total: float, outside: bool) -> str:
     )
 
 
-class NotFinite(InputError):  # noqa: N818 - named for what it says
+class NotFinite(Unanswered):
     """Some rows of the model's answers are NaN or infinite; ``rows`` are their numbers in the batch."""
 
     def __init__(self, rows: IntArray) -> None:

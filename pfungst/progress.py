@@ -1,5 +1,7 @@
 """Progress: a live bar on a terminal, one plain line now and then elsewhere; always on standard error."""
 
+import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,16 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from pfungst.engine.handout import Listener
+from pfungst.report.markup import clean
 
 EVERY_SECONDS = 30.0
 
 
 @contextmanager
 def heard(*, quiet: bool) -> Iterator[Listener]:
-    """A listener for the events of an audit."""
+    """A listener for the events of an audit; it ends the process where the model hangs and nothing else helps."""
     console = Console(stderr=True)
     if quiet:
-        yield lambda event, facts: None  # noqa: ARG005 - a listener that hears nothing
+        yield _ending
     elif console.is_terminal:
         columns = (
             TextColumn("asking the model"),
@@ -32,10 +35,17 @@ def heard(*, quiet: bool) -> Iterator[Listener]:
         yield _Plain(console)
 
 
+def _ending(event: str, facts: Mapping[str, Any]) -> None:
+    """End the process, whose main thread does not come back, with the exit code of what cannot be done."""
+    if event == "stuck":
+        print(f"pfungst: {clean(facts['why'])}", file=sys.stderr, flush=True)
+        os._exit(2)
+
+
 def trouble(event: str, facts: Mapping[str, Any]) -> str:
     """A word about a worker or a row that was lost; empty for what else happens."""
     if event == "quarantine":
-        return f"row {facts['row']} is left out: whoever asks the model about it {facts['how']}"
+        return clean(f"row {facts['row']} is left out: {facts['why']}")
     if event == "worker-lost":
         first, last = facts["rows"]
         return f"a worker {facts['how']} on {last - first} rows of {facts['on']}; they are asked again"
@@ -54,6 +64,7 @@ class _Live:
     total: int = 0
 
     def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        _ending(event, facts)
         if event == "round":
             self.total += facts["row_passes"]
             self.progress.update(self.bar, total=self.total)
@@ -73,6 +84,7 @@ class _Plain:
     said: float = field(default_factory=time.monotonic)
 
     def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        _ending(event, facts)
         if event == "round" and facts["row_passes"]:
             self.total += facts["row_passes"]
             self._say(f"asking the model about {facts['row_passes']:,} rows, all conditions together")

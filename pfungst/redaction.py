@@ -21,7 +21,7 @@ def redacted(report: Report) -> Report:
 
 def _skipped(entry: Skipped) -> Skipped:
     """What was not examined, without the row it was about or the words of whatever broke, which may name files."""
-    if entry.probe == "data":
+    if entry.kind == "unreadable":
         return msgspec.structs.replace(entry, subject="a row", reason="unreadable")
     if entry.reason.startswith(BROKE):
         kind = entry.reason.removeprefix(BROKE).split(":")[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pfungst.accepted import entry
+from pfungst.engine.handout import LIMIT
 from pfungst.engine.ray import Share
 from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
@@ -40,6 +41,7 @@ class Request:
     members: tuple[Any, ...] = ()
     rows: int | None = None
     budget: float | None = None
+    batch_timeout: float = LIMIT
     seed: int = 0
     executor: str = "local"
     workers: int = 1
@@ -88,8 +90,9 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     }
     sets = {name: {**getattr(read, name), **_named(name, given.get(name, {}))} for name in SETS}
     merged: dict[str, Any] = {**from_task, **given, **sets}
-    if isinstance(merged.get("budget"), str):
-        merged["budget"] = seconds(merged["budget"])
+    for name in ("budget", "batch_timeout"):
+        if isinstance(merged.get(name), str):
+            merged[name] = seconds(merged[name], name)
     if merged.get("out") is not None:
         merged["out"] = Path(merged["out"])
     merged.setdefault("explicit_out", "out" in given)
@@ -150,7 +153,7 @@ def _acceptable(task: Task) -> None:
             )
 
 
-def seconds(spelled: str) -> float:
+def seconds(spelled: str, what: str = "budget") -> float:
     """Seconds of a duration such as ``90``, ``45s``, ``10m`` or ``2h``.
 
     >>> seconds("10m")
@@ -158,5 +161,5 @@ def seconds(spelled: str) -> float:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", spelled.strip())
     if found is None or float(found[1]) <= 0:
-        raise InputError(f"a budget of {spelled!r} is no duration; write it as 90, 45s, 10m or 2h")
+        raise InputError(f"a {what.replace('_', ' ')} of {spelled!r} is no duration; write it as 90, 45s, 10m or 2h")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]

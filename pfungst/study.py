@@ -14,6 +14,7 @@ import pfungst.probes
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
+from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor, Inline, Processes, Shared
 from pfungst.engine.plan import pieces
 from pfungst.engine.ray import Actors
@@ -85,7 +86,7 @@ class Study:
         """Inline for one worker, else processes or Ray's actors that open model and data from their sources."""
         request = self.request
         if request.workers == 1 and request.executor == "local":
-            return Inline(self.sweep())
+            return Inline(self.sweep(), request.batch_timeout)
         portable = all(one.portable for one in (self.model, *self.members.values()))
         if not (portable and isinstance(self.data_source, str | None)):
             raise InputError(
@@ -102,7 +103,7 @@ class Study:
             if request.executor == "local"
             else Actors(prepare, request.workers, request.share, request.address)
         )
-        return Shared(crew, self.data, request.batch_size)
+        return Shared(crew, self.data, request.batch_size, limit=request.batch_timeout)
 
 
 def _prepared(model: Any, data: Any, request: Request, *, limit: int | None, threads: int, key: str) -> Sweep:
@@ -177,10 +178,11 @@ def _same_kind(other: Dataset, data: Dataset) -> Dataset:
     return other
 
 
-def checked(study: Study, executor: Executor) -> tuple[Outputs, list[Event]]:
+def checked(study: Study, executor: Executor, hear: Listener = silence) -> tuple[Outputs, list[Event]]:
     """Ask about a few rows before anything is written: can it answer, and are its classes in the declared order?
 
-    Gives the answers, and what happened to workers and rows meanwhile, to be told where it can be written.
+    Gives the answers, and what happened to workers and rows meanwhile, to be told where it can be written; ``hear``
+    is told at once of what cannot wait.
 
     Raises:
         InputError: if no row can be read, the answers do not fit the classes, or the labels are permuted.
@@ -188,11 +190,17 @@ def checked(study: Study, executor: Executor) -> tuple[Outputs, list[Event]]:
     few, asked = study.data.limited(min(CHECKED_ROWS, study.data.limit or len(study.data))), Predict()
     events: list[Event] = []
     work = [[piece] for piece in pieces(asked, few)]
-    swept = list(executor.map(work, lambda event, facts: events.append((event, facts))))
+
+    def listen(event: str, facts: Mapping[str, Any]) -> None:
+        events.append((event, facts))
+        if event == "stuck":
+            hear(event, facts)
+
+    swept = list(executor.map(work, listen))
     parts = [one.answers[asked] for one in swept if asked in one.answers]
     if not parts:
         bad = [why for one in swept for why in one.lost.values()] or ["no rows"]
-        raise InputError(f"none of the first {len(bad)} rows of {few.source} could be read ({bad[0]})")
+        raise InputError(f"none of the first {len(bad)} rows of {few.source} could be read and answered ({bad[0]})")
     answers = joined(parts)
     assert isinstance(answers, Outputs), "plain answers"
     assert answers.rows is not None, "answers of a pass know their rows"

@@ -151,6 +151,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     members: tuple[str, ...] = ()
     rows: int | None = None
     budget: str | None = None
+    batch_timeout: str | None = None
     seed: int | None = None
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.engine.isolation import HOPELESS
 from pfungst.engine.plan import Piece, Shard
 from pfungst.engine.sweep import Swept, joined
 from pfungst.errors import InputError
@@ -17,9 +18,6 @@ Work = Sequence[Piece]
 Listener = Callable[[str, Mapping[str, Any]], None]
 """Told of each event: its name and its facts."""
 
-HOPELESS = 20, 0.02
-"""Rows that ended their worker, and their share of the rows asked, at which it is the model that is broken."""
-
 READY_SECONDS = 120.0
 """How long all workers together may be away before it is said that none comes."""
 
@@ -28,6 +26,10 @@ PAUSE = 0.5
 
 HANGING = 60.0, 20.0, 3600.0
 """Work hangs after so many seconds, and so many times the median of its like; after the last where that is unknown."""
+
+
+LIMIT = 3600.0
+"""Seconds that one batch of one pass may take, wherever it is asked."""
 
 
 def silence(event: str, facts: Mapping[str, Any]) -> None:
@@ -124,6 +126,7 @@ class Handout:
     batch_size: int
     listen: Listener = silence
     hanging: tuple[float, float, float] = HANGING
+    limit: float = LIMIT
     doomed: dict[tuple[str, int], str] = field(default_factory=dict)
     waiting: deque[Part] = field(default_factory=deque)
     held: dict[int, deque[_Held]] = field(default_factory=dict)
@@ -219,7 +222,9 @@ class Handout:
         """Seconds after which a part hangs."""
         least, times, unknown = self.hanging
         like = self.took.get(part.like)
-        return max(least, times * median(like) * (part.last - part.first)) if like else unknown
+        rows = part.last - part.first
+        usual = max(least, times * median(like) * rows) if like else unknown
+        return min(usual, self.limit * -(-rows // self.batch_size) * len(part.cut))
 
     def _died(self, worker: int) -> Iterator[Swept]:
         """Ask what the worker had in hand again: what it was on in smaller parts, the rest as it is."""
@@ -236,9 +241,9 @@ class Handout:
         if not smaller:
             row = int(shard.rows(self.data)[part.first])
             name = self.data.on(shard.on).ids[row]
-            self.listen("quarantine", {"on": shard.on, "shard": shard.name, "row": name, "how": how})
-            self.lost += 1
             why = self.doomed[shard.on, row] = f"three workers in turn {how} when asked about it"
+            self.listen("quarantine", {"on": shard.on, "shard": shard.name, "row": name, "how": how, "why": why})
+            self.lost += 1
             yield from self._kept(part, Swept(shard, {}, {row: why}))
 
     def _kept(self, part: Part, swept: Swept) -> Iterator[Swept]:
@@ -269,4 +274,5 @@ def together(parts: Sequence[Swept]) -> Swept:
         {row: why for part in parts for row, why in part.lost.items()},
         {one: sum(part.seconds.get(one, 0.0) for part in parts) for part in parts for one in part.seconds},
         refused,
+        frozenset(row for part in parts for row in part.failed),
     )

@@ -12,6 +12,8 @@ from typing import Any, Self, TextIO
 
 from pfungst.errors import InputError
 
+LOCK = ".lock"
+
 
 class Journal:
     """One writer's claim on a RUN folder, and its ``events.jsonl``.
@@ -33,7 +35,8 @@ class Journal:
                 f"{folder} holds the audit of another model or other data ({started[-1].get('what', 'unknown')}); "
                 f"name it with --out {folder} to replace it, or name another folder"
             )
-        if not started and not explicit and folder.exists() and any(folder.iterdir()):
+        # An audit that was killed before its first answer leaves its lock alone.
+        if not started and not explicit and folder.exists() and {one.name for one in folder.iterdir()} - {LOCK}:
             raise InputError(f"{folder} exists and holds no audit; name another folder with --out, or this one")
         self._before = before
         self._file: TextIO | None = None
@@ -77,7 +80,7 @@ class Journal:
 
     @property
     def _lock_file(self) -> Path:
-        return self.folder / ".lock"
+        return self.folder / LOCK
 
     def _lock(self) -> None:
         mine = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
@@ -110,7 +113,7 @@ class Journal:
 
 def _nameless(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event without what may quote the name of a file."""
-    return {name: value for name, value in event.items() if name not in {"what", "why", "report"}}
+    return {name: value for name, value in event.items() if name not in {"what", "why", "report", "row"}}
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

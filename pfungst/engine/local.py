@@ -5,7 +5,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import cv2
 
 from pfungst.datasets.dataset import Dataset
-from pfungst.engine.handout import HANGING, Crew, Handout, Listener, Work, WorkerDied, silence
+from pfungst.engine.handout import HANGING, LIMIT, Crew, Handout, Listener, Work, WorkerDied, silence
 from pfungst.engine.sweep import Sweep, Swept
+from pfungst.engine.watch import Watch
 
 
 class Executor(Protocol):
@@ -31,14 +32,22 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Inline:
-    """One shard after the other in this process."""
+    """One shard after the other in this process; a batch of one pass that takes longer than ``limit`` s is given up."""
 
     sweep: Sweep
+    limit: float = LIMIT
 
     def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
-        """Answer each item in turn."""
-        del listen
-        yield from map(self.sweep, work)
+        """Answer each item in turn. ``listen`` hears ``stuck`` where the model hangs and cannot be interrupted.
+
+        Raises:
+            InputError: if the model hangs.
+        """
+        for one in work:
+            watch = Watch(self.limit, listen)
+            with watch.over():
+                swept = replace(self.sweep, beat=watch.beat)(one)
+            yield swept
 
     def close(self) -> None:
         """Nothing is held."""
@@ -55,12 +64,13 @@ class Shared:
     data: Dataset
     batch_size: int = 64
     hanging: tuple[float, float, float] = HANGING
+    limit: float = LIMIT
     doomed: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
         """Answer each item."""
         try:
-            handout = Handout(self.crew, self.data, self.batch_size, listen, self.hanging, self.doomed)
+            handout = Handout(self.crew, self.data, self.batch_size, listen, self.hanging, self.limit, self.doomed)
             yield from handout.map(work)
         except BaseException:
             # What is still in their hands is of no use any more.

@@ -12,6 +12,7 @@ from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor
 from pfungst.engine.plan import Piece, Shard, pieces
 from pfungst.engine.sweep import Swept, joined
+from pfungst.errors import InputError
 from pfungst.findings import PassRecord
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass, Passes
@@ -51,9 +52,21 @@ class Rounds:
             if one in self.refused:
                 continue
             if one not in whole:
-                whole[one] = joined([parts[piece] for piece in pieces(one, self.data) if piece in parts])
+                whole[one] = joined(self._all(one, parts))
             self._record(one, asked[one], whole[one], spent.get(one))
         return self._agreed(done.with_(whole))
+
+    def _all(self, one: Pass, parts: Mapping[Piece, Answers]) -> list[Answers]:
+        """The parts of a pass. Raises InputError if there is none."""
+        asked = list(pieces(one, self.data))
+        found = [parts[piece] for piece in asked if piece in parts]
+        if asked and not found:
+            some, why = self.data.on(one.on), next(iter(self.lost[one.on].values()))
+            raise InputError(
+                f"none of the {sum(piece.rows for piece in asked)} rows of {some.source} has an answer, {one.name} "
+                f"({why}); give rows that can be read and a model that answers them"
+            )
+        return found
 
     def _agreed(self, done: Passes) -> Passes:
         """The same without rows that were lost under another condition: two passes can be compared row by row."""
@@ -103,7 +116,10 @@ class Rounds:
 
     def _keep(self, asked: list[Piece], swept: Swept, parts: dict[Piece, Answers]) -> None:
         """Put what was answered behind what stood of each piece."""
-        lost = self.lost.setdefault(swept.shard.on, {})
+        on, lost = swept.shard.on, self.lost.setdefault(swept.shard.on, {})
+        for row in sorted(swept.failed - set(lost)):
+            facts = {"row": self.data.on(on).ids[row], "how": "failed", "why": swept.lost[row]}
+            self.listen("quarantine", {"on": on, "shard": swept.shard.name, **facts})
         lost.update(swept.lost)
         self.refused |= swept.refused
         answers: dict[Pass, Answers] = {}

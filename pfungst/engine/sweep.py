@@ -1,20 +1,22 @@
 """Sweep: read each batch of a shard once and run every pass on it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
+from pfungst.engine.isolation import Isolation
 from pfungst.engine.plan import Piece, Shard
-from pfungst.errors import InputError
+from pfungst.errors import InputError, Unanswered
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
-from pfungst.passes import Answers, Attack, Pass, Predict
+from pfungst.passes import Answers, Attack, Attribute, Pass, Predict, Prove
 from pfungst.proven import Proven, joined_proofs
 
 
@@ -22,7 +24,8 @@ from pfungst.proven import Proven, joined_proofs
 class Swept:
     """Answers of some passes on one shard.
 
-    ``lost`` are rows that could not be read, ``refused`` methods that cannot be used on this model, with the reason.
+    ``lost`` are rows that could not be read or that the model ``failed`` to answer, ``refused`` methods that cannot be
+    used on this model, with the reason.
     """
 
     shard: Shard
@@ -30,53 +33,86 @@ class Swept:
     lost: dict[int, str]
     seconds: dict[Pass, float] = field(default_factory=dict)
     refused: dict[Pass, str] = field(default_factory=dict)
+    failed: frozenset[int] = frozenset()
+
+
+def untold(at: str) -> None:
+    """Tell nobody what is asked."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The model, the rows and the other members; called with the pieces of one shard it answers them."""
+    """The model, the rows and the other members; called with the pieces of one shard it answers them.
+
+    ``beat`` is told what is asked, before it is.
+    """
 
     model: Model
     data: Dataset
     batch_size: int = 64
     members: Mapping[str, Model] = field(default_factory=dict)
+    beat: Callable[[str], None] = untold
 
     def __call__(self, pieces: Sequence[Piece]) -> Swept:
-        """Answer the pieces of one shard, batch by batch."""
+        """Answer the pieces of one shard, batch by batch.
+
+        Raises:
+            InputError: if the model cannot be asked, or fails on so many rows that it is not the rows.
+        """
         shard = pieces[0].shard
         rows = shard.rows(self.data)
         first, last = min(piece.start for piece in pieces), max(piece.rows for piece in pieces)
-        found: dict[Pass, list[Answers]] = {piece.asked: [] for piece in pieces}
-        spent = dict.fromkeys(found, 0.0)
+        shares = [_Share(piece.asked, piece.start, piece.rows) for piece in pieces]
         lost: dict[int, str] = {}
-        refused: dict[Pass, str] = {}
+        isolation = Isolation()
         for at in range(first, last, self.batch_size):
             asked = rows[at : min(at + self.batch_size, last)]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
-            same: dict[tuple[str, str, int, int], Outputs] = {}
-            for piece in pieces:
-                left = asked[max(0, piece.start - at) : max(0, piece.rows - at)]
-                part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
-                if len(part) and piece.asked not in refused:
-                    began = time.perf_counter()
-                    try:
-                        found[piece.asked].append(self._answered(piece.asked, part, same))
-                    except InputError as error:
-                        if isinstance(piece.asked, Predict):
-                            raise
-                        refused[piece.asked] = str(error)
-                    spent[piece.asked] += time.perf_counter() - began
-        answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
-        return Swept(shard, answers, lost, spent, refused)
+            isolation.asked += len(asked)
+            same: dict[tuple[str, str, bytes], Outputs] = {}
+            for share in shares:
+                left = asked[max(0, share.start - at) : max(0, share.rows - at)]
+                if not share.refused:
+                    self._answer(share, _only(batch, left, isolation.failed), same, isolation)
+        return Swept(
+            shard,
+            {one.asked: joined(one.found) for one in shares if one.found and not one.refused},
+            lost | isolation.failed,
+            {one.asked: one.seconds for one in shares},
+            {one.asked: one.refused for one in shares if one.refused},
+            frozenset(isolation.failed),
+        )
 
-    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int, int], Outputs]) -> Answers:
+    def _answer(
+        self, share: "_Share", batch: Batch, same: dict[tuple[str, str, bytes], Outputs], isolation: Isolation
+    ) -> None:
+        """Answer a batch for one pass; rows on which the model fails are put aside."""
+        began, one = time.perf_counter(), share.asked
+        ask = partial(self._answered, one, same=same)
+        shown = "" if isinstance(one, Predict) and one.under is None else one.name
+        self.beat(f"{len(batch)} rows of {one.on}, {one.name}")
+        try:
+            answers, failed = isolation.answered(ask, batch, shown)
+        except InputError as error:
+            if isinstance(one, Predict):
+                raise
+            share.refused = str(error)
+        else:
+            if failed and not answers and not share.found and not isinstance(one, Predict):
+                share.refused = next(iter(failed.values()))
+            else:
+                share.found += answers
+                isolation.failed |= failed
+        share.seconds += time.perf_counter() - began
+
+    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, bytes], Outputs]) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
         if isinstance(one, Attack) and one.by:
             return replace(one.run(self.model, batch, self.members[one.by]), rows=batch.rows)
         if not isinstance(one, Predict):
-            return replace(one.run(self.model, batch), rows=batch.rows)
-        key = (one.by, one.shown, int(batch.rows[0]), len(batch))
+            return replace(_run(one, self.model, batch), rows=batch.rows)
+        key = (one.by, one.shown, batch.rows.tobytes())
         if key not in same:
             same[key] = self._ask(one, batch)
         return one.kept(same[key])
@@ -86,10 +122,7 @@ class Sweep:
         model = self.members[one.by] if one.by else self.model
         recorded = "new inputs" not in model.offers
         inputs = batch.rows if recorded else self._checked(one, batch)
-        try:
-            outputs = model.predict(_padded(inputs, self.batch_size))
-        except NotFinite as error:
-            raise error.named(batch.ids, "" if one.under is None else one.name) from None
+        outputs = model.predict(_padded(inputs, self.batch_size))
         if len(outputs) < len(batch):
             raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
         outputs = outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
@@ -107,6 +140,34 @@ class Sweep:
         if inputs.dtype.kind == "f" and batch.inputs.ndim == 4 and (inputs.min() < 0 or inputs.max() > 1):
             raise InputError(f"{one.name} left the range [0, 1]; a perturbation of images stays inside it")
         return inputs
+
+
+@dataclass
+class _Share:
+    """A pass in a shard: which of its rows are asked, and what came of it."""
+
+    asked: Pass
+    start: int
+    rows: int
+    found: list[Answers] = field(default_factory=list)
+    seconds: float = 0.0
+    refused: str = ""
+
+
+def _only(batch: Batch, rows: Array, without: Mapping[int, str]) -> Batch:
+    """The rows of a batch that are among some, without others."""
+    kept = np.isin(batch.rows, rows)
+    if without:
+        kept &= ~np.isin(batch.rows, list(without))
+    return batch if kept.all() else batch.take(kept)
+
+
+def _run(one: Attribute | Attack | Prove, model: Model, batch: Batch) -> Maps | Attacked | Proven:
+    """What a method says of a batch; its rows are not those that it asks the model about, so that NaN names none."""
+    try:
+        return one.run(model, batch)
+    except NotFinite as error:
+        raise Unanswered(str(error)) from error
 
 
 def _padded(inputs: Array, size: int) -> Array:

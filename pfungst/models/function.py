@@ -11,7 +11,7 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.canonical import canonical, fingerprint
-from pfungst.errors import InputError, first_line
+from pfungst.errors import Unanswered, first_line
 from pfungst.frame import Frame
 from pfungst.models.names import settled
 from pfungst.models.preprocess import Preprocess, Wanted
@@ -53,7 +53,7 @@ class FunctionModel:
             answer = self.function(shown)
             scores = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer)
         except (Exception, SystemExit) as error:
-            raise InputError(
+            raise Unanswered(
                 f"{self.source} raised {type(error).__name__} on an array of shape {shown.shape}: {first_line(error)}"
             ) from error
         scores = scores.astype(np.float64) if scores.dtype.kind in "iu" else scores

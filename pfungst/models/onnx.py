@@ -12,7 +12,7 @@ import onnxruntime
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, Unanswered, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.guarding import Ends, Guarding, guarded_graph, scaled_graph
@@ -167,7 +167,7 @@ class OnnxModel:
         try:
             found = self.session.run(names, {self.input.name: block})
         except Exception as error:  # onnxruntime raises its own kinds, not one ancestor
-            raise InputError(
+            raise Unanswered(
                 f"{self.source} could not be run on {block.shape} {block.dtype}: {first_line(error)}"
             ) from error
         if self.linear is not None and np.size(found[1]) != len(block) * self.linear.width:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, Unanswered, first_line
 from pfungst.frame import Frame
 from pfungst.models.names import numbered, settled
 from pfungst.models.pickled import names_in_file, told
@@ -65,7 +65,7 @@ class SklearnModel:
         except InputError:
             raise
         except Exception as error:
-            raise InputError(
+            raise Unanswered(
                 f"{self.source} could not be run on rows of shape {inputs.shape[1:]}: {first_line(error)}"
             ) from error
         scores = np.asarray(answer, dtype=np.float64)

@@ -13,7 +13,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, Unanswered, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.guarding import Guarding
@@ -228,7 +228,7 @@ class TorchModel:
             with torch.inference_mode():
                 answer = ask()
         except Exception as error:
-            raise InputError(f"{self.source} could not be run on {shown}: {first_line(error)}") from error
+            raise Unanswered(f"{self.source} could not be run on {shown}: {first_line(error)}") from error
         finally:
             if hook is not None:
                 hook.remove()
