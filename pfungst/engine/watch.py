@@ -37,8 +37,8 @@ class Watch:
     def sentence(self) -> str:
         """What happened, and what to do."""
         return (
-            f"the model gave no answer within {self.patience:g} s to {self.at}; what is finished is kept: the "
-            "same command goes on; with --workers 2, where model and data are files, it finds the rows on which the model "
+            f"the model gave no answer within {self.patience:g} s to {self.at}; what is finished is kept: the same "
+            "command goes on; with --workers 2, where model and data are files, it finds the rows on which the model "
             "hangs and leaves them out; where it is only slow, give a longer --batch-timeout"
         )
 

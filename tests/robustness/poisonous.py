@@ -8,19 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from pfungst.engine.sweep import Sweep
+from pfungst.errors import InputError
 from pfungst.load import load_data
-from pfungst.outputs import Outputs
+from pfungst.outputs import from_logits
 
 
 class Poisonous:
-    """Dies of the rows whose number stands in ``kills``, sleeps on those in ``hangs``, leaves its process id."""
+    """Dies of the rows whose number stands in ``kills``, sleeps on those in ``hangs``, and so on."""
 
     classes = ("even", "odd")
     offers = frozenset({"new inputs"})
     fingerprint = "poisonous"
 
-    def __init__(self, kills=(), hangs=(), raises=(), pause=0.0, ids=None):
+    def __init__(self, *, kills=(), hangs=(), raises=(), nans=(), pause=0.0, ids=None, refuses=False):
         self.kills, self.hangs, self.raises, self.pause = kills, hangs, raises, pause
+        self.nans, self.refuses = nans, refuses
         if ids is not None:
             (Path(ids) / str(os.getpid())).touch()
 
@@ -33,8 +35,10 @@ class Poisonous:
             time.sleep(600)
         if np.isin(numbers, self.raises).any():
             raise ValueError("no such number")
-        odd = np.sin(numbers).astype(np.float32)
-        return Outputs(np.stack([-odd, odd], axis=1), rows=None)
+        if self.refuses:
+            raise InputError("it takes another kind of rows")
+        odd = np.sin(numbers)
+        return from_logits(np.where(np.isin(numbers, self.nans), np.nan, np.stack([-odd, odd])).T)
 
 
 def rows(count):

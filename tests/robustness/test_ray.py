@@ -163,10 +163,15 @@ def test_row_that_hangs_is_left_out(poisonous):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_what_an_actor_raises_is_raised_here(poisonous):
-    data = poisonous.rows(40)
-    with pytest.raises(ValueError, match="no such number"):
-        answered(Shared(Actors(poisonous.prepare(40, raises=(3,)), 1), data), data, [])
+def test_row_for_which_the_model_raises_is_left_out(poisonous):
+    data, heard = poisonous.rows(200), []
+    got, rounds = answered(Shared(Actors(poisonous.prepare(200, raises=(3,), nans=(7,)), 1), data), data, heard)
+    here, same = answered(Inline(poisonous.prepare(200, raises=(3,), nans=(7,))()), data, [])
+    assert rounds.lost == same.lost
+    assert sorted(rounds.lost["test"]) == [3, 7]
+    assert np.array_equal(got.rows, here.rows)
+    assert np.array_equal(got.logits, here.logits)
+    assert "worker-lost" not in [event for event, _ in heard]
 
 
 def test_killed_driver_goes_on_where_it_was(demo, here, tmp_path, cluster):

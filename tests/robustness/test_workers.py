@@ -95,10 +95,18 @@ def test_model_that_dies_of_every_row_ends_the_audit(poisonous, monkeypatch):
         answered(Shared(Processes(poisonous.prepare(40, kills=tuple(range(40))), 1), data), data)
 
 
-def test_what_a_worker_raises_is_raised_here(poisonous):
+def test_what_cannot_be_asked_at_all_is_raised_here(poisonous):
     data = poisonous.rows(40)
-    with pytest.raises(ValueError, match="no such number"):
-        answered(Shared(Processes(poisonous.prepare(40, raises=(3,)), 1), data), data)
+    with pytest.raises(InputError, match="another kind of rows"):
+        answered(Shared(Processes(poisonous.prepare(40, refuses=True), 1), data), data)
+
+
+def test_a_limit_for_one_batch_is_kept_where_nothing_of_its_kind_was_answered_yet(poisonous):
+    data = poisonous.rows(100)
+    executor = Shared(Processes(poisonous.prepare(100, hangs=(23,)), 1), data, limit=1.0)
+    got, rounds = answered(executor, data)
+    assert list(rounds.lost["test"]) == [23]
+    assert len(got) == 99
 
 
 def test_row_that_was_lost_later_is_left_out_of_what_was_answered_before(poisonous):
