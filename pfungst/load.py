@@ -18,6 +18,7 @@ from pfungst.datasets.huggingface import is_rows, is_saved, rows_in_memory
 from pfungst.datasets.huggingface import load_huggingface as load_huggingface_rows
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.npz import from_arrays, load_npz
+from pfungst.datasets.shards import named
 from pfungst.datasets.table import from_columns, load_table, table_in_archive
 from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
 from pfungst.errors import InputError, NoLabels
@@ -33,6 +34,7 @@ from pfungst.models.timm import load_timm
 from pfungst.models.torch import Origin, is_module, torch_model
 from pfungst.models.torch_files import built, fitted, load_exported
 from pfungst.models.torchscript import is_scripted, is_torchscript, torchscript
+from pfungst.stored import Stored, is_stored, model_here
 from pfungst.task import Columns, Task
 
 __all__ = ["bind", "load_data", "load_model", "permutation"]
@@ -40,11 +42,9 @@ __all__ = ["bind", "load_data", "load_model", "permutation"]
 MODEL_FORMS = (
     "model.onnx, model.pt2, file.py:factory or pkg.module:factory, hf:org/name or a folder of transformers, timm:name, "
     "model.skops (.joblib, .pkl with --trust-pickle), http(s)://host/v2/models/NAME, or recorded answers (.parquet, "
-    ".csv, .npz)"
+    ".csv, .npz); files here or at s3://"
 )
-DATA_FORMS = (
-    "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl), an .npz file, .tar shards, or hf:name[:split]"
-)
+DATA_FORMS = "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl), an .npz file, .tar shards, all of it here or at s3://, or hf:name[:split]"
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
 _OWN = re.compile(
@@ -86,6 +86,7 @@ def load_model(
     Raises:
         InputError: if there is no such file, its form is not read, or it is broken.
     """
+    source, weights = model_here(source), model_here(weights)
     held = None if weights is None else Path(weights)
     asked = _Options(task, held, input, output, outputs, trust_pickle, device, threads)
     if not isinstance(source, str | Path):
@@ -241,6 +242,8 @@ def _present(asked: Columns, data: Dataset) -> Roles:
 def _read(source: Any, task: Task) -> Dataset:
     if not isinstance(source, str | Path):
         return _in_memory(source, task)
+    if is_stored(source):
+        return replace(_of_store(Stored(source), task), source=source)
     if str(source).startswith("hf:"):
         return load_huggingface_rows(str(source), task)
     if is_shards(str(source)):
@@ -265,6 +268,22 @@ def _read(source: Any, task: Task) -> Dataset:
     if name.endswith(_TABLES):
         return load_table(path, task)
     raise InputError(f"{path} is in no form that is read as data; give {DATA_FORMS}")
+
+
+def _of_store(stored: Stored, task: Task) -> Dataset:
+    """Pictures one by one from an object store; one file, shards and saved sets as copies on this machine."""
+    name = stored.name
+    if is_shards(name):
+        folder = Stored(stored.at("..").address, deep=False)
+        return load_shards(f"{folder.copied(named(name, folder.names))}/{name}", task)
+    if stored.is_file:
+        folder = Stored(stored.at("..").address, deep=False)
+        path = folder.copied([name]) / name
+        return load_table(path, task, stored.at("..")) if name.lower().endswith(_TABLES) else _read(path, task)
+    held = stored.names
+    if {"dataset_dict.json", "state.json"} & set(held) or (held and all(is_shards(one) for one in held)):
+        return _read(stored.copied(held), task)
+    return load_folder(stored, task)
 
 
 def _given(loaded: Any, task: Task, source: str) -> Dataset:

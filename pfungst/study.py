@@ -28,6 +28,7 @@ from pfungst.models.nudged import nudged
 from pfungst.outputs import Outputs
 from pfungst.passes import NUDGED, Pass, Passes, Predict
 from pfungst.request import Request
+from pfungst.stored import is_stored
 from pfungst.task import Task
 
 CHECKED_ROWS = 256
@@ -222,7 +223,7 @@ def described(study: Study) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     model, data = study.model, study.data
     about_model = {
         **model.describe(),
-        "source": model.source,
+        "source": study.model_source if is_stored(study.model_source) else model.source,
         "classes": list(data.classes),
         "fingerprint": model.fingerprint,
         "notes": list(model.notes),
@@ -250,7 +251,7 @@ def reread(study: Study) -> Mapping[str, Any]:
     request, source = study.request, study.data_source
     shown = isinstance(source, str | Path) and request.images and not request.redact_paths
     return {
-        "source": str(Path(source).absolute()) if shown else "",
+        "source": "" if not shown else str(source) if is_stored(source) else str(Path(source).absolute()),
         "fingerprint": study.data.fingerprint,
         "modality": study.data.modality,
         "columns": msgspec.to_builtins(request.task.columns),

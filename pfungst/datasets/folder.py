@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,9 +17,13 @@ from pfungst.datasets.labels import Labels, coded, roles_of
 from pfungst.datasets.npz import unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, UnreadableRow
+from pfungst.stored import Stored
 from pfungst.task import Task
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+Place: TypeAlias = Path | Stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +35,13 @@ class Pictures:
 
     def __call__(self, rows: IntArray) -> Sequence[Array | UnreadableRow]:
         """Images (height, width, 1 or 3) uint8, or why there is none."""
-        return [self._one(self.names[row]) for row in rows]
-
-    def _one(self, name: str) -> Array | UnreadableRow:
-        data = self.files.read(name)
-        return data if isinstance(data, UnreadableRow) else decode(data)
+        names = [self.names[row] for row in rows]
+        held = self.files.several(names) if isinstance(self.files, Stored) else map(self.files.read, names)
+        return [data if isinstance(data, UnreadableRow) else decode(data) for data in held]
 
 
-def load_folder(path: Path, task: Task) -> Dataset:
-    """Images below a folder or in a zip file.
+def load_folder(path: Place, task: Task) -> Dataset:
+    """Images below a folder, in a zip file, or in an object store.
 
     With ``metadata.csv`` or ``.jsonl`` (column ``file_name``) the rows are those it lists; else the rows are all images
     and the first folder of each is its class.
@@ -46,7 +49,7 @@ def load_folder(path: Path, task: Task) -> Dataset:
     Raises:
         InputError: if there are no images, or a path leaves the folder.
     """
-    files: Files = Archive(path) if path.is_file() else Folder(path, task.follow_links)
+    files = _files(path, task)
     described = next((entry for entry in _METADATA if entry in files.names), None)
     if described is not None:
         return _described(files, described, path, task)
@@ -75,6 +78,12 @@ def load_folder(path: Path, task: Task) -> Dataset:
     )
 
 
+def _files(path: Place, task: Task) -> Files:
+    if isinstance(path, Stored):
+        return path
+    return Archive(path) if path.is_file() else Folder(path, task.follow_links)
+
+
 def _wrapper(names: Sequence[str]) -> str:
     """The one folder that holds all class folders, if there is such a wrapper; written with its slash, or empty."""
     first = {entry.split("/", 1)[0] for entry in names}
@@ -82,7 +91,7 @@ def _wrapper(names: Sequence[str]) -> str:
     return f"{first.pop()}/" if wrapped else ""
 
 
-def _folders(names: Sequence[str], top: str, path: Path) -> tuple[Labels, tuple[str, ...]]:
+def _folders(names: Sequence[str], top: str, path: Place) -> tuple[Labels, tuple[str, ...]]:
     parts = [entry.removeprefix(top).split("/") for entry in names]
     loose = [p for p in parts if len(p) == 1]
     if len(loose) == len(parts):
@@ -95,7 +104,7 @@ def _folders(names: Sequence[str], top: str, path: Path) -> tuple[Labels, tuple[
     return coded(np.array([p[0] for p in parts], dtype=object), (), str(path)), ()
 
 
-def _described(files: Files, entry: str, path: Path, task: Task) -> Dataset:
+def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     where = f"{path}/{entry}"
     data = files.read(entry)
     if isinstance(data, UnreadableRow):
@@ -136,7 +145,7 @@ def _described(files: Files, entry: str, path: Path, task: Task) -> Dataset:
     )
 
 
-def _by_folder(names: Sequence[str], path: Path, where: str) -> tuple[Labels, tuple[str, ...]]:
+def _by_folder(names: Sequence[str], path: Place, where: str) -> tuple[Labels, tuple[str, ...]]:
     if all("/" in each for each in names):
         labels, notes = _folders(names, _wrapper(names), path)
         return labels, (*notes, f"{where} has no column label: the folders are the classes")

@@ -4,8 +4,9 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -98,6 +99,16 @@ def shards_of(pattern: str) -> tuple[Path, ...]:
             f"there is no shard that fits {pattern}; give a .tar file or a pattern such as s-{{000..003}}.tar"
         )
     return tuple(found)
+
+
+def named(pattern: str, names: Sequence[str]) -> list[str]:
+    """The names that a pattern fits.
+
+    >>> named("s-{08..10}.tar", ["s-09.tar", "s-11.tar"])
+    ['s-09.tar']
+    """
+    spelled = [str(path) for path in _spelled_out(pattern)]
+    return [name for name in names if any(fnmatchcase(name, one) for one in spelled)]
 
 
 def _spelled_out(pattern: str) -> list[Path]:

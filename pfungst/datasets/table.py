@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,22 @@ from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
 from pfungst.datasets.columns import label_column, plain_columns, read_table
 from pfungst.datasets.dataset import Dataset, Modality
-from pfungst.datasets.files import Folder, leaves
-from pfungst.datasets.folder import Pictures
+from pfungst.datasets.files import Files, Folder, leaves
+from pfungst.datasets.folder import Pictures, Place
 from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError
 from pfungst.packed import bomb, refusal
+from pfungst.stored import Stored
 from pfungst.task import Task
 
 _IMAGES = ("image", "path", "file_name")
 
 
-def load_table(path: Path, task: Task) -> Dataset:
-    """Rows of ``.csv[.gz]``, ``.tsv``, ``.jsonl`` or ``.parquet``.
+def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
+    """Rows of ``.csv[.gz]``, ``.tsv``, ``.jsonl`` or ``.parquet``; pictures lie ``beside`` it, or there.
 
     Raises:
         InputError: if it cannot be read, has no rows, or a path leaves its folder.
@@ -37,7 +38,7 @@ def load_table(path: Path, task: Task) -> Dataset:
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
     table = read_table(data, f".{suffix}", str(path))
     table, notes = _headed(table)
-    found = from_columns(table, task, source=str(path), identity=identity, folder=path.parent)
+    found = from_columns(table, task, source=str(path), identity=identity, folder=beside or path.parent)
     return replace(found, notes=(*notes, *found.notes))
 
 
@@ -58,7 +59,7 @@ def table_in_archive(path: Path) -> tuple[bytes, str] | None:
 
 
 def from_columns(
-    table: Mapping[str, Array], task: Task, *, source: str, identity: str = "", folder: Path | None = None
+    table: Mapping[str, Array], task: Task, *, source: str, identity: str = "", folder: Place | None = None
 ) -> Dataset:
     """Rows from named columns; ``image`` or ``path``, ``text``, or else all columns that play no other part are inputs.
 
@@ -110,13 +111,12 @@ class _Inputs:
     traces: Traces | None = None
 
 
-def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Path | None) -> _Inputs:
+def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | None) -> _Inputs:
     image = next((name for name in _IMAGES if name in rest and _names_images(rest[name])), None)
     if image is not None and folder is not None:
-        files = Folder(folder, task.follow_links)
         names = tuple(_inside(str(name), folder, source) for name in rest[image])
-        sizes = "\n".join(f"{name}|{_stamp(folder / name)}" for name in names)
-        stamp = hashlib.blake2b(sizes.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        files: Files = folder if isinstance(folder, Stored) else Folder(folder, task.follow_links)
+        stamp = folder.stamp_of(names) if isinstance(folder, Stored) else _stamps(folder, names)
         return _Inputs("image", Pictures(files, names), image, stamp=stamp, traces=Traces(files, names))
     if "text" in rest:
         texts = np.array(["" if text is None else str(text) for text in rest["text"]], dtype=object)
@@ -152,8 +152,15 @@ def _names_images(values: Array) -> bool:
     return isinstance(first, str) and Path(first).suffix.lower() in SUFFIXES
 
 
-def _inside(name: str, folder: Path, source: str) -> str:
-    if name.startswith("/") and Path(name).is_relative_to(folder.absolute()):
+def _stamps(folder: Path, names: Sequence[str]) -> str:
+    sizes = "\n".join(f"{name}|{_stamp(folder / name)}" for name in names)
+    return hashlib.blake2b(sizes.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _inside(name: str, folder: Place, source: str) -> str:
+    if isinstance(folder, Stored):
+        name = name.removeprefix(f"{folder.address.partition('?')[0].rstrip('/')}/")
+    elif name.startswith("/") and Path(name).is_relative_to(folder.absolute()):
         name = Path(name).relative_to(folder.absolute()).as_posix()
     if leaves(name):
         raise InputError(

@@ -1,0 +1,196 @@
+"""Object stores: files behind an ``s3://`` address, read one by one where many are, copied here once where one is."""
+
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, TypeGuard
+
+import pyarrow as pa
+from pyarrow import fs
+
+from pfungst.datasets.files import leaves
+from pfungst.errors import InputError, UnreadableRow, first_line
+
+CACHE = Path.home() / ".cache" / "pfungst"
+"""Where copies lie, each under a name that changes with the objects; what lies there may be deleted at any time."""
+
+LANES = 16
+"""Objects that are read at once: what takes time is the way to the store."""
+
+
+def is_stored(source: Any) -> TypeGuard[str]:
+    """Whether a source is an address in an object store.
+
+    >>> is_stored("s3://bucket/model.onnx"), is_stored("model.onnx")
+    (True, False)
+    """
+    return isinstance(source, str) and source.startswith("s3://")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Objects below one address ``s3://bucket/folder[?region=...]``, as files; the way there is opened when needed.
+
+    What follows the question mark are pyarrow's options of ``FileSystem.from_uri``. Without ``deep`` only what lies
+    directly below is listed.
+
+    Raises:
+        InputError: if the store cannot be reached or refuses.
+    """
+
+    address: str
+    deep: bool = True
+
+    def __str__(self) -> str:
+        return self.address
+
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        """The file system and the path in it."""
+        where = self.address.partition("?")[0]
+        if "@" in where.removeprefix("s3://").partition("/")[0]:
+            raise InputError("the address holds a key; put keys where AWS tools look: AWS_ACCESS_KEY_ID, ~/.aws")
+        with _reached(self.address):
+            system, path = fs.FileSystem.from_uri(self.address.rstrip("/"))
+            return system, path.rstrip("/")
+
+    def at(self, name: str) -> "Stored":
+        """What lies below under a name; ``..`` is what it lies in."""
+        base, mark, options = self.address.partition("?")
+        base = base.rstrip("/")
+        return Stored(f"{base.rpartition('/')[0] if name == '..' else f'{base}/{name}'}{mark}{options}", self.deep)
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.address.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+    @cached_property
+    def is_file(self) -> bool:
+        """Whether it is one object. Raises InputError if there is nothing."""
+        system, path = self._place
+        with _reached(self.address):
+            kind = system.get_file_info(path).type
+            if kind == fs.FileType.NotFound:
+                raise FileNotFoundError
+            return bool(kind == fs.FileType.File)
+
+    @cached_property
+    def _found(self) -> dict[str, Any]:
+        system, path = self._place
+        with _reached(self.address):
+            listed = system.get_file_info(fs.FileSelector(path, recursive=self.deep))
+        files = {one.path[len(path) + 1 :]: one for one in listed if one.type == fs.FileType.File}
+        return {name: files[name] for name in sorted(files) if not any(p.startswith(".") for p in name.split("/"))}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All objects, sorted."""
+        return tuple(self._found)
+
+    @cached_property
+    def stamp(self) -> str:
+        """Hash of names, sizes and times of change."""
+        return self.stamp_of(self.names)
+
+    def stamp_of(self, names: Iterable[str]) -> str:
+        """Hash of the names, sizes and times of change of some, whether they are there or not."""
+        lines = []
+        for name in names:
+            one = self._found.get(name)
+            lines.append(f"{name}|{one.size}|{one.mtime_ns}" if one else f"{name}|missing")
+        return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def read(self, name: str) -> bytes | UnreadableRow:
+        """An object, or that it is not there. A store that cannot be reached is no fault of a row: it raises."""
+        system, path = self._place
+        try:
+            with _reached(self.address), system.open_input_stream(f"{path}/{name}") as stream:
+                return bytes(stream.read())
+        except _NotThere:
+            return UnreadableRow("the object is not there")
+
+    def several(self, names: Sequence[str]) -> list[bytes | UnreadableRow]:
+        """Some objects, read at the same time."""
+        with ThreadPoolExecutor(LANES) as lanes:
+            return list(lanes.map(self.read, names))
+
+    def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
+        """An object as a file in memory and its size in bytes, or that it is not there."""
+        data = self.read(name)
+        return data if isinstance(data, UnreadableRow) else (io.BytesIO(data), len(data))
+
+    def copied(self, names: Sequence[str]) -> Path:
+        """A folder of this machine with copies of some objects; what was copied before and did not change is used.
+
+        Raises:
+            InputError: if one cannot be read whole, or its name leads out of the folder.
+        """
+        for name in names:
+            if leaves(name):
+                raise InputError(f"{self.address} holds {name[:200]!r}, a path that leaves the folder; it was not read")
+        key = hashlib.blake2b(f"{self.address}\n{self.stamp_of(names)}".encode(), digest_size=16).hexdigest()
+        folder, partial = CACHE / key, CACHE / f".{key}.{os.getpid()}"
+        if not folder.is_dir():
+            try:
+                for name in names:
+                    self._copy(name, partial / name)
+                # Whoever comes first wins; the other's copies are the same.
+                if not folder.is_dir():
+                    partial.rename(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+        return folder
+
+    def _copy(self, name: str, to: Path) -> None:
+        system, path = self._place
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with _reached(self.at(name).address):
+            with system.open_input_stream(f"{path}/{name}") as stream, to.open("wb") as file:
+                shutil.copyfileobj(stream, file, 1 << 20)
+            about = self._found.get(name)
+            if about is None or to.stat().st_size != about.size:
+                raise OSError("it changed, or was cut off, while it was read")
+            # Fingerprints of shards hold the time of change: the same on every machine.
+            os.utime(to, ns=(about.mtime_ns, about.mtime_ns))
+
+
+class _NotThere(InputError):  # noqa: N818 - named for what it says
+    """There is nothing under the address."""
+
+
+@contextmanager
+def _reached(address: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise _NotThere(f"there is nothing at {address}: no such bucket, folder or object") from None
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{address} could not be read ({first_line(error)}); see that the address, the network and your access "
+            "(AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL for other stores than Amazon's) are right; what is "
+            "finished is kept, and the same command goes on"
+        ) from None
+
+
+def model_here(source: Any) -> Any:
+    """A copy of a model with the small files beside it, where the source is in an object store; else the source."""
+    if not is_stored(source):
+        return source
+    stored = Stored(source)
+    if not stored.is_file:
+        return stored.copied(stored.names)
+    name, folder = stored.name, Stored(stored.at("..").address, deep=False)
+    return folder.copied([one for one in folder.names if one == name or _beside(one, name)]) / name
+
+
+def _beside(name: str, model: str) -> bool:
+    """Whether a file says how a model is to be used, or holds its weights."""
+    return name.endswith(".json") or name == "labels.txt" or name.startswith((f"{model}.", f"{model}_"))

@@ -1,0 +1,112 @@
+"""A small server of the S3 protocol on this machine: lists, heads and gives objects, whole or in ranges."""
+
+import email.utils
+import hashlib
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+WHEN = 1_700_000_000
+"""Seconds since 1970 at which every object was last changed."""
+
+
+class ObjectStore(ThreadingHTTPServer):
+    """``objects`` is bucket to key to bytes; ``asked`` are the requests so far; ``refuse`` gives a status or 0."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Request)
+        self.objects, self.asked, self.most = {}, [], 1000
+        self.refuse = lambda *asked: 0 * len(asked)
+
+    @property
+    def options(self):
+        """What follows an address that is to lead here."""
+        return f"?scheme=http&region=us-east-1&endpoint_override=127.0.0.1:{self.server_port}"
+
+    def put(self, bucket, folder, prefix):
+        """Store the files of a folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
+                self.objects.setdefault(bucket, {})[key] = path.read_bytes()
+
+    def gets(self):
+        """Keys that were read."""
+        return [key for method, key in self.asked if method == "GET" and key]
+
+
+class _Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *words):
+        pass
+
+    def do_GET(self):
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+        self.server.asked.append((self.command, key))
+        objects = self.server.objects.get(bucket)
+        if status := self.server.refuse(self.command, key):
+            self._refuse(status, {403: "AccessDenied"}.get(status, "InternalError"))
+        elif objects is None:
+            self._refuse(404, "NoSuchBucket")
+        elif "list-type" in query:
+            self._list(objects, query)
+        elif key not in objects:
+            self._refuse(404, "NoSuchKey")
+        else:
+            self._give(objects[key])
+
+    do_HEAD = do_GET  # noqa: N815 - the name that the library calls
+
+    def _give(self, data):
+        marks = {
+            "ETag": f'"{hashlib.md5(data).hexdigest()}"',
+            "Last-Modified": email.utils.formatdate(WHEN, usegmt=True),
+        }
+        wanted = self.headers.get("Range")
+        if not wanted:
+            return self._send(200, data, marks)
+        first, last = wanted.removeprefix("bytes=").split("-")
+        part = data[int(first) : int(last or len(data) - 1) + 1]
+        marks["Content-Range"] = f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}"
+        return self._send(206, part, marks)
+
+    def _list(self, objects, query):
+        prefix, sign, after = query.get("prefix", ""), query.get("delimiter"), query.get("continuation-token", "")
+        found = {}
+        for key in sorted(objects):
+            if key.startswith(prefix):
+                head, mark, _ = key[len(prefix) :].partition(sign) if sign else (key, "", "")
+                found[prefix + head + mark if mark else key] = bool(mark)
+        names = [name for name in found if name > after]
+        shown = names[: min(int(query.get("max-keys", 1000)), self.server.most)]
+        when = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(WHEN))
+        lines = [
+            f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
+            if found[name]
+            else f"<Contents><Key>{escape(name)}</Key><Size>{len(objects[name])}</Size>"
+            f"<LastModified>{when}</LastModified></Contents>"
+            for name in shown
+        ]
+        cut = len(shown) < len(names)
+        more = f"<NextContinuationToken>{escape(shown[-1])}</NextContinuationToken>" if cut else ""
+        text = f"<KeyCount>{len(shown)}</KeyCount><IsTruncated>{str(cut).lower()}</IsTruncated>{more}{''.join(lines)}"
+        self._send(200, f"<ListBucketResult>{text}</ListBucketResult>".encode(), {"Content-Type": "application/xml"})
+
+    def _refuse(self, status, code):
+        text = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
+        self._send(status, text.encode(), {"Content-Type": "application/xml"})
+
+    def _send(self, status, data, headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)

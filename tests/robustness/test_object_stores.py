@@ -1,0 +1,173 @@
+"""Models and data at s3:// addresses are audited as if they lay here; what goes wrong on the way is one sentence."""
+
+import json
+import tarfile
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import pfungst.stored
+from pfungst.auditing import audit
+from pfungst.errors import InputError
+from pfungst.load import load_data, load_model
+from pfungst.stored import Stored
+
+KEYS = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture
+def store(monkeypatch, tmp_path):
+    """A server of this machine, and a home of its own for the copies."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(pfungst.stored, "CACHE", tmp_path / "home" / ".cache" / "pfungst")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    from object_store import ObjectStore
+
+    server = ObjectStore()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def local(tmp_path, onnx_classifier):
+    """A model, and pictures of two classes in folders, a table, an array file and shards."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "here"
+    photos = rng.integers(0, 200, (60, 8, 8, 3), np.uint8)
+    labels = np.arange(60) % 2
+    photos[labels == 1] += 50
+    lines = ["image,label,site"]
+    (root / "shards").mkdir(parents=True)
+    with tarfile.open(root / "shards" / "s-00.tar", "w") as archive:
+        for row, photo in enumerate(photos):
+            path = root / "photos" / ("dark", "light")[labels[row]] / f"{row:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), photo)
+            lines.append(f"photos/{path.parent.name}/{path.name},{path.parent.name},{row % 3}")
+            (path.parent / "label.cls").write_text(str(labels[row]))
+            archive.add(path, f"{row:02}.png")
+            archive.add(path.parent / "label.cls", f"{row:02}.cls")
+            (path.parent / "label.cls").unlink()
+    (root / "table.csv").write_text("\n".join(lines))
+    np.savez(root / "rows.npz", inputs=photos, labels=labels)
+    weights = np.repeat([[-0.02, 0.02]], 192, 0)
+    onnx_classifier(weights, (3, 8, 8), bias=np.array([2.4, -2.4]), folder=root)
+    (root / "labels.txt").write_text("dark\nlight\n")
+    return root
+
+
+FORMS = ("photos", "table.csv", "rows.npz", "shards/s-{00..00}.tar", "shards")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_audit_of_what_lies_in_a_store_equals_that_of_what_lies_here(store, local, form):
+    store.put("bucket", local, "sets/a")
+    store.most = 25
+    asked = {"only": ("calibration", "mistakes")}
+    here = audit(str(local / "model.onnx"), str(local / form), **asked)
+    base = f"s3://bucket/sets/a/{{}}{store.options}"
+    there = audit(base.format("model.onnx"), base.format(form), **asked)
+    assert [(one.id, one.effect) for one in there.findings] == [(one.id, one.effect) for one in here.findings]
+    assert there.headline == here.headline
+    assert there.report.model["source"] == base.format("model.onnx")
+    assert there.report.data["source"] == base.format(form)
+    assert there.report.model["fingerprint"] == here.report.model["fingerprint"]
+
+
+def test_model_is_copied_once_and_again_when_it_changed(store, local):
+    store.put("bucket", local, "a")
+    source = f"s3://bucket/a/model.onnx{store.options}"
+    first = load_model(source)
+    assert first.classes == ("dark", "light")
+    assert load_model(source).fingerprint == first.fingerprint
+    assert store.gets().count("a/model.onnx") == 1
+    store.objects["bucket"]["a/labels.txt"] = b"dim\nvery bright\n"
+    assert load_model(source).classes == ("dim", "very bright")
+
+
+def test_photos_are_read_when_they_are_needed(store, local):
+    store.put("bucket", local, "a")
+    data = load_data(f"s3://bucket/a/photos{store.options}")
+    assert len(data) == 60
+    assert store.gets() == []
+    data.batch(np.arange(3))
+    assert len(store.gets()) == 3
+
+
+def test_endpoint_of_the_environment_is_used(store, local, monkeypatch):
+    store.put("bucket", local, "a")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{store.server_port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert len(load_data("s3://bucket/a/photos")) == 60
+
+
+def test_workers_open_the_addresses_for_themselves(store, local, tmp_path):
+    store.put("bucket", local, "a")
+    base = f"s3://bucket/a/{{}}{store.options}"
+    asked = base.format("model.onnx"), base.format("photos")
+    both = [audit(*asked, only=("calibration",), workers=workers, out=tmp_path / str(workers)) for workers in (1, 2)]
+    assert [one.effect for one in both[0].findings] == [one.effect for one in both[1].findings]
+    rows = json.loads((tmp_path / "2" / "audit.json").read_text())["data"]
+    assert rows["source"] == base.format("photos")
+
+
+def test_photo_that_is_gone_is_a_lost_row_and_a_store_that_is_gone_ends_the_audit(store, local):
+    store.put("bucket", local, "a")
+    data = load_data(f"s3://bucket/a/photos{store.options}")
+    del store.objects["bucket"][f"a/photos/{data.ids[3]}"]
+    batch, bad = data.batch(np.arange(5))
+    assert len(batch) == 4
+    assert bad == {3: "the object is not there"}
+    store.refuse = lambda _, key: 403 if key else 0
+    with pytest.raises(InputError, match=r"photos.* could not be read .*ACCESS_DENIED.*goes on"):
+        data.batch(np.arange(5))
+
+
+@pytest.mark.parametrize("what", ["nothing/model.onnx", "../other/model.onnx"])
+def test_what_is_not_there_is_said(store, local, what):
+    store.put("bucket", local, "a")
+    for load in (load_model, load_data):
+        with pytest.raises(InputError, match="there is nothing at s3://bucket/a/"):
+            load(f"s3://bucket/a/{what}{store.options}")
+    with pytest.raises(InputError, match="there is nothing at s3://none/a"):
+        load_data(f"s3://none/a{store.options}")
+
+
+def test_no_access_and_no_server_are_said(store, local):
+    store.put("bucket", local, "a")
+    source = f"s3://bucket/a/model.onnx{store.options}"
+    store.refuse = lambda *_: 403
+    with pytest.raises(InputError, match=r"ACCESS_DENIED.*AWS_PROFILE"):
+        load_model(source)
+    with pytest.raises(InputError, match="could not be read"):
+        load_model("s3://bucket/m.onnx?scheme=http&region=us-east-1&endpoint_override=127.0.0.1:1")
+    with pytest.raises(InputError, match="could not be read"):
+        load_model("s3://bucket/m.onnx?no_such_option=1")
+    with pytest.raises(InputError, match="the address holds a key"):
+        load_model("s3://key:secret@bucket/m.onnx")
+
+
+def test_copy_that_fails_leaves_nothing_behind(store, local):
+    store.put("bucket", local, "a")
+    store.refuse = lambda method, key: 403 if key.endswith("labels.txt") and method == "GET" else 0
+    with pytest.raises(InputError, match=r"labels\.txt"):
+        load_model(f"s3://bucket/a/model.onnx{store.options}")
+    assert list(pfungst.stored.CACHE.glob("*")) + list(pfungst.stored.CACHE.glob(".*")) == []
+
+
+def test_object_whose_name_leads_out_of_the_folder_is_not_copied(store, tmp_path):
+    class Listed(Stored):
+        names = ("../../evil.txt",)
+
+    with pytest.raises(InputError, match="leaves the folder"):
+        Listed(f"s3://bucket/a{store.options}").copied(("../../evil.txt",))
+    assert not list(tmp_path.rglob("evil.txt"))
