@@ -44,7 +44,10 @@ MODEL_FORMS = (
     "model.skops (.joblib, .pkl with --trust-pickle), http(s)://host/v2/models/NAME, or recorded answers (.parquet, "
     ".csv, .npz); files here or at s3://"
 )
-DATA_FORMS = "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl), an .npz file, .tar shards, all of it here or at s3://, or hf:name[:split]"
+DATA_FORMS = (
+    "a folder, a .zip of one, a table (.csv, .tsv, .parquet, .jsonl), an .npz file, .tar shards, all here or at s3://, "
+    "or hf:name[:split]"
+)
 _TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _PICKLES = (".skops", ".joblib", ".pkl", ".pickle")
 _OWN = re.compile(

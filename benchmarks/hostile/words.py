@@ -123,7 +123,7 @@ def _commands() -> Iterator[tuple[str, Build, Says]]:
     yield "model and data exchanged", lambda: audit(rows(), network()), ()
     yield "data left out", lambda: audit(network()), ()
     yield "data of an unknown kind", lambda: audit(network(), "net.onnx"), ("net.onnx",)
-    yield "a form that is not read", lambda: audit("s3://bucket/model.onnx", rows()), ("s3:",)
+    yield "a form that is not read", lambda: audit("gs://bucket/model.onnx", rows()), ("gs:",)
     yield "a device for the data", lambda: audit(network(), "/dev/zero"), ("/dev/zero",)
     yield "a device for the model", lambda: audit("/dev/zero", rows()), ("/dev/zero",)
     yield "a device for the task", lambda: audit(network(), rows(), "--task", "/dev/zero"), ("/dev/zero",)

@@ -12,13 +12,15 @@ WHEN = 1_700_000_000
 
 
 class ObjectStore(ThreadingHTTPServer):
-    """``objects`` is bucket to key to bytes; ``asked`` are the requests so far; ``refuse`` gives a status or 0."""
+    """``objects`` is bucket to key to bytes; ``asked`` are the requests so far; ``refuse`` gives a status or 0.
+
+    Where ``cut``, an answer ends after half of what it promised."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Request)
-        self.objects, self.asked, self.most = {}, [], 1000
+        self.objects, self.asked, self.most, self.cut = {}, [], 1000, False
         self.refuse = lambda *asked: 0 * len(asked)
 
     @property
@@ -109,4 +111,5 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            self.wfile.write(data[: len(data) // 2] if self.server.cut else data)
+        self.close_connection = self.server.cut

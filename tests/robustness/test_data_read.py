@@ -40,7 +40,7 @@ def labels_of(data):
 
 def test_missing_and_unknown_sources(refused, tmp_path):
     refused(lambda: load_data(tmp_path / "nothing"), "there is no data", "nothing")
-    refused(lambda: load_data("s3://mnist"), "s3:", "not read")
+    refused(lambda: load_data("gs://mnist"), "gs:", "not read")
     refused(lambda: load_data("x" * 5000), "there is no data")
     refused(lambda: load_data("a\0b"), "there is no data")
     (tmp_path / "a.xlsx").write_bytes(b"x")

@@ -22,7 +22,7 @@ def test_missing_file_is_named(refused, tmp_path):
     refused(lambda: load_model(tmp_path / "nothing.onnx"), "there is no model", "nothing.onnx", "give")
 
 
-@pytest.mark.parametrize("source", ["s3://b/m.onnx", "gs://b/m.onnx"])
+@pytest.mark.parametrize("source", ["file://b/m.onnx", "gs://b/m.onnx"])
 def test_forms_that_are_not_read_list_those_that_are(refused, source):
     refused(lambda: load_model(source), "is not read", "model.onnx")
 

@@ -156,6 +156,14 @@ def test_no_access_and_no_server_are_said(store, local):
         load_model("s3://key:secret@bucket/m.onnx")
 
 
+def test_store_that_breaks_off_is_said(store, local):
+    store.put("bucket", local, "a")
+    data = load_data(f"s3://bucket/a/photos{store.options}")
+    store.cut = True
+    with pytest.raises(InputError, match="could not be read"):
+        data.batch(np.arange(1))
+
+
 def test_copy_that_fails_leaves_nothing_behind(store, local):
     store.put("bucket", local, "a")
     store.refuse = lambda method, key: 403 if key.endswith("labels.txt") and method == "GET" else 0
