@@ -85,6 +85,7 @@ def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     study, rounds = asked.study, asked.rounds
     first, events = (None, []) if rounds.finished else checked(study, rounds.executor, asked.hear)
     steadiness = Steadiness(first, journal)
+    rounds.listen = steadiness.before(rounds.listen)
     if journal:
         journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
     for event, facts in events:

@@ -41,10 +41,14 @@ class WorkerDied(Exception):  # noqa: N818 - named for what it says
 
 
 class Crew(Protocol):
-    """Workers, known by number. A ticket stands for an answer that is to come; a worker may have ``ahead`` of them."""
+    """Workers, known by number. A ticket stands for an answer that is to come; a worker may have ``ahead`` of them.
+
+    They are ``scattered`` where they may work on different machines.
+    """
 
     workers: int
     ahead: int
+    scattered: bool
 
     def start(self, worker: int) -> Hashable:
         """Bring a worker (back) to life; what the ticket gives is of no matter, it is there when the worker is."""

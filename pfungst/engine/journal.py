@@ -113,7 +113,7 @@ class Journal:
 
 def _nameless(event: Mapping[str, Any]) -> dict[str, Any]:
     """An event without what may quote the name of a file."""
-    return {name: value for name, value in event.items() if name not in {"what", "why", "report", "row"}}
+    return {name: value for name, value in event.items() if name not in {"what", "why", "report", "row", "between"}}
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

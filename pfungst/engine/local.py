@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import cv2
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.engine.crosscheck import Crosscheck, collected, same_rows
 from pfungst.engine.handout import HANGING, LIMIT, Crew, Handout, Listener, Work, WorkerDied, silence
 from pfungst.engine.sweep import Sweep, Swept
 from pfungst.engine.watch import Watch
@@ -66,16 +67,31 @@ class Shared:
     hanging: tuple[float, float, float] = HANGING
     limit: float = LIMIT
     doomed: dict[tuple[str, int], str] = field(default_factory=dict)
+    crosscheck: Crosscheck = field(default_factory=Crosscheck)
 
     def map(self, work: Sequence[Work], listen: Listener = silence) -> Iterator[Swept]:
         """Answer each item."""
         try:
             handout = Handout(self.crew, self.data, self.batch_size, listen, self.hanging, self.limit, self.doomed)
             yield from handout.map(work)
+            if self.crew.scattered:
+                self._compare([worker for worker in handout.held if worker not in handout.away], listen)
         except BaseException:
             # What is still in their hands is of no use any more.
             self.close()
             raise
+
+    def _compare(self, workers: Sequence[int], listen: Listener) -> None:
+        """Ask those who were not yet about the same rows, and tell how far their answers lie apart."""
+        new = [worker for worker in workers if worker not in self.crosscheck.seen]
+        work = same_rows(self.data, self.doomed)
+        if not (new and work):
+            return
+        tickets = {self.crew.ask(worker, work): worker for worker in new}
+        self.crosscheck.compare(collected(tickets, self.crew.ready, self.crew.answer, WorkerDied))
+        if len(seen := self.crosscheck.seen) > 1:
+            facts = {"workers": len(seen), "rows": work[0].rows, "apart": self.crosscheck.apart}
+            listen("crosscheck", {**facts, "between": list(self.crosscheck.between)})
 
     def close(self) -> None:
         """End the workers."""
@@ -93,6 +109,7 @@ class Processes:
     workers: int
     # A worker takes work only when it has sent its answer: two ends that both write to full pipes would wait for ever.
     ahead: int = 1
+    scattered: bool = False
     processes: dict[int, BaseProcess] = field(default_factory=dict)
     pipes: dict[int, Connection] = field(default_factory=dict)
     called: set[int] = field(default_factory=set)

@@ -5,7 +5,7 @@ import pickle
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -45,6 +45,7 @@ class Actors:
     share: Share = Share()
     address: str | None = None
     ahead: int = 2
+    scattered: bool = True
     actors: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -207,4 +208,4 @@ class _Worker:
 
     def answer(self, work: Work) -> bytes:
         """Bytes, not arrays: arrays in Ray's store cannot be written to and stay there as long as they are used."""
-        return pickle.dumps(self.sweep(work))
+        return pickle.dumps(replace(self.sweep(work), where=socket.gethostname()))

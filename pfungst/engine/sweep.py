@@ -25,7 +25,7 @@ class Swept:
     """Answers of some passes on one shard.
 
     ``lost`` are rows that could not be read or that the model ``failed`` to answer, ``refused`` methods that cannot be
-    used on this model, with the reason.
+    used on this model, with the reason. ``where`` names the machine that answered, where there are several.
     """
 
     shard: Shard
@@ -34,6 +34,7 @@ class Swept:
     seconds: dict[Pass, float] = field(default_factory=dict)
     refused: dict[Pass, str] = field(default_factory=dict)
     failed: frozenset[int] = frozenset()
+    where: str = ""
 
 
 def untold(at: str) -> None:

@@ -153,7 +153,7 @@ def test_parts_of_a_shard_are_put_together_in_order(poisonous):
 class Slow:
     """A crew whose second worker comes later than its first; nobody works before both are there."""
 
-    workers, ahead = 2, 2
+    workers, ahead, scattered = 2, 2, False
 
     def __init__(self, sweep):
         self.sweep, self.asked, self.calls = sweep, [], 0
