@@ -20,9 +20,9 @@ class Poisonous:
     offers = frozenset({"new inputs"})
     fingerprint = "poisonous"
 
-    def __init__(self, *, kills=(), hangs=(), raises=(), nans=(), pause=0.0, ids=None, refuses=False):
+    def __init__(self, *, kills=(), hangs=(), raises=(), nans=(), pause=0.0, ids=None, refuses=False, error=ValueError):
         self.kills, self.hangs, self.raises, self.pause = kills, hangs, raises, pause
-        self.nans, self.refuses = nans, refuses
+        self.nans, self.refuses, self.error = nans, refuses, error
         if ids is not None:
             (Path(ids) / str(os.getpid())).touch()
 
@@ -34,7 +34,7 @@ class Poisonous:
         if np.isin(numbers, self.hangs).any():
             time.sleep(600)
         if np.isin(numbers, self.raises).any():
-            raise ValueError("no such number")
+            raise self.error("no such number")
         if self.refuses:
             raise InputError("it takes another kind of rows")
         odd = np.sin(numbers)

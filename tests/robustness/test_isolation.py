@@ -68,6 +68,14 @@ def test_model_that_fails_on_every_row_is_one_sentence_after_a_few(poisonous, fa
         answered(Shared(Processes(prepare, workers), data) if workers else Inline(prepare()), data)
 
 
+def test_row_for_which_a_worker_lacks_memory_is_left_out(poisonous):
+    data = poisonous.rows(ROWS)
+    executor = Shared(Processes(poisonous.prepare(ROWS, raises=(7,), error=MemoryError), 1), data)
+    done, rounds = answered(executor, data)
+    assert rounds.lost["test"] == {7: "the model gave no answer: MemoryError: no such number"}
+    assert len(done[Predict()]) == ROWS - 1
+
+
 def test_model_that_fails_on_every_row_of_few_is_one_sentence(poisonous):
     data = poisonous.rows(10)
     with pytest.raises(InputError, match="none of the 10 rows"):
