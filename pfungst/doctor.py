@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -22,10 +22,12 @@ from pfungst.datasets.inspection import (
 )
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.resolved import task_file
-from pfungst.errors import InputError
+from pfungst.engine.isolation import Isolation
+from pfungst.engine.sweep import joined
+from pfungst.errors import InputError, Unanswered
 from pfungst.models.model import Model
 from pfungst.models.preprocess import Preprocess
-from pfungst.outputs import NotFinite, Outputs
+from pfungst.outputs import Outputs
 from pfungst.statistics.proportions import wilson
 
 ROWS = 256
@@ -80,13 +82,16 @@ def examine(model: Model, data: Dataset, rows: int = ROWS) -> list[Check]:
         return [_unreadable(data, bad, len(bad))]
     began = time.perf_counter()
     try:
-        outputs = model.predict(_shown(model, batch))
-    except NotFinite as error:
-        named = error.named(batch.ids)
-        return [
-            Check("outputs", "stop", str(named), "nothing can be judged", "check the preprocessing and the weights")
-        ]
-    seen = _Seen(model, data, batch, outputs, bad, time.perf_counter() - began)
+        answered, failed = Isolation(len(batch)).answered(partial(_asked, model), batch)
+        said = "" if answered else f"none of {len(failed)} rows has an answer ({next(iter(failed.values()))})"
+    except Unanswered as error:
+        said = str(error)
+    if said:
+        return [Check("outputs", "stop", said, "nothing can be judged", "check the preprocessing and the weights")]
+    kept = batch.take(~np.isin(batch.rows, list(failed)))
+    outputs = joined(answered)
+    assert isinstance(outputs, Outputs), "plain answers"
+    seen = _Seen(model, data, kept, outputs, bad | failed, time.perf_counter() - began)
     found: list[Check] = []
     for check in _CHECKS:
         found.extend(check(seen))
@@ -104,6 +109,10 @@ def lines(checks: Sequence[Check], model: Model, data: Dataset) -> Iterator[str]
     yield ""
     yield "# As a task file:"
     yield from task_file(model, data).splitlines()
+
+
+def _asked(model: Model, batch: Batch) -> Outputs:
+    return replace(model.predict(_shown(model, batch)), rows=batch.rows)
 
 
 def _shown(model: Model, batch: Batch) -> Array:

@@ -1,6 +1,6 @@
 """Outputs: what the model said about some rows, checked once where it enters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -284,21 +284,10 @@ class NotFinite(Unanswered):
 
     def __init__(self, rows: IntArray) -> None:
         self.rows = rows
-        super().__init__(_not_finite(f"row{_s(rows)} {_listed(rows)}", ""))
-
-    def named(self, ids: Sequence[str], under: str = "") -> InputError:
-        """The same with the rows' ids, and the condition under which they were shown."""
-        rows = [ids[row] for row in self.rows if row < len(ids)]
-        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-        return InputError(_not_finite(f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:5])}{more}", under))
-
-
-def _not_finite(rows: str, under: str) -> str:
-    shown = f" ({under})" if under else ""
-    return (
-        f"the model answered NaN or infinity for {rows}{shown}; nothing can be judged from such answers: "
-        "check the preprocessing and the weights"
-    )
+        super().__init__(
+            f"the model answered NaN or infinity for row{_s(rows)} {_listed(rows)}; nothing can be judged from such "
+            "answers: check the preprocessing and the weights"
+        )
 
 
 def _s(rows: Array) -> str:

@@ -13,7 +13,7 @@ from pfungst.datasets.labels import Labels, coded, majority, roles_of
 from pfungst.datasets.mapping import mapping
 from pfungst.datasets.npz import Rows
 from pfungst.datasets.table import features_of
-from pfungst.errors import InputError
+from pfungst.errors import InputError, Unanswered
 from pfungst.frame import Frame
 from pfungst.models.model import Model
 from pfungst.models.names import numbered
@@ -51,14 +51,22 @@ def _as_it_is(model: Model, data: Dataset) -> Dataset:
 
 
 def counted(model: Model, data: Dataset) -> None:
-    """Tell a model that could not count its answers how many there are, by asking it about the first readable row."""
+    """Tell a model that could not count its answers how many there are, by the first row that it answers."""
+    failed: Unanswered | None = None
     for row in range(min(len(data), 64)):
         batch, _ = data.batch(np.array([row]))
+        try:
+            classes = model.predict(batch.inputs).classes if len(batch) else 0
+        except Unanswered as error:
+            failed = failed or error
+            continue
         if len(batch):
-            model.classes, model.named = numbered(model.predict(batch.inputs).classes), False
+            model.classes, model.named = numbered(classes), False
             if isinstance(model, TorchModel):
                 model.find_last_layer()
             return
+    if failed is not None:
+        raise failed
     raise InputError(f"none of the first rows of {data.source} could be read; give data that can be")
 
 

@@ -31,7 +31,7 @@ class Isolation:
         row (an InputError other than Unanswered), is raised.
 
         Raises:
-            InputError: if so many rows fail that it must be the model.
+            Unanswered: if so many rows fail that it must be the model.
         """
         why: dict[int, str] = {}
         return self._tried(ask, batch, shown, why), why
@@ -62,7 +62,7 @@ class Isolation:
         most, share = HOPELESS
         gone = len(self.failed) + len(why)
         if gone >= most and gone >= share * self.asked:
-            raise InputError(
+            raise Unanswered(
                 f"{gone} of the first {self.asked} rows asked have no answer ({reason}); it is the model, its package "
                 "or the preprocessing that fails, not a few rows: ask it about one row yourself first"
             )

@@ -129,6 +129,16 @@ def test_audit_equals_that_of_the_rows_without_the_one_that_fails(fault, tmp_pat
     assert [one["row"] for one in events if one["event"] == "quarantine"] == ["r7"]
 
 
+def test_first_row_may_be_the_one_that_fails():
+    inputs, columns = table()
+
+    def model(shown):
+        return np.where((shown[:, 0] == inputs[0, 0])[:, None], np.nan, answers(np.asarray(shown, np.float32)))
+
+    result = audit(model, columns, only=("calibration",))
+    assert [one.subject for one in result.skipped if one.probe == "data"] == ["r0"]
+
+
 def test_loss_of_many_rows_is_spelled_out_by_class():
     inputs, columns = table()
     bad = inputs[columns["label"] == 1][:6, 0]
