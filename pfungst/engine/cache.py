@@ -16,6 +16,7 @@ from pfungst.attacked import Attacked
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
+from pfungst.engine.rows import spelled_ids
 from pfungst.engine.sweep import Swept
 from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
@@ -128,10 +129,9 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
     assert answers.rows is not None, "answers to be kept know their rows"
     rows: IntArray = answers.rows
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
-    names = [f"row {row}" if redact else data.ids[row].encode("utf-8", "replace").decode() for row in rows]
     columns: dict[str, Any] = {
         "row": pa.array(rows, pa.int64()),
-        "id": pa.array(names, pa.string()),
+        "id": spelled_ids(data, rows, redact=redact),
         "label": pa.array(labels, pa.int32()),
     }
     if isinstance(answers, Maps):

@@ -9,7 +9,7 @@ import numpy as np
 from pfungst.arrays import Array
 from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
-from pfungst.engine.plan import Piece, Shard
+from pfungst.engine.plan import ANSWERED_ROWS, Piece, Shard
 from pfungst.errors import InputError
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
@@ -50,8 +50,8 @@ class Sweep:
         spent = dict.fromkeys(found, 0.0)
         lost: dict[int, str] = {}
         refused: dict[Pass, str] = {}
-        for at in range(first, last, self.batch_size):
-            asked = rows[at : min(at + self.batch_size, last)]
+        for at in range(first, last, self._step):
+            asked = rows[at : min(at + self._step, last)]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
             same: dict[tuple[str, str, int, int], Outputs] = {}
@@ -70,6 +70,11 @@ class Sweep:
         answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
         return Swept(shard, answers, lost, spent, refused)
 
+    @property
+    def _step(self) -> int:
+        """Rows of a batch; recorded answers are looked up, and a batch of them costs the same for any number."""
+        return self.batch_size if "new inputs" in self.model.offers else ANSWERED_ROWS
+
     def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int, int], Outputs]) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
         if isinstance(one, Attack) and one.by:
@@ -85,14 +90,14 @@ class Sweep:
         """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
         model = self.members[one.by] if one.by else self.model
         recorded = "new inputs" not in model.offers
-        inputs = batch.rows if recorded else self._checked(one, batch)
+        inputs = batch.rows if recorded else _padded(self._checked(one, batch), self.batch_size)
         try:
-            outputs = model.predict(_padded(inputs, self.batch_size))
+            outputs = model.predict(inputs)
         except NotFinite as error:
             raise error.named(batch.ids, "" if one.under is None else one.name) from None
         if len(outputs) < len(batch):
             raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
-        outputs = outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
+        outputs = outputs if len(outputs) == len(batch) else outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
         return Outputs(outputs.logits, outputs.features, batch.rows, outputs.normalised, outputs.complete)
 
     def _checked(self, one: Predict, batch: Batch) -> Array:
@@ -126,6 +131,8 @@ def joined(parts: Sequence[Answers]) -> Answers:
 
 
 def _joined_outputs(parts: Sequence[Outputs]) -> Outputs:
+    if len(parts) == 1:
+        return parts[0]
     features = [part.features for part in parts if part.features is not None]
     rows = [part.rows for part in parts if part.rows is not None]
     return Outputs(

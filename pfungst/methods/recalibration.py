@@ -74,9 +74,9 @@ def cross_fitted(outputs: Outputs, targets: IntArray | FloatArray, folds: IntArr
 
 def log_losses(outputs: Outputs, targets: IntArray | FloatArray) -> FloatArray:
     """Cross-entropy of each row against its label, or against a distribution over the classes, (rows,)."""
-    logs = outputs.log_probabilities
     if targets.ndim == 1:
-        return np.asarray(-logs[np.arange(len(logs)), targets])
+        return -outputs.log_probability_of(targets)
+    logs = outputs.log_probabilities
     return np.asarray(-np.where(targets > 0, targets * logs, 0.0).sum(axis=1))
 
 
