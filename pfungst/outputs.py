@@ -103,8 +103,8 @@ class Outputs:
             raise KeyError("some rows were not asked in this pass")
         return self.take(index)
 
-    def take(self, index: Array) -> "Outputs":
-        """The answers at these indices (or under this mask) of this object."""
+    def take(self, index: Array | slice) -> "Outputs":
+        """The answers at these indices (of this slice, under this mask) of this object."""
         features = None if self.features is None else self.features[index]
         rows = None if self.rows is None else self.rows[index]
         return replace(self, logits=self.logits[index], features=features, rows=rows)

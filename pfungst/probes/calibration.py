@@ -10,7 +10,7 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Finding, ReliabilityCurve, Skipped, Table
 from pfungst.methods.calibration_chance import Chance, by_chance, error_estimate, errors_by_chance, reliability
 from pfungst.methods.calibration_errors import signed_gap
-from pfungst.methods.selective import area_under_generalised_risk, area_under_risk_coverage, excess_area, promise
+from pfungst.methods.selective import answering, promised
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_part import by_class, by_slice
@@ -118,12 +118,10 @@ class Calibration(Probe):
 
     def _declining(self, rows: Labelled) -> Table:
         """What may be answered at most, so that few of the answers are wrong."""
-        wrong = ~rows.correct
-        areas = (area_under_risk_coverage, excess_area, area_under_generalised_risk)
-        area, excess, generalised = (one(rows.outputs.confidence, wrong) for one in areas)
+        surest = answering(rows.outputs.confidence, ~rows.correct)
         lines = []
         for risk in RISKS:
-            given = promise(rows.outputs.confidence, wrong, risk)
+            given = promised(surest.runs, risk)
             some = given.rows > 0 and rows.units is None
             never = "rows of one unit are not independent" if given.rows else f"not promised by {given.of} rows"
             lines.append(
@@ -135,8 +133,8 @@ class Calibration(Probe):
                 )
             )
         title = (
-            f"Answering only when sure (area under risk and coverage {area:.4f}, {excess:.4f} above the best order; "
-            f"generalised {generalised:.4f})"
+            f"Answering only when sure (area under risk and coverage {surest.area:.4f}, {surest.excess:.4f} above the "
+            f"best order; generalised {surest.generalised:.4f})"
         )
         return Table(
             title=title, columns=("promised error", "answer from", "answers", "errors here"), rows=tuple(lines)
