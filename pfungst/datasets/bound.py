@@ -135,7 +135,7 @@ class Reordered:
     reader: Reader
     order: IntArray
 
-    def __call__(self, rows: IntArray) -> Sequence[Any]:
+    def __call__(self, rows: IntArray) -> Sequence[Any] | Array:
         """The rows at these positions of the new order."""
         return self.reader(self.order[rows])
 
@@ -216,7 +216,7 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
     )
 
 
-def _positions(rows: IntArray) -> Sequence[Any]:
+def _positions(rows: IntArray) -> IntArray:
     return rows
 
 

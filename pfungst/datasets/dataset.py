@@ -17,7 +17,7 @@ from pfungst.frame import Frame
 
 Modality: TypeAlias = Literal["image", "table", "text", "answers"]
 Half: TypeAlias = Literal["", "discovery", "confirmation"]
-Reader: TypeAlias = Callable[[IntArray], Sequence[Any]]
+Reader: TypeAlias = Callable[[IntArray], Sequence[Any] | Array]
 """Positions to inputs, one an item: an array as a person would see it, or the UnreadableRow that says why not.
 
 What lies in memory is given as one array, of which every row can be read."""
@@ -236,7 +236,7 @@ class Dataset:
         )
         return batch, bad
 
-    def _readable(self, rows: IntArray) -> tuple[Sequence[Any], dict[int, str]]:
+    def _readable(self, rows: IntArray) -> tuple[Sequence[Any] | Array, dict[int, str]]:
         """What could be read, in order, and the positions that could not, with the reason."""
         got = self.read(rows)
         if isinstance(got, np.ndarray):
@@ -244,7 +244,7 @@ class Dataset:
         bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
         return [item for item in got if not isinstance(item, UnreadableRow)], bad
 
-    def _stacked(self, items: Sequence[Any]) -> Array:
+    def _stacked(self, items: Sequence[Any] | Array) -> Array:
         if not len(items):
             return np.zeros((0, *(self.shape or ())), np.uint8)
         if isinstance(items, np.ndarray) and (self.modality != "image" or self.frame is None):

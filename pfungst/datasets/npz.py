@@ -26,7 +26,7 @@ class Rows:
 
     values: Array
 
-    def __call__(self, rows: IntArray) -> Sequence[Any]:
+    def __call__(self, rows: IntArray) -> Array:
         """The rows at these positions."""
         return self.values[rows]
 

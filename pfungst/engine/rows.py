@@ -52,9 +52,10 @@ def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: 
 
 def spelled_ids(data: Dataset, rows: IntArray, *, redact: bool) -> Any:
     """The ids at these positions as a column of text; with ``redact`` only that they are rows, and their numbers."""
-    if redact or isinstance(data.ids, Numbered):
-        numbers = pa.array(rows if redact else data.ids.at(rows).numbers, pa.int64()).cast(pa.string())
-        return pc.binary_join_element_wise("row", numbers, " ") if redact else numbers
+    if redact:
+        return pc.binary_join_element_wise("row", pa.array(rows, pa.int64()).cast(pa.string()), " ")
+    if isinstance(data.ids, Numbered):
+        return pa.array(data.ids.at(rows).numbers, pa.int64()).cast(pa.string())
     return pa.array([_utf8(data.ids[row]) for row in rows], pa.string())
 
 

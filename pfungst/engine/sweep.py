@@ -16,6 +16,11 @@ from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
 from pfungst.passes import Answers, Attack, Pass, Predict
 from pfungst.proven import Proven, joined_proofs
+from pfungst.summarised import Summarised, joined_summaries, summarised
+
+MOST_SCORES = 1 << 22
+"""Classes times rows of a pass beyond which perturbed rows' answers are kept as summaries: 16 MB, of dozens of passes.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,13 @@ class Sweep:
         key = (one.by, one.shown, int(batch.rows[0]), len(batch))
         if key not in same:
             same[key] = self._ask(one, batch)
-        return one.kept(same[key])
+        kept = one.kept(same[key])
+        return summarised(kept, batch.labels) if kept.complete and self.summarises(one) else kept
+
+    def summarises(self, one: Predict) -> bool:
+        """Whether only a summary of these answers is kept: perturbed rows, and too many classes and rows of them."""
+        rows = sum(self.data.on(one.on).extent(one.rows, one.half).values())
+        return one.under is not None and not one.features and rows * len(self.data.classes) > MOST_SCORES
 
     def _ask(self, one: Predict, batch: Batch) -> Outputs:
         """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
@@ -97,7 +108,7 @@ class Sweep:
             raise error.named(batch.ids, "" if one.under is None else one.name) from None
         if len(outputs) < len(batch):
             raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
-        outputs = outputs if len(outputs) == len(batch) else outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
+        outputs = outputs if len(outputs) == len(batch) else outputs.take(slice(0, len(batch)))
         return Outputs(outputs.logits, outputs.features, batch.rows, outputs.normalised, outputs.complete)
 
     def _checked(self, one: Predict, batch: Batch) -> Array:
@@ -125,6 +136,8 @@ def joined(parts: Sequence[Answers]) -> Answers:
         return joined_maps([part for part in parts if isinstance(part, Maps)])
     if isinstance(parts[0], Attacked):
         return joined_attacks([part for part in parts if isinstance(part, Attacked)])
+    if isinstance(parts[0], Summarised):
+        return joined_summaries([part for part in parts if isinstance(part, Summarised)])
     if isinstance(parts[0], Proven):
         return joined_proofs([part for part in parts if isinstance(part, Proven)])
     return _joined_outputs([part for part in parts if isinstance(part, Outputs)])

@@ -12,8 +12,8 @@ from pfungst.statistics.cell_errors import FEWEST
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean
 from pfungst.statistics.proportions import wilson
-from pfungst.statistics.sureness import MANY, level_of
 from pfungst.statistics.smoothing import smooth_error
+from pfungst.statistics.sureness import MANY, level_of
 from pfungst.statistics.units import effective_rows
 
 CalibrationError = Callable[[Array, Array, int], float]

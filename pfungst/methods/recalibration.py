@@ -77,7 +77,7 @@ def cross_fitted(outputs: Outputs, targets: IntArray | FloatArray, folds: IntArr
 def log_losses(outputs: Outputs, targets: IntArray | FloatArray) -> FloatArray:
     """Cross-entropy of each row against its label, or against a distribution over the classes, (rows,)."""
     if targets.ndim == 1:
-        return -outputs.log_probability_of(targets)
+        return -outputs.log_probability_of(targets.astype(np.int64, copy=False))
     logs = outputs.log_probabilities
     return np.asarray(-np.where(targets > 0, targets * logs, 0.0).sum(axis=1))
 

@@ -14,7 +14,7 @@ from pfungst.methods.selective import answering, promised
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_part import by_class, by_slice
-from pfungst.probes.calibration_under_shift import under_shift
+from pfungst.probes.calibration_under_shift import summarised_shifts, under_shift
 from pfungst.probes.ensembles import with_members
 from pfungst.probes.labellers import against_labellers
 from pfungst.probes.promised_sets import promised_sets
@@ -70,6 +70,12 @@ class Calibration(Probe):
         evidence, sentence = self._evidence(data, rows, gap)
         evidence = (*evidence, *under_shift(data, rows, done), *promised_sets(data, rows))
         yield self._finding("overconfident", gap, evidence, sentence)
+        if (summaries := summarised_shifts(done)) and rows.outputs.complete:
+            reason = (
+                f"a temperature needs the scores of all {rows.outputs.classes:,} classes under shift, and of "
+                f"{summaries} shifted passes only the likeliest were kept; ask about fewer rows (--rows)"
+            )
+            yield Skipped(probe=self.topic, subject="a temperature under shift", reason=reason)
         less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
         yield from by_class(rows, data.classes, self.class_tolerance)

@@ -71,9 +71,7 @@ def by_slice(data: Dataset, rows: Labelled, tolerance: float) -> Iterator[Findin
     gaps: list[Gap] = []
     right = rows.correct
     for one in by_columns(columns, {}, np.ones(len(rows.labels), bool)):
-        inside, outside = (
-            _gap(rows, right, np.flatnonzero(here), one.name) for here in (one.rows, ~one.rows)
-        )
+        inside, outside = (_gap(rows, right, np.flatnonzero(here), one.name) for here in (one.rows, ~one.rows))
         if inside is not None and outside is not None and not one.parts:
             words = f"{_words(inside)} on {inside.rows} {inside.unit}s; on the others {_words(outside)}"
             gaps.append((one.name, apart(inside, outside, furthest=2.0), words))
