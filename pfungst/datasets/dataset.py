@@ -259,7 +259,7 @@ class Dataset:
                 f"{self.source} holds inputs of different shapes {sorted(shapes)[:3]} and the model names no size; "
                 "put `[preprocess] size = 224` (the size it was trained on) into the task file"
             )
-        return np.stack(items)
+        return np.stack(list(items))
 
     def donors(self, half: Half = "") -> Donors:
         """The rows from which cues are taken: a seeded sample of the same half, read on first use."""
