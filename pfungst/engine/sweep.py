@@ -93,9 +93,13 @@ class Sweep:
         return summarised(kept, batch.labels) if kept.complete and self.summarises(one) else kept
 
     def summarises(self, one: Predict) -> bool:
-        """Whether only a summary of these answers is kept: perturbed rows, and too many classes and rows of them."""
+        """Whether only a summary of these answers is kept: perturbed rows, and too many classes and rows of them.
+
+        Members, and passes with features, are asked for by what compares whole distributions.
+        """
         rows = sum(self.data.on(one.on).extent(one.rows, one.half).values())
-        return one.under is not None and not one.features and rows * len(self.data.classes) > MOST_SCORES
+        plain = one.under is not None and not one.features and not one.by
+        return plain and rows * len(self.data.classes) > MOST_SCORES
 
     def _ask(self, one: Predict, batch: Batch) -> Outputs:
         """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
