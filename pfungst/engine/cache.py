@@ -151,14 +151,7 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
         columns |= {name: pa.array(getattr(answers, name)) for name in _PROVEN}
     elif isinstance(answers, Summarised):
         about |= {"summary": True, "classes": answers.classes}
-        columns |= {
-            "prediction": pa.array(answers.predictions, pa.int32()),
-            "confidence": pa.array(answers.confidence.astype(np.float32)),
-            "top": _list_of(answers.top.astype(np.int32)),
-            "top_logs": _lists(answers.logits),
-            "own": pa.array(answers.own.astype(np.float32)),
-            "log_sum_exp": pa.array(answers.log_sum_exp.astype(np.float32)),
-        }
+        columns |= _summary(answers)
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
@@ -171,6 +164,17 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
         if data.units is not None:
             columns["unit"] = pa.array(numbered(data.units[rows], len(rows))[0], pa.int32())
     return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+
+
+def _summary(answers: Summarised) -> dict[str, Any]:
+    return {
+        "prediction": pa.array(answers.predictions, pa.int32()),
+        "confidence": pa.array(answers.confidence.astype(np.float32)),
+        "top": _list_of(answers.top.astype(np.int32)),
+        "top_logs": _lists(answers.logits),
+        "own": pa.array(answers.own.astype(np.float32)),
+        "log_sum_exp": pa.array(answers.log_sum_exp.astype(np.float32)),
+    }
 
 
 def _bytes(values: Array) -> pa.Array:
