@@ -35,6 +35,7 @@ from pfungst.request import Request, resolve
 from pfungst.statistics.intervals import proportion_of
 from pfungst.steadiness import Steadiness
 from pfungst.study import Study, checked, described, opened, reread
+from pfungst.summarised import Summarised
 from pfungst.task import Task
 
 Judged = tuple[list[Finding], list[Skipped], list[Condition]]
@@ -243,7 +244,7 @@ def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, compl
         question=study.request.task.task.question,
         model=about_model,
         data={**about_data, "unreadable": sum(len(lost) for lost in rounds.lost.values())},
-        settings=_settings(study, stage.chosen),
+        settings=_settings(study, stage.chosen, done),
         environment=_environment(),
         headline=(*tested, *conditions),
         findings=ranked,
@@ -264,7 +265,7 @@ def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:
     return [Condition(condition="as tested", accuracy=accuracy)], guess
 
 
-def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:
+def _settings(study: Study, chosen: Sequence[Probe], done: Passes) -> dict[str, Any]:
     request = study.request
     methods = {
         probe.topic: {
@@ -277,7 +278,7 @@ def _settings(study: Study, chosen: Sequence[Probe]) -> dict[str, Any]:
         "rows": study.data.limit,
         "batch_size": request.batch_size,
         "probes": [probe.topic for probe in chosen],
-        "assumed": list(_assumed(study)),
+        "assumed": [*_assumed(study), *_left_out(done)],
         "must_not_matter": {cue: request.task.tolerance(cue) for cue in sorted(_cues(request))},
         "roles": {"site": list(study.data.roles.site), "unit": study.data.roles.unit, "time": study.data.roles.time},
         "frame": None if study.data.frame is None else str(study.data.frame),
@@ -297,6 +298,17 @@ def _assumed(study: Study) -> Iterator[str]:
         yield f"At most 0.05 of the probability of the true class may rest on each of: {quiet}."
     if study.data.roles.unit is None:
         yield "Rows are independent of each other; name their unit (patient, track) in the task file if they are not."
+
+
+def _left_out(done: Passes) -> Iterator[str]:
+    """A sentence about what was not kept of the answers, where it was not all."""
+    some = [one for one in done.values() if isinstance(one, Summarised)]
+    if some:
+        yield (
+            f"Of {some[0].classes:,} classes the {some[0].logits.shape[1]} likeliest were kept of each answer to "
+            f"changed rows, with the label's probability and the log-sum-exp ({len(some)} passes): accuracy, "
+            "confidence and the label's probability are exact, what needs every class is not judged under change."
+        )
 
 
 def _cues(request: Request) -> set[str]:

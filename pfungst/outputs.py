@@ -80,10 +80,14 @@ class Outputs:
         top = self.logits.max(axis=1).astype(np.float64)
         return np.asarray(np.exp(top if self.normalised else top - self.log_sum_exp))
 
+    def log_probability_of(self, labels: IntArray) -> FloatArray:
+        """Logarithm of the probability stated for the given class of each row, (rows,) float64."""
+        chosen = self.logits[np.arange(len(self)), labels].astype(np.float64)
+        return chosen if self.normalised else chosen - self.log_sum_exp
+
     def probability_of(self, labels: IntArray) -> FloatArray:
         """Probability stated for the given class of each row, (rows,) float64."""
-        chosen = self.logits[np.arange(len(self)), labels].astype(np.float64)
-        return np.asarray(np.exp(chosen if self.normalised else chosen - self.log_sum_exp))
+        return np.asarray(np.exp(self.log_probability_of(labels)))
 
     def at(self, rows: IntArray) -> "Outputs":
         """The answers for these positions of the data set, in this order.
@@ -99,8 +103,8 @@ class Outputs:
             raise KeyError("some rows were not asked in this pass")
         return self.take(index)
 
-    def take(self, index: Array) -> "Outputs":
-        """The answers at these indices (or under this mask) of this object."""
+    def take(self, index: Array | slice) -> "Outputs":
+        """The answers at these indices (of this slice, under this mask) of this object."""
         features = None if self.features is None else self.features[index]
         rows = None if self.rows is None else self.rows[index]
         return replace(self, logits=self.logits[index], features=features, rows=rows)

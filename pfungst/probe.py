@@ -60,6 +60,13 @@ class Labelled:
         """Whether each answer is the label."""
         return np.asarray(self.outputs.predictions == self.labels)
 
+    def every(self, step: int) -> "Labelled":
+        """One row in so many, taken evenly."""
+        if step == 1:
+            return self
+        rows = slice(None, None, step)
+        return Labelled(self.outputs.take(rows), self.labels[rows], None if self.units is None else self.units[rows])
+
 
 def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
     """The labelled rows of a pass, or None if there are none."""

@@ -85,8 +85,9 @@ def _apart(first: Outputs, again: Outputs) -> float:
     """The largest difference of a stated probability on the rows that both answered."""
     if first.rows is None or again.rows is None or not (first.complete and again.complete):
         return 0.0
-    _, mine, theirs = np.intersect1d(first.rows, again.rows, return_indices=True)
-    if not len(mine):
+    both = again.take(np.isin(again.rows, first.rows))
+    assert both.rows is not None, "rows were there"
+    if not len(both):
         return 0.0
-    one, other = first.take(mine), again.take(theirs)
+    one, other = first.at(both.rows), both
     return float(np.abs(np.exp(one.log_probabilities) - np.exp(other.log_probabilities)).max())

@@ -9,6 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.columns import plain_columns
 from pfungst.datasets.dataset import Dataset, Reader
+from pfungst.datasets.ids import ids_at, numbered_rows
 from pfungst.datasets.labels import Labels, coded, majority, roles_of
 from pfungst.datasets.mapping import mapping
 from pfungst.datasets.npz import Rows
@@ -123,7 +124,7 @@ def _answered(model: RecordedAnswers, data: Dataset | None, task: Task) -> Datas
         )
     given = model.held.get("id", model.held.get("ids"))
     ids = data.ids if given is None else tuple(str(name) for name in given)
-    if ids == data.ids or data.ids == numbered(len(data)):
+    if ids == data.ids or data.ids == numbered_rows(len(data)):
         return data
     place = {name: row for row, name in enumerate(data.ids)}
     strange = [name for name in ids if name not in place]
@@ -142,7 +143,7 @@ class Reordered:
     reader: Reader
     order: IntArray
 
-    def __call__(self, rows: IntArray) -> Sequence[Any]:
+    def __call__(self, rows: IntArray) -> Sequence[Any] | Array:
         """The rows at these positions of the new order."""
         return self.reader(self.order[rows])
 
@@ -151,7 +152,7 @@ def reordered(data: Dataset, order: IntArray) -> Dataset:
     """The same rows in another order."""
     return replace(
         data,
-        ids=tuple(data.ids[row] for row in order),
+        ids=ids_at(data.ids, order),
         read=Reordered(data.read, order),
         labels=None if data.labels is None else data.labels[order],
         label_counts=None if data.label_counts is None else data.label_counts[order],
@@ -202,14 +203,14 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
     names = model.classes if model.named or given.dtype.kind in "biuf" else ()
     labels = coded(given, names, model.source)
     rows = len(model)
-    ids = held.pop("id", held.pop("ids", np.arange(rows)))
+    ids = held.pop("id", held.pop("ids", None))
     columns = plain_columns({name: np.asarray(v) for name, v in held.items() if np.shape(v) == (rows,)})
     roles, said = roles_of(columns, task.columns, model.source)
     return Dataset(
         name="test",
         source=model.source,
         modality="answers",
-        ids=tuple(str(i) for i in ids),
+        ids=numbered_rows(rows) if ids is None else tuple(str(i) for i in ids),
         read=_positions,
         classes=labels.classes,
         named=labels.named,
@@ -223,8 +224,8 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
     )
 
 
-def _positions(rows: IntArray) -> list[Any]:
-    return list(rows)
+def _positions(rows: IntArray) -> IntArray:
+    return rows
 
 
 def _framed(model: Model, data: Dataset) -> Dataset:

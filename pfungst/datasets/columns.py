@@ -57,7 +57,7 @@ def _shallow(data: bytes, source: str) -> None:
 
 def _parsed(data: bytes, suffix: str) -> Any:
     if suffix == ".parquet":
-        return pa_parquet.read_table(io.BytesIO(data))
+        return pa_parquet.read_table(pa.BufferReader(data))
     if suffix in _LINES:
         return pa_json.read_json(io.BytesIO(data), parse_options=pa_json.ParseOptions(newlines_in_values=False))
     tabs = suffix == ".tsv"

@@ -11,13 +11,19 @@ import numpy as np
 from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.canonical import canonical
 from pfungst.datasets.donors import Donors
+from pfungst.datasets.ids import Numbered, ids_at
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.frame import Frame
 
 Modality: TypeAlias = Literal["image", "table", "text", "answers"]
 Half: TypeAlias = Literal["", "discovery", "confirmation"]
-Reader: TypeAlias = Callable[[IntArray], Sequence[Any]]
-"""Positions to inputs, one an item: an array as a person would see it, or the UnreadableRow that says why not."""
+Reader: TypeAlias = Callable[[IntArray], Sequence[Any] | Array]
+"""Positions to inputs, one an item: an array as a person would see it, or the UnreadableRow that says why not.
+
+What lies in memory is given as one array, of which every row can be read."""
+
+COUNTED = 1 << 20
+"""Rows without names beyond which their order is drawn by counting: a hash for each would take longer than the rest."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Batch:
     (rows,) strings for texts. ``rows`` are positions in the data set, ``labels`` are classes (-1: none).
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     rows: IntArray
     inputs: Array
     labels: IntArray
@@ -72,7 +78,7 @@ class Batch:
         chosen = np.arange(len(self))[index]
         return replace(
             self,
-            ids=tuple(self.ids[i] for i in chosen),
+            ids=ids_at(self.ids, chosen),
             rows=self.rows[chosen],
             inputs=self.inputs[chosen],
             labels=self.labels[chosen],
@@ -95,7 +101,7 @@ class Dataset:
     name: str
     source: str
     modality: Modality
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     read: Reader
     classes: tuple[str, ...] = ()
     named: bool = True
@@ -151,8 +157,11 @@ class Dataset:
     @cached_property
     def _draw(self) -> IntArray:
         """One 63-bit number a row from (seed, unit or id): the order of the rows and their half."""
-        names = self.ids if self.units is None else [str(unit) for unit in self.units]
         secret = hashlib.blake2b(f"{self.seed}|order".encode(), digest_size=32).digest()
+        if self.units is None and isinstance(self.ids, Numbered) and len(self) > COUNTED:
+            # The n-th number of a counter-based generator depends on n and the key alone, as a hash of n would.
+            return np.random.Philox(key=int.from_bytes(secret[:16], "little")).random_raw(len(self)) >> np.uint64(1)
+        names = self.ids if self.units is None else [str(unit) for unit in self.units]
         hashed = (
             hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest() for name in names
         )
@@ -212,14 +221,12 @@ class Dataset:
 
     def batch(self, rows: IntArray, half: Half = "") -> tuple[Batch, dict[int, str]]:
         """Read rows; also the positions that could not be read, with the reason."""
-        got = list(self.read(rows))
-        bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
-        good = np.array([row for row in rows if int(row) not in bad], dtype=np.int64)
-        items = [item for item in got if not isinstance(item, UnreadableRow)]
+        items, bad = self._readable(rows)
+        good = rows if not bad else np.array([row for row in rows if int(row) not in bad], dtype=np.int64)
         masks = None if self.masks is None or not len(good) else np.stack(list(self.masks(good)))
         labels = np.full(len(good), -1) if self.labels is None else self.labels[good]
         batch = Batch(
-            ids=tuple(self.ids[row] for row in good),
+            ids=ids_at(self.ids, good),
             rows=good,
             inputs=self._stacked(items),
             labels=labels,
@@ -229,9 +236,19 @@ class Dataset:
         )
         return batch, bad
 
-    def _stacked(self, items: list[Any]) -> Array:
-        if not items:
+    def _readable(self, rows: IntArray) -> tuple[Sequence[Any] | Array, dict[int, str]]:
+        """What could be read, in order, and the positions that could not, with the reason."""
+        got = self.read(rows)
+        if isinstance(got, np.ndarray):
+            return got, {}
+        bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
+        return [item for item in got if not isinstance(item, UnreadableRow)], bad
+
+    def _stacked(self, items: Sequence[Any] | Array) -> Array:
+        if not len(items):
             return np.zeros((0, *(self.shape or ())), np.uint8)
+        if isinstance(items, np.ndarray) and (self.modality != "image" or self.frame is None):
+            return items
         if self.modality == "image" and self.frame is not None:
             items = [self.frame(item) for item in items]
         if self.modality == "text":
@@ -242,7 +259,7 @@ class Dataset:
                 f"{self.source} holds inputs of different shapes {sorted(shapes)[:3]} and the model names no size; "
                 "put `[preprocess] size = 224` (the size it was trained on) into the task file"
             )
-        return np.stack(items)
+        return np.stack(list(items))
 
     def donors(self, half: Half = "") -> Donors:
         """The rows from which cues are taken: a seeded sample of the same half, read on first use."""
@@ -277,4 +294,4 @@ class Dataset:
         rows = order[keep]
         inputs = self._stacked([got[i] for i in keep])
         masks = None if self.masks is None or not len(rows) else np.stack(list(self.masks(rows)))
-        return Batch(tuple(self.ids[row] for row in rows), rows, inputs, self.labels[rows], self.seed, masks=masks)
+        return Batch(ids_at(self.ids, rows), rows, inputs, self.labels[rows], self.seed, masks=masks)

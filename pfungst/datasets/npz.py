@@ -11,6 +11,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
+from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.labels import Labels, coded, majority, roles_of
 from pfungst.errors import InputError, NoLabels, first_line
 from pfungst.packed import checked_zip
@@ -25,9 +26,9 @@ class Rows:
 
     values: Array
 
-    def __call__(self, rows: IntArray) -> Sequence[Any]:
+    def __call__(self, rows: IntArray) -> Array:
         """The rows at these positions."""
-        return list(self.values[rows])
+        return self.values[rows]
 
 
 def open_npz(path: Path) -> dict[str, Array]:
@@ -81,7 +82,7 @@ def from_arrays(arrays: Mapping[str, Any], task: Task, *, source: str, identity:
         name="test",
         source=source,
         modality=modality,
-        ids=unique_ids([str(i) for i in (range(len(inputs)) if ids is None else ids)], source),
+        ids=numbered_rows(len(inputs)) if ids is None else unique_ids([str(i) for i in ids], source),
         read=Rows(inputs),
         classes=labels.classes,
         named=labels.named,

@@ -15,6 +15,7 @@ from pfungst.datasets.columns import label_column, plain_columns, read_table
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.files import Files, Folder, leaves
 from pfungst.datasets.folder import Pictures, Place
+from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, unique_ids
@@ -80,7 +81,7 @@ def from_columns(
         name="test",
         source=source,
         modality=inputs.modality,
-        ids=unique_ids([str(i) for i in (range(rows) if ids is None else ids)], source),
+        ids=numbered_rows(rows) if ids is None else unique_ids([str(i) for i in ids], source),
         read=inputs.read,
         traces=inputs.traces,
         classes=labels.classes,

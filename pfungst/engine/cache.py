@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.arrays import Array, IntArray
 from pfungst.attacked import Attacked
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
+from pfungst.engine.rows import spelled_ids
 from pfungst.engine.sweep import Swept
 from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
@@ -23,8 +24,9 @@ from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass
 from pfungst.proven import Proven
 from pfungst.statistics.units import numbered
+from pfungst.summarised import Summarised
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class Kept(NamedTuple):
@@ -128,10 +130,9 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
     assert answers.rows is not None, "answers to be kept know their rows"
     rows: IntArray = answers.rows
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
-    names = [f"row {row}" if redact else data.ids[row].encode("utf-8", "replace").decode() for row in rows]
     columns: dict[str, Any] = {
         "row": pa.array(rows, pa.int64()),
-        "id": pa.array(names, pa.string()),
+        "id": spelled_ids(data, rows, redact=redact),
         "label": pa.array(labels, pa.int32()),
     }
     if isinstance(answers, Maps):
@@ -148,6 +149,9 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
         columns["left"] = _bytes(answers.left) if answers.left.dtype == np.uint8 else _spelled(answers.left)
     elif isinstance(answers, Proven):
         columns |= {name: pa.array(getattr(answers, name)) for name in _PROVEN}
+    elif isinstance(answers, Summarised):
+        about |= {"summary": True, "classes": answers.classes}
+        columns |= _summary(answers)
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
@@ -160,6 +164,17 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
         if data.units is not None:
             columns["unit"] = pa.array(numbered(data.units[rows], len(rows))[0], pa.int32())
     return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+
+
+def _summary(answers: Summarised) -> dict[str, Any]:
+    return {
+        "prediction": pa.array(answers.predictions, pa.int32()),
+        "confidence": pa.array(answers.confidence.astype(np.float32)),
+        "top": _list_of(answers.top.astype(np.int32)),
+        "top_logs": _lists(answers.logits),
+        "own": pa.array(answers.own.astype(np.float32)),
+        "log_sum_exp": pa.array(answers.log_sum_exp.astype(np.float32)),
+    }
 
 
 def _bytes(values: Array) -> pa.Array:
@@ -177,8 +192,11 @@ def _plain(value: Any) -> Any:
 
 
 def _lists(values: Array) -> pa.Array:
-    flat = np.ascontiguousarray(values, np.float32).ravel()
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), values.shape[1])
+    return _list_of(np.ascontiguousarray(values, np.float32))
+
+
+def _list_of(values: Array) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -190,7 +208,7 @@ def _write(path: Path, table: pa.Table) -> None:
         compression="zstd",
         use_dictionary=False,
         use_byte_stream_split=[
-            f"{name}.list.element" for name in ("logits", "features", "map") if name in table.column_names
+            f"{name}.list.element" for name in ("logits", "features", "map", "top_logs") if name in table.column_names
         ],
         row_group_size=65_536,
         write_page_checksum=True,
@@ -221,7 +239,8 @@ _ATTACKED = (
     "broken", "budget", "distance", "stage", "stored", "answers", "confidence", "forwards", "backwards", "signs",
 )  # fmt: skip
 _PROVEN = ("radius", "refuted", "forwards")
-_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED, *_PROVEN})
+_SUMMARY = ("top", "top_logs", "own", "log_sum_exp", "label")
+_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED, *_PROVEN, *_SUMMARY})
 
 
 def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
@@ -235,6 +254,17 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
         return Attacked(**each, left=left, rows=positions)
     if "radius" in table.column_names:
         return Proven(**{name: table[name].to_numpy() for name in _PROVEN}, rows=positions)
+    if "top" in table.column_names:
+        each = {name: table[name].to_numpy() for name in ("own", "log_sum_exp", "label")}
+        return Summarised(
+            logits=_numbers(table, "top_logs"),
+            rows=positions,
+            top=_numbers(table, "top", np.int32),
+            own=each["own"],
+            labels=each["label"],
+            log_sums=each["log_sum_exp"],
+            width=about["classes"],
+        )
     features = _numbers(table, "features") if "features" in table.column_names else None
     return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
 
@@ -248,8 +278,8 @@ def _left(kept: list[Any], about: dict[str, Any]) -> Array:
     return left
 
 
-def _numbers(table: pa.Table, name: str) -> FloatArray:
+def _numbers(table: pa.Table, name: str, kind: type = np.float32) -> Array:
     lists = table[name].combine_chunks()
     width = table.schema.field(name).type.list_size
     flat = lists.values.to_numpy(zero_copy_only=False) if len(lists) else np.zeros(0)
-    return np.asarray(flat.astype(np.float32).reshape(len(table), width))
+    return np.asarray(flat.astype(kind, copy=False).reshape(len(table), width))

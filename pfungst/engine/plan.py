@@ -10,8 +10,10 @@ from pfungst.findings import Skipped
 from pfungst.passes import Pass, Passes
 from pfungst.probe import Probe
 
-SHARD_ROWS = 1024
-"""Rows of a shard: the unit of scheduling, of caching and of loss. A multiple of every usual batch size."""
+SHARD_ROWS, ANSWERED_ROWS = 1024, 1 << 16
+"""Rows of a shard: the unit of scheduling, of caching and of loss. A multiple of every usual batch size.
+
+Recorded answers are looked up, so that losing many costs nothing, and few files are read and written faster."""
 
 BROKE = "the probe broke: "
 """How the reason begins where a probe failed."""
@@ -42,8 +44,14 @@ class Shard:
 
     def rows(self, data: Dataset) -> IntArray:
         """Positions of the shard's rows."""
-        start = self.number * SHARD_ROWS
-        return data.on(self.on).halves[self.half][start : start + SHARD_ROWS]
+        size = shard_rows(data.on(self.on))
+        start = self.number * size
+        return data.on(self.on).halves[self.half][start : start + size]
+
+
+def shard_rows(data: Dataset) -> int:
+    """Rows of a shard of these data; never another number for another worker or executor."""
+    return ANSWERED_ROWS if data.modality == "answers" else SHARD_ROWS
 
 
 @dataclass(frozen=True)
@@ -100,9 +108,10 @@ def possible(
 
 def pieces(one: Pass, data: Dataset) -> Iterator[Piece]:
     """The pieces of a pass, shard by shard."""
+    size = shard_rows(data.on(one.on))
     for half, count in data.on(one.on).extent(one.rows, one.half).items():
-        for number in range(-(-count // SHARD_ROWS)):
-            yield Piece(one, Shard(one.on, number, half), min(SHARD_ROWS, count - number * SHARD_ROWS))
+        for number in range(-(-count // size)):
+            yield Piece(one, Shard(one.on, number, half), min(size, count - number * size))
 
 
 def row_passes(passes: Iterable[Pass], data: Dataset) -> int:

@@ -1,6 +1,6 @@
 """Rounds: answer the passes that probes want, from the cache where they stand there, else by a sweep."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from pfungst.errors import InputError
 from pfungst.findings import PassRecord
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass, Passes
+from pfungst.summarised import Summarised, summarised
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Rounds:
             if one in self.refused:
                 continue
             if one not in whole:
-                whole[one] = joined(self._all(one, parts))
+                whole[one] = self._joined(one, self._all(one, parts))
             self._record(one, asked[one], whole[one], spent.get(one))
         return self._agreed(done.with_(whole))
 
@@ -67,6 +68,17 @@ class Rounds:
                 f"({why}); give rows that can be read and a model that answers them"
             )
         return found
+
+    def _joined(self, one: Pass, some: Sequence[Answers]) -> Answers:
+        """Consecutive answers of a pass; where an audit of fewer rows kept them all, but this one summaries, those."""
+        if any(isinstance(part, Summarised) for part in some):
+            labels = self.data.on(one.on).labels
+            known = np.full(len(self.data.on(one.on)), -1) if labels is None else labels
+            some = [
+                summarised(part, known[part.rows]) if isinstance(part, Outputs) and part.complete else part
+                for part in some
+            ]
+        return joined(some)
 
     def _agreed(self, done: Passes) -> Passes:
         """The same without rows that were lost under another condition: two passes can be compared row by row."""
@@ -127,8 +139,9 @@ class Rounds:
             whole = replace(piece, start=0)
             some = [part for part in (parts.get(whole), swept.answers.get(piece.asked)) if part is not None]
             if some:
-                answers[piece.asked] = parts[whole] = joined(some)
-        if self.cache is not None:
+                answers[piece.asked] = parts[whole] = self._joined(piece.asked, some)
+        # Recorded answers are looked up faster than they are read back, so that nothing is gained by parts of them.
+        if self.cache is not None and self.data.modality != "answers":
             self.cache.save(asked, replace(swept, answers=answers, lost=lost), self.data)
         rows = sum(piece.rows - piece.start for piece in asked)
         self.listen("shard", {"on": swept.shard.on, "shard": swept.shard.name, "row_passes": rows})

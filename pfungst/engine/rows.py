@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Dataset
+from pfungst.datasets.ids import Numbered
 from pfungst.errors import InputError, first_line
 
 ROWS = "rows.parquet"
@@ -29,12 +31,11 @@ def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: 
     """
     rows = data.sample()
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
-    names = [None if label < 0 else _utf8(data.classes[label]) for label in labels]
-    ids = [f"row {row}" if redact else _utf8(data.ids[row]) for row in rows]
+    classes = pa.array([_utf8(name) for name in data.classes], pa.string())
     columns = {
         "row": pa.array(rows, pa.int64()),
-        "id": pa.array(ids, pa.string()),
-        "label": pa.array(names, pa.string()),
+        "id": spelled_ids(data, rows, redact=redact),
+        "label": classes.take(pa.array(labels, pa.int64(), mask=labels < 0)),
     }
     for name, values in data.columns.items():
         column = _column(np.asarray(values)[rows])
@@ -47,6 +48,15 @@ def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: 
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(folder / ROWS)
+
+
+def spelled_ids(data: Dataset, rows: IntArray, *, redact: bool) -> Any:
+    """The ids at these positions as a column of text; with ``redact`` only that they are rows, and their numbers."""
+    if redact:
+        return pc.binary_join_element_wise("row", pa.array(rows, pa.int64()).cast(pa.string()), " ")
+    if isinstance(data.ids, Numbered):
+        return pa.array(data.ids.at(rows).numbers, pa.int64()).cast(pa.string())
+    return pa.array([_utf8(data.ids[row]) for row in rows], pa.string())
 
 
 def kept_rows(folder: Path) -> tuple[Any, Mapping[str, Any]] | None:

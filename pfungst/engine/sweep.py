@@ -11,13 +11,18 @@ from pfungst.arrays import Array
 from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.engine.isolation import Isolation
-from pfungst.engine.plan import Piece, Shard
+from pfungst.engine.plan import ANSWERED_ROWS, Piece, Shard
 from pfungst.errors import InputError, Unanswered
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
 from pfungst.outputs import NotFinite, Outputs
 from pfungst.passes import Answers, Attack, Attribute, Pass, Predict, Prove
 from pfungst.proven import Proven, joined_proofs
+from pfungst.summarised import Summarised, joined_summaries, summarised
+
+MOST_SCORES = 1 << 22
+"""Classes times rows of a pass beyond which perturbed rows' answers are kept as summaries: 16 MB, of dozens of passes.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,8 @@ class Sweep:
         shares = [_Share(piece.asked, piece.start, piece.rows) for piece in pieces]
         lost: dict[int, str] = {}
         isolation = Isolation()
-        for at in range(first, last, self.batch_size):
-            asked = rows[at : min(at + self.batch_size, last)]
+        for at in range(first, last, self._step):
+            asked = rows[at : min(at + self._step, last)]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
             isolation.asked += len(asked)
@@ -84,6 +89,11 @@ class Sweep:
             {one.asked: one.refused for one in shares if one.refused},
             frozenset(isolation.failed),
         )
+
+    @property
+    def _step(self) -> int:
+        """Rows of a batch; recorded answers are looked up, and a batch of them costs the same for any number."""
+        return self.batch_size if "new inputs" in self.model.offers else ANSWERED_ROWS
 
     def _answer(
         self, share: "_Share", batch: Batch, same: dict[tuple[str, str, bytes], Outputs], isolation: Isolation
@@ -116,17 +126,26 @@ class Sweep:
         key = (one.by, one.shown, batch.rows.tobytes())
         if key not in same:
             same[key] = self._ask(one, batch)
-        return one.kept(same[key])
+        kept = one.kept(same[key])
+        return summarised(kept, batch.labels) if kept.complete and self.summarises(one) else kept
+
+    def summarises(self, one: Predict) -> bool:
+        """Whether only a summary of these answers is kept: perturbed rows, and too many classes and rows of them.
+
+        Members, and passes with features, are asked for by what compares whole distributions.
+        """
+        rows = sum(self.data.on(one.on).extent(one.rows, one.half).values())
+        plain = one.under is not None and not one.features and not one.by
+        return plain and rows * len(self.data.classes) > MOST_SCORES
 
     def _ask(self, one: Predict, batch: Batch) -> Outputs:
         """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
         model = self.members[one.by] if one.by else self.model
         recorded = "new inputs" not in model.offers
-        inputs = batch.rows if recorded else self._checked(one, batch)
-        outputs = model.predict(_padded(inputs, self.batch_size))
+        outputs = model.predict(batch.rows if recorded else _padded(self._checked(one, batch), self.batch_size))
         if len(outputs) < len(batch):
             raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
-        outputs = outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
+        outputs = outputs if len(outputs) == len(batch) else outputs.take(slice(0, len(batch)))
         return Outputs(outputs.logits, outputs.features, batch.rows, outputs.normalised, outputs.complete)
 
     def _checked(self, one: Predict, batch: Batch) -> Array:
@@ -182,12 +201,16 @@ def joined(parts: Sequence[Answers]) -> Answers:
         return joined_maps([part for part in parts if isinstance(part, Maps)])
     if isinstance(parts[0], Attacked):
         return joined_attacks([part for part in parts if isinstance(part, Attacked)])
+    if isinstance(parts[0], Summarised):
+        return joined_summaries([part for part in parts if isinstance(part, Summarised)])
     if isinstance(parts[0], Proven):
         return joined_proofs([part for part in parts if isinstance(part, Proven)])
     return _joined_outputs([part for part in parts if isinstance(part, Outputs)])
 
 
 def _joined_outputs(parts: Sequence[Outputs]) -> Outputs:
+    if len(parts) == 1:
+        return parts[0]
     features = [part.features for part in parts if part.features is not None]
     rows = [part.rows for part in parts if part.rows is not None]
     return Outputs(

@@ -49,7 +49,7 @@ class Affine:
         """The answers with these scores; another class may answer."""
         made = np.empty(outputs.logits.shape, np.float32)
         for part in parts(outputs.logits):
-            made[part] = _scores(outputs.take(part), self.of) @ self.weight.T + self.intercept  # type: ignore[arg-type]
+            made[part] = _scores(outputs.take(part), self.of) @ self.weight.T + self.intercept
         return replace(outputs, logits=made, normalised=False, clipped=0)
 
     def folded(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -13,6 +13,7 @@ from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean
 from pfungst.statistics.proportions import wilson
 from pfungst.statistics.smoothing import smooth_error
+from pfungst.statistics.sureness import MANY, level_of
 from pfungst.statistics.units import effective_rows
 
 CalibrationError = Callable[[Array, Array, int], float]
@@ -165,8 +166,10 @@ def kuiper_calibration_error(confidence: Array, correct: Array, bins: int = 15) 
 
 
 def _cumulated(confidence: Array, correct: Array) -> FloatArray:
-    """Residuals over N, cumulated in the order of confidence, at the end of each run of ties."""
+    """Residuals over N, cumulated in the order of confidence, at the end of each run of ties (or level of doubt)."""
     c, a = checked_pair(confidence, correct)
+    if len(c) > MANY:
+        return np.asarray(np.cumsum(np.bincount(level_of(c), c - a)[::-1]) / len(c))
     order = np.argsort(c, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(c[order])), len(c) - 1)
     return np.asarray(np.cumsum((c - a)[order])[ends] / len(c))

@@ -285,6 +285,6 @@ def _renormalised(outputs: Outputs, mapped: Callable[[Outputs], Array]) -> Outpu
     """The outputs with these values for probabilities, each row divided by its sum; read in parts."""
     made = np.empty(outputs.logits.shape, np.float32)
     for part in parts(outputs.logits):
-        p = np.maximum(mapped(outputs.take(part)), TINY)  # type: ignore[arg-type]
+        p = np.maximum(mapped(outputs.take(part)), TINY)
         made[part] = np.log(p / p.sum(axis=1, keepdims=True))
     return replace(outputs, logits=made, normalised=True, clipped=0)

@@ -85,7 +85,7 @@ class PredictionSets:
         inside = np.empty(outputs.logits.shape, bool)
         for part in parts(outputs.logits):
             rows = slice(None) if len(limits) == 1 else part
-            inside[part] = self.score(outputs.take(part), uniforms[part]) <= limits[rows]  # type: ignore[arg-type]
+            inside[part] = self.score(outputs.take(part), uniforms[part]) <= limits[rows]
         return inside
 
     def _limits(self, rows: int, groups: IntArray | None) -> FloatArray:
@@ -127,7 +127,7 @@ def split_conformal(
         raise InputError(f"prediction sets by group need a group for each of {len(labels)} rows")
     own = np.concatenate(
         [
-            score(outputs.take(part), uniforms[part])[np.arange(part.stop - part.start), labels[part]]  # type: ignore[arg-type]
+            score(outputs.take(part), uniforms[part])[np.arange(part.stop - part.start), labels[part]]
             for part in parts(outputs.logits)
         ]
     )

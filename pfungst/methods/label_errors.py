@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.outputs import Outputs
+from pfungst.outputs import Outputs, parts
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.units import effective_rows
 
@@ -77,8 +77,11 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
 
 def margins(outputs: Outputs) -> FloatArray:
     """Log-probability of each answer less that of the next class, (rows,), cut off at 30."""
-    first, second = -np.partition(-outputs.log_probabilities, 1, axis=1)[:, :2].T
-    return np.asarray(np.clip(first - second, 0.0, LARGEST))
+    found = np.empty(len(outputs))
+    for part in parts(outputs.logits):
+        two = np.partition(outputs.logits[part], -2, axis=1)[:, -2:].astype(np.float64)
+        found[part] = two[:, 1] - two[:, 0]
+    return np.clip(found, 0.0, LARGEST)
 
 
 def _bound(rates: FloatArray, losses: FloatArray) -> float:
@@ -94,9 +97,9 @@ def _bound(rates: FloatArray, losses: FloatArray) -> float:
 def _binned(margin: FloatArray, right: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean margin, rows and right rows of at most 200 bins of equal size."""
     order = np.argsort(margin, kind="stable")
-    parts = np.array_split(order, min(BINS, len(order)))
-    means = np.array([margin[part].mean() for part in parts])
-    return means, np.array([len(part) for part in parts], np.float64), np.array([right[part].sum() for part in parts])
+    bins = np.array_split(order, min(BINS, len(order)))
+    means = np.array([margin[rows].mean() for rows in bins])
+    return means, np.array([len(rows) for rows in bins], np.float64), np.array([right[rows].sum() for rows in bins])
 
 
 def _fitted(rate: float, binned: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs
+from pfungst.outputs import Outputs, parts
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures beyond which the data say only "surer" or "less sure": separable rows drive them to zero."""
@@ -32,7 +32,9 @@ class Temperature:
 
     def __call__(self, outputs: Outputs) -> Outputs:
         """The same answers, in other probabilities."""
-        scaled = (outputs.logits.astype(np.float64) / self.value).astype(np.float32)
+        scaled = np.empty(outputs.logits.shape, np.float32)
+        for part in parts(outputs.logits):
+            scaled[part] = outputs.logits[part].astype(np.float64) / self.value
         return Outputs(scaled, outputs.features, outputs.rows, normalised=False, complete=outputs.complete)
 
     def folded(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -74,9 +76,9 @@ def cross_fitted(outputs: Outputs, targets: IntArray | FloatArray, folds: IntArr
 
 def log_losses(outputs: Outputs, targets: IntArray | FloatArray) -> FloatArray:
     """Cross-entropy of each row against its label, or against a distribution over the classes, (rows,)."""
-    logs = outputs.log_probabilities
     if targets.ndim == 1:
-        return np.asarray(-logs[np.arange(len(logs)), targets])
+        return -outputs.log_probability_of(targets.astype(np.int64, copy=False))
+    logs = outputs.log_probabilities
     return np.asarray(-np.where(targets > 0, targets * logs, 0.0).sum(axis=1))
 
 

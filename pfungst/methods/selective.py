@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, digamma
 
 from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.errors import InputError
+from pfungst.statistics.sureness import Runs, runs_of
 
 SHARES = np.array((0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0))
 """Shares of the rows that are tried as answered ones, fixed before any error is looked at."""
@@ -23,42 +24,75 @@ def risk_coverage(confidence: Array, wrong: Array) -> tuple[FloatArray, FloatArr
     >>> risk_coverage(np.array([0.9, 0.5, 0.5, 0.2]), np.array([0, 1, 0, 1]))[1].round(3).tolist()
     [0.0, 0.25, 0.333, 0.5]
     """
-    c, w = np.asarray(confidence, np.float64), np.asarray(wrong, np.float64)
-    if len(c) == 0 or len(c) != len(w):
-        raise InputError(f"risk was asked of {len(c)} confidences and {len(w)} answers; as many of both are needed")
-    order = np.argsort(-c, kind="stable")
-    _, ties = np.unique(-c[order], return_inverse=True)
-    spread = (np.bincount(ties, w[order]) / np.bincount(ties))[ties]
-    counts = np.arange(1, len(c) + 1)
-    return counts / len(c), np.cumsum(spread) / counts
+    _, rows, wrongs = runs_of(confidence, wrong)
+    counts = np.arange(1, int(rows.sum()) + 1)
+    return counts / len(counts), np.cumsum(np.repeat(wrongs / rows, rows)) / counts
+
+
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """What a model errs that answers only its surest rows, read off runs of equally sure rows, the surest first.
+
+    Within a run errors come in no order: they are spread evenly.
+
+    >>> some = answering(np.array([0.9, 0.8, 0.7, 0.6]), np.array([0, 0, 0, 1]))
+    >>> some.area, some.excess, some.generalised
+    (0.0625, 0.0, 0.0625)
+    """
+
+    runs: Runs
+
+    @property
+    def area(self) -> float:
+        """Mean over k of the error rate among the k surest rows (AURC; Geifman et al. 2019, arXiv:1805.08206)."""
+        return _area(self.runs)
+
+    @property
+    def excess(self) -> float:
+        """AURC less that of the order in which all wrong rows come last (E-AURC)."""
+        total, errors = int(self.runs[1].sum()), round(float(self.runs[2].sum()))
+        some = [(1.0, total - errors, 0), (0.0, errors, errors)]
+        confidence, rows, wrong = (np.array(part) for part in zip(*(run for run in some if run[1]), strict=True))
+        return self.area - _area((confidence, rows, wrong))
+
+    @property
+    def generalised(self) -> float:
+        """Mean over k of the errors among the k surest rows, over all rows (AUGRC; Traub 2024, arXiv:2407.01032).
+
+        The risk that an answer is both given and wrong. Of many rows (1 - AUROC) accuracy (1 - accuracy)
+        + (1 - accuracy)^2 / 2, with the AUROC of confidence telling right from wrong; ties are averaged.
+        """
+        _, rows, wrong = self.runs
+        before = np.cumsum(wrong) - wrong
+        total = float(rows.sum())
+        return float((rows * before + wrong * (rows + 1) / 2).sum() / total**2)
+
+
+def answering(confidence: Array, wrong: Array) -> Answering:
+    """What is erred on the surest rows.
+
+    Raises:
+        InputError: if there are no rows, or not as many of both.
+    """
+    return Answering(runs_of(confidence, wrong))
+
+
+def _area(runs: Runs) -> float:
+    """Sum of (e + r j) / (k + j), j = 1 .. m, over runs of m rows with error rate r, k rows and e errors before it."""
+    _, rows, wrong = runs
+    k, e, r = np.cumsum(rows) - rows, np.cumsum(wrong) - wrong, wrong / rows
+    # The harmonic numbers' difference is that of digamma; for one row it is 1 / (k + 1), which needs no cancelling.
+    between = np.where(rows == 1, 1 / (k + 1), digamma(k + rows + 1.0) - digamma(k + 1.0))
+    return float((r * rows + (e - r * k) * between).sum() / rows.sum())
 
 
 def area_under_risk_coverage(confidence: Array, wrong: Array) -> float:
-    """Mean over k of the error rate among the k surest rows (AURC; Geifman et al. 2019, arXiv:1805.08206).
+    """Mean over k of the error rate among the k surest rows (AURC).
 
     >>> round(area_under_risk_coverage(np.array([0.9, 0.8, 0.7, 0.6]), np.array([0, 0, 0, 1])), 4)
     0.0625
     """
-    return float(risk_coverage(confidence, wrong)[1].mean())
-
-
-def excess_area(confidence: Array, wrong: Array) -> float:
-    """AURC less that of the order in which all wrong rows come last (E-AURC)."""
-    w = np.asarray(wrong, np.float64)
-    return area_under_risk_coverage(confidence, w) - area_under_risk_coverage(-w, w)
-
-
-def area_under_generalised_risk(confidence: Array, wrong: Array) -> float:
-    """Mean over k of the errors among the k surest rows, over all rows (AUGRC; Traub et al. 2024, arXiv:2407.01032).
-
-    The risk that an answer is both given and wrong. Of many rows (1 - AUROC) accuracy (1 - accuracy)
-    + (1 - accuracy)^2 / 2, with the AUROC of confidence telling right from wrong; ties are averaged.
-
-    >>> round(area_under_generalised_risk(np.array([0.9, 0.8, 0.7, 0.6]), np.array([0, 0, 0, 1])), 4)
-    0.0625
-    """
-    coverage, risk = risk_coverage(confidence, wrong)
-    return float((coverage * risk).mean())
+    return answering(confidence, wrong).area
 
 
 @dataclass(frozen=True)
@@ -93,21 +127,25 @@ def promise(confidence: Array, wrong: BoolArray, risk: float, doubt: float = 0.0
     """
     if not (0 < risk < 1 and 0 < doubt < 1):
         raise InputError(f"a promise needs a risk and a doubt between 0 and 1; got {risk} and {doubt}")
-    c = np.asarray(confidence, np.float64)
-    order = np.argsort(-c, kind="stable")
-    sure, errors = c[order], np.asarray(wrong, np.int64)[order].cumsum()
-    each = doubt / len(STARTS)
+    return promised(runs_of(confidence, wrong), risk, doubt) if len(confidence) else Promise(risk, np.inf, 0, 0, 0, 1.0)
+
+
+def promised(runs: Runs, risk: float, doubt: float = 0.05) -> Promise:
+    """The same from runs of equally sure rows."""
+    sure, ends, errors = runs[0], np.cumsum(runs[1]), np.cumsum(runs[2])
+    total, each = int(ends[-1]), doubt / len(STARTS)
     fewest = int(np.ceil(np.log(each) / np.log1p(-risk)))
-    best = Promise(risk, float("inf"), 0, len(c), 0, 1.0)
+    best = Promise(risk, float("inf"), 0, total, 0, 1.0)
     for start in STARTS:
-        counts = np.unique(np.maximum(fewest, np.rint(SHARES[start <= SHARES] * len(c)).astype(np.int64)))
-        for count in counts[counts <= len(c)].tolist():
-            last = int(np.searchsorted(-sure, -sure[count - 1], side="right"))
-            bound = upper_bound(int(errors[last - 1]), last, each)
+        counts = np.unique(np.maximum(fewest, np.rint(SHARES[start <= SHARES] * total).astype(np.int64)))
+        for count in counts[counts <= total].tolist():
+            at = int(np.searchsorted(ends, count))
+            last, wrong = int(ends[at]), int(errors[at])
+            bound = upper_bound(wrong, last, each)
             if bound > risk:
                 break
             if last > best.rows:
-                best = Promise(risk, float(sure[last - 1]), last, len(c), int(errors[last - 1]), bound)
+                best = Promise(risk, float(sure[at]), last, total, wrong, bound)
     return best
 
 

@@ -72,8 +72,9 @@ def load_recorded(path: Path, task: Task, outputs: str | None = None) -> Recorde
     """
     suffix = "".join(path.suffixes).removesuffix(".gz").lower().rpartition(".")[2]
     data = path.read_bytes()
-    table = open_npz(path) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path)))
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
+    table = open_npz(path) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path)))
+    del data  # as large as the answers themselves
     return recorded(table, task, str(path), identity, outputs)
 
 
@@ -121,13 +122,22 @@ def _squared(table: dict[str, Array]) -> dict[str, Array]:
     if sorted(names) == sorted(numbered(len(names))):
         names.sort(key=int)
     rest = {name: values for name, values in table.items() if name not in matches}
-    stacked = np.stack([_numbers(table[columns[name]], columns[name]) for name in names], axis=1)
-    return {**rest, f"{kind}s": stacked, "answered": np.array(names, dtype=object)}
+    return {**rest, f"{kind}s": _stacked(table, columns, names), "answered": np.array(names, dtype=object)}
+
+
+def _stacked(table: dict[str, Array], columns: Mapping[str, str], names: list[str]) -> Array:
+    """The columns of these classes as (rows, classes), in single precision where they are; taken out of the table."""
+    exact = all(table[columns[name]].dtype in {np.dtype(np.float16), np.dtype(np.float32)} for name in names)
+    first = table[columns[names[0]]]
+    stacked = np.empty((len(first), len(names)), np.float32 if exact else np.float64)
+    for at, name in enumerate(names):
+        stacked[:, at] = _numbers(table.pop(columns[name]), columns[name])
+    return stacked
 
 
 def _numbers(values: Array, name: str) -> Array:
     try:
-        return np.asarray(values, dtype=np.float64)
+        return values if values.dtype == np.float32 else np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"the column {name} of the answers holds words; give numbers") from None
 

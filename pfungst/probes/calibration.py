@@ -10,11 +10,11 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Finding, ReliabilityCurve, Skipped, Table
 from pfungst.methods.calibration_chance import Chance, by_chance, error_estimate, errors_by_chance, reliability
 from pfungst.methods.calibration_errors import signed_gap
-from pfungst.methods.selective import area_under_generalised_risk, area_under_risk_coverage, excess_area, promise
+from pfungst.methods.selective import answering, promised
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, Probe, labelled, probes
 from pfungst.probes.calibration_by_part import by_class, by_slice
-from pfungst.probes.calibration_under_shift import under_shift
+from pfungst.probes.calibration_under_shift import summarised_shifts, under_shift
 from pfungst.probes.ensembles import with_members
 from pfungst.probes.labellers import against_labellers
 from pfungst.probes.promised_sets import promised_sets
@@ -70,6 +70,12 @@ class Calibration(Probe):
         evidence, sentence = self._evidence(data, rows, gap)
         evidence = (*evidence, *under_shift(data, rows, done), *promised_sets(data, rows))
         yield self._finding("overconfident", gap, evidence, sentence)
+        if (summaries := summarised_shifts(done)) and rows.outputs.complete:
+            reason = (
+                f"a temperature needs the scores of all {rows.outputs.classes:,} classes under shift, and of "
+                f"{summaries} shifted passes only the likeliest were kept; ask about fewer rows (--rows)"
+            )
+            yield Skipped(probe=self.topic, subject="a temperature under shift", reason=reason)
         less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
         yield self._finding("underconfident", less, (), "")
         yield from by_class(rows, data.classes, self.class_tolerance)
@@ -118,12 +124,10 @@ class Calibration(Probe):
 
     def _declining(self, rows: Labelled) -> Table:
         """What may be answered at most, so that few of the answers are wrong."""
-        wrong = ~rows.correct
-        areas = (area_under_risk_coverage, excess_area, area_under_generalised_risk)
-        area, excess, generalised = (one(rows.outputs.confidence, wrong) for one in areas)
+        surest = answering(rows.outputs.confidence, ~rows.correct)
         lines = []
         for risk in RISKS:
-            given = promise(rows.outputs.confidence, wrong, risk)
+            given = promised(surest.runs, risk)
             some = given.rows > 0 and rows.units is None
             never = "rows of one unit are not independent" if given.rows else f"not promised by {given.of} rows"
             lines.append(
@@ -135,8 +139,8 @@ class Calibration(Probe):
                 )
             )
         title = (
-            f"Answering only when sure (area under risk and coverage {area:.4f}, {excess:.4f} above the best order; "
-            f"generalised {generalised:.4f})"
+            f"Answering only when sure (area under risk and coverage {surest.area:.4f}, {surest.excess:.4f} above the "
+            f"best order; generalised {surest.generalised:.4f})"
         )
         return Table(
             title=title, columns=("promised error", "answer from", "answers", "errors here"), rows=tuple(lines)

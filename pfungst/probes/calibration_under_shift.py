@@ -15,6 +15,7 @@ from pfungst.methods.shifts import Shifted
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
+from pfungst.summarised import Summarised
 
 FEWEST, BINS = 100, 15
 """Rows of a shifted pass below which its calibration error says nothing, and the bins of that error."""
@@ -47,6 +48,12 @@ def under_shift(data: Dataset, rows: Labelled, done: Passes) -> Iterator[Table]:
         columns=("probabilities", *(f"{what}{at}" for what in ("ECE", "confidence − accuracy") for at in _AT)),
         rows=tuple((name, *_quartiles(errors)) for name, errors in every.items()),
     )
+
+
+def summarised_shifts(done: Passes) -> int:
+    """How many passes under shift kept only a summary of the answers, of which no temperature can be judged."""
+    asked = [one for one in done if isinstance(one, Predict) and isinstance(one.under, Shifted) and not one.by]
+    return sum(isinstance(done[one], Summarised) for one in asked)
 
 
 def _shifted(data: Dataset, done: Passes) -> list[Labelled]:

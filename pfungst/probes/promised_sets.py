@@ -7,6 +7,7 @@ import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
+from pfungst.datasets.ids import ids_at
 from pfungst.findings import Table
 from pfungst.methods.conformal import By, conformal_scores, split_conformal, uniforms_of
 from pfungst.probe import Labelled
@@ -33,15 +34,16 @@ def promised_sets(data: Dataset, rows: Labelled) -> Iterator[Table]:
         return
     columns = _columns(data, judged)
     others = [name for name in columns if name]
+    drawn = _uniforms(data, set_on), _uniforms(data, judged)
     lines = [
-        _line(name, by, _covered(data, set_on, judged, name, by), judged, columns)
+        _line(name, by, _covered(set_on, judged, drawn, name, by), judged, columns)
         for by in ("", "class")
         for name in conformal_scores
     ]
     if others:
         groups = _columns(data, set_on)[others[0]], columns[others[0]]
         lines.extend(
-            _line(name, others[0], _covered(data, set_on, judged, name, "group", groups=groups), judged, columns)
+            _line(name, others[0], _covered(set_on, judged, drawn, name, "group", groups=groups), judged, columns)
             for name in conformal_scores
         )
     worst = (f"worst of {', '.join(others)}",) if others else ()
@@ -63,16 +65,23 @@ class Covered:
 
 
 def _covered(
-    data: Dataset, set_on: Labelled, judged: Labelled, name: str, by: By, *, groups: tuple[Array, Array] | None = None
+    set_on: Labelled,
+    judged: Labelled,
+    drawn: tuple[FloatArray, FloatArray],
+    name: str,
+    by: By,
+    *,
+    groups: tuple[Array, Array] | None = None,
 ) -> Covered:
+    """What sets hold; ``drawn`` is one uniform number for each row of both."""
     numbers: tuple[IntArray | None, IntArray | None] = (None, None)
     if groups is not None:
         known = np.unique(np.concatenate(groups))
         numbers = np.searchsorted(known, groups[0]), np.searchsorted(known, groups[1])
     sets = split_conformal(
-        set_on.outputs, set_on.labels, _uniforms(data, set_on), conformal_scores[name], DOUBT, by=by, groups=numbers[0]
+        set_on.outputs, set_on.labels, drawn[0], conformal_scores[name], DOUBT, by=by, groups=numbers[0]
     )
-    inside = sets(judged.outputs, _uniforms(data, judged), numbers[1])
+    inside = sets(judged.outputs, drawn[1], numbers[1])
     return Covered(inside[np.arange(len(inside)), judged.labels], inside.sum(axis=1))
 
 
@@ -123,7 +132,9 @@ def _halves(data: Dataset, rows: Labelled) -> tuple[Labelled, Labelled]:
     """The labelled discovery rows, on which thresholds are set, and the others; fewer where all would be too many."""
     assert rows.outputs.rows is not None, "answers of a pass know their rows"
     step = 1 + rows.outputs.logits.size // LARGEST
-    first = np.isin(rows.outputs.rows, data.halves["discovery"])
+    discovered = np.zeros(len(data), bool)
+    discovered[data.halves["discovery"]] = True
+    first = discovered[rows.outputs.rows]
     both = [np.flatnonzero(one)[::step] for one in (first, ~first)]
     made = [
         Labelled(rows.outputs.take(at), rows.labels[at], None if rows.units is None else rows.units[at]) for at in both
@@ -140,4 +151,4 @@ def _columns(data: Dataset, rows: Labelled) -> dict[str, Array]:
 
 def _uniforms(data: Dataset, rows: Labelled) -> FloatArray:
     assert rows.outputs.rows is not None, "answers of a pass know their rows"
-    return uniforms_of([data.ids[int(at)] for at in rows.outputs.rows], data.seed)
+    return uniforms_of(ids_at(data.ids, rows.outputs.rows), data.seed)

@@ -6,6 +6,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
+from pfungst.statistics.sureness import LEVELS, MANY, level_of
 
 CELLS = 3600
 """A multiple of 10, 12, 15, 20, 25, 30, 50 and 100: every usual number of equal-width bins is exact on this grid."""
@@ -55,13 +56,20 @@ def bin_index(confidence: FloatArray, bins: int) -> IntArray:
 def equal_mass_index(confidence: FloatArray, bins: int) -> IntArray:
     """The bin of each confidence by rank, numbered without gaps; a run of ties lies in the bin of its middle.
 
+    Of more than two million rows those of one level of doubt count as ties, so that they need not be sorted.
+
     >>> equal_mass_index(np.array([0.1, 0.9, 0.9, 0.9]), 2)
     array([0, 1, 1, 1])
     """
-    _, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    if len(confidence) > MANY:
+        place = LEVELS - 1 - level_of(confidence)
+        counts = np.bincount(place, minlength=LEVELS)
+    else:
+        _, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2
     index = np.minimum((middle * bins / len(confidence)).astype(np.int64), bins - 1)
-    return np.asarray(np.unique(index, return_inverse=True)[1][place])
+    held = np.unique(index[counts > 0])
+    return np.asarray(np.searchsorted(held, index)[place])
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +88,9 @@ class ConfidenceGrid:
     confidence: FloatArray
     correct: FloatArray
     squares: FloatArray
+
+    def __add__(self, other: "ConfidenceGrid") -> "ConfidenceGrid":
+        return merged(self, other)
 
     @property
     def total(self) -> int:

@@ -94,4 +94,5 @@ def _skewness(values: Array) -> float:
     if largest == 0:
         return 0.0
     scaled = values / largest
-    return float((scaled**3).mean() / (scaled**2).mean() ** 1.5)
+    squares = scaled**2
+    return float((squares * scaled).mean() / squares.mean() ** 1.5)

@@ -13,6 +13,8 @@ from pfungst.arrays import FloatArray
 from pfungst.viewing.rows import Rows
 from pfungst.viewing.run import AS_IT_IS
 
+_SAID = frozenset({"prediction", "answers", "confidence", "logits", "top", "top_logs", "own"})
+
 
 @dataclass(frozen=True)
 class Said:
@@ -42,18 +44,30 @@ def _each(files: tuple[tuple[str, Path], ...], row: int, label: int | None, gues
             continue
         answer = None if kept is None else kept.get("prediction", kept.get("answers"))
         if kept is not None and answer is not None:
-            chances = _chances(kept.get("logits"))
-            yield Said(
-                name, int(answer), float(kept["confidence"]),
-                None if label is None or chances is None else float(chances[label]),
-                () if chances is None else tuple((int(at), float(chances[at])) for at in np.argsort(-chances)[:5]),
-            )  # fmt: skip
+            own, most = _summary(kept) if "top" in kept else _whole(kept.get("logits"), label)
+            yield Said(name, int(answer), float(kept["confidence"]), None if label is None else own, most)
+
+
+Likely = tuple[float | None, tuple[tuple[int, float], ...]]
+"""Probability of the label, and the likeliest classes with theirs."""
+
+
+def _whole(logits: list[float] | None, label: int | None) -> Likely:
+    chances = _chances(logits)
+    if chances is None:
+        return None, ()
+    most = tuple((int(at), float(chances[at])) for at in np.argsort(-chances)[:5])
+    return None if label is None else float(chances[label]), most
+
+
+def _summary(kept: dict[str, Any]) -> Likely:
+    return float(np.exp(kept["own"])), tuple(zip(kept["top"], np.exp(kept["top_logs"]).tolist(), strict=True))
 
 
 def _kept(file: Path, row: int, guess: int) -> dict[str, Any] | None:
     """What a file keeps of a row; one group of rows is read. ``guess`` is where it stands if rows are in like order."""
     source = pq.ParquetFile(file, page_checksum_verification=True)
-    names = [name for name in source.schema_arrow.names if name in {"prediction", "answers", "confidence", "logits"}]
+    names = [name for name in source.schema_arrow.names if name in _SAID]
     starts = np.cumsum([0, *(source.metadata.row_group(at).num_rows for at in range(source.num_row_groups))])
     at = guess if guess < starts[-1] and _row(source, starts, guess) == row else _sought(source, row)
     if at is None:

@@ -6,9 +6,8 @@ import pytest
 import pfungst
 from pfungst.errors import InputError
 from pfungst.methods.selective import (
-    area_under_generalised_risk,
+    answering,
     area_under_risk_coverage,
-    excess_area,
     promise,
     risk_coverage,
 )
@@ -31,7 +30,7 @@ def test_the_area_is_the_mean_risk_of_all_coverages():
 
 def test_the_perfect_order_has_no_excess_and_no_order_has_the_error_rate():
     _, wrong = world(500, 1)
-    assert excess_area(1.0 - wrong, wrong) == 0
+    assert answering(1.0 - wrong, wrong).excess == 0
     assert area_under_risk_coverage(np.full(500, 0.7), wrong) == pytest.approx(wrong.mean())
     assert risk_coverage(np.full(500, 0.7), wrong)[1][0] == pytest.approx(wrong.mean())
 
@@ -96,7 +95,7 @@ def test_the_generalised_area_is_its_closed_form(seed):
     accuracy = 1 - wrong.mean()
     skill = auroc(confidence[wrong], confidence[~wrong]).value
     closed = (1 - skill) * accuracy * (1 - accuracy) + (1 - accuracy) ** 2 / 2
-    assert area_under_generalised_risk(confidence, wrong) == pytest.approx(closed, abs=2e-4)
+    assert answering(confidence, wrong).generalised == pytest.approx(closed, abs=2e-4)
 
 
 def test_the_generalised_area_of_ties_is_the_average_over_their_orders():
@@ -105,4 +104,4 @@ def test_the_generalised_area_of_ties_is_the_average_over_their_orders():
     for _ in range(3000):
         order = np.argsort(-confidence + 1e-6 * rng.random(60))
         drawn.append(wrong[order].cumsum().mean() / 60)
-    assert area_under_generalised_risk(confidence, wrong) == pytest.approx(np.mean(drawn), abs=3e-3)
+    assert answering(confidence, wrong).generalised == pytest.approx(np.mean(drawn), abs=3e-3)

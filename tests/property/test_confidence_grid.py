@@ -49,6 +49,13 @@ def test_every_usual_number_of_bins_is_exact_also_at_the_edges(confidence: np.nd
         assert sum(grid.signed_parts(bins)) == pytest.approx(grid.error(bins), abs=1e-12)
 
 
+@given(*(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=20) for _ in range(3)))
+def test_grids_add_up_in_any_order(a: list, b: list, c: list) -> None:
+    one, two, three = (grid_of(np.array([x for x, _ in some]), np.array([y for _, y in some])) for some in (a, b, c))
+    _same((one + two) + three, one + (two + three))
+    _same(one + two, two + one)
+
+
 @given(confidence=confidences, bins=st.sampled_from((10, 12, 15, 20, 25, 30, 50, 100)))
 def test_a_cell_lies_in_one_bin(confidence: np.ndarray, bins: int) -> None:
     assert np.array_equal(bin_index(confidence, CELLS) // (CELLS // bins), bin_index(confidence, bins))
