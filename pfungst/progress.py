@@ -33,7 +33,9 @@ def heard(*, quiet: bool) -> Iterator[Listener]:
 
 
 def trouble(event: str, facts: Mapping[str, Any]) -> str:
-    """A word about a worker or a row that was lost; empty for what else happens."""
+    """A word about a worker or a row that was lost, or memory that ran out; empty for what else happens."""
+    if event == "memory":
+        return f"memory did not hold a whole batch; the model is shown {facts['rows']} rows at once from now on"
     if event == "quarantine":
         return f"row {facts['row']} is left out: whoever asks the model about it {facts['how']}"
     if event == "worker-lost":

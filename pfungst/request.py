@@ -17,6 +17,8 @@ from pfungst.task import Task, load_task, task_of
 DEFAULT_OUT = "pfungst-run"
 EXECUTORS = ("local", "ray")
 MOST_BATCH = 1 << 20
+AUTO_BATCH = 64
+"""Rows the model is shown at once where nothing is said, or ``auto``: more are no quicker on processors."""
 SETS = ("ood", "shifted")
 """Options that name further sets of rows."""
 
@@ -47,7 +49,7 @@ class Request:
     cpus: float = 1.0
     gpus: float | None = None
     device: str = "auto"
-    batch_size: int = 64
+    batch_size: int = AUTO_BATCH
     weights: str | None = None
     input: str | None = None
     output: str | None = None
@@ -90,6 +92,8 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     merged: dict[str, Any] = {**from_task, **given, **sets}
     if isinstance(merged.get("budget"), str):
         merged["budget"] = seconds(merged["budget"])
+    if merged.get("batch_size") == "auto":
+        merged["batch_size"] = AUTO_BATCH
     if merged.get("out") is not None:
         merged["out"] = Path(merged["out"])
     merged.setdefault("explicit_out", "out" in given)
@@ -115,7 +119,7 @@ def _check(request: Request) -> None:
         raise InputError("--only and --skip leave no probe to ask")
     for name in ("workers", "batch_size", "rows"):
         value = getattr(request, name)
-        if value is not None and value < 1:
+        if value is not None and (not isinstance(value, int) or value < 1):
             raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
     if request.batch_size > MOST_BATCH:
         raise InputError(f"--batch-size is {request.batch_size:,}; give at most {MOST_BATCH:,}")

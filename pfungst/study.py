@@ -1,5 +1,6 @@
 """Study: the model and the data of an audit, opened, fitted to each other and checked before anything is written."""
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -95,7 +96,7 @@ class Study:
         alone = replace(request, workers=1, executor="local", address=None, cpus=1.0, gpus=None)
         prepare = partial(
             _prepared, self.model_source, self.data_source, alone,
-            limit=self.data.limit, threads=max(1, int(request.cpus)), key=self.key,
+            limit=self.data.limit, threads=_threads(request), key=self.key,
         )  # fmt: skip
         crew = (
             Processes(prepare, request.workers)
@@ -103,6 +104,14 @@ class Study:
             else Actors(prepare, request.workers, request.share, request.address)
         )
         return Shared(crew, self.data, request.batch_size)
+
+
+def _threads(request: Request) -> int:
+    """Threads of one worker's model: the CPUs that Ray gives it, or its share of this machine's."""
+    if request.executor == "ray":
+        return max(1, int(request.cpus))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // request.workers)
 
 
 def _prepared(model: Any, data: Any, request: Request, *, limit: int | None, threads: int, key: str) -> Sweep:

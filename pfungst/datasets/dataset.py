@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from threading import RLock
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +19,10 @@ Modality: TypeAlias = Literal["image", "table", "text", "answers"]
 Half: TypeAlias = Literal["", "discovery", "confirmation"]
 Reader: TypeAlias = Callable[[IntArray], Sequence[Any]]
 """Positions to inputs, one an item: an array as a person would see it, or the UnreadableRow that says why not."""
+
+
+_READING = RLock()
+"""Readers are asked by one thread at a time: an open archive is read at one place."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +217,12 @@ class Dataset:
 
     def batch(self, rows: IntArray, half: Half = "") -> tuple[Batch, dict[int, str]]:
         """Read rows; also the positions that could not be read, with the reason."""
-        got = list(self.read(rows))
+        with _READING:
+            got = list(self.read(rows))
         bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
         good = np.array([row for row in rows if int(row) not in bad], dtype=np.int64)
         items = [item for item in got if not isinstance(item, UnreadableRow)]
-        masks = None if self.masks is None or not len(good) else np.stack(list(self.masks(good)))
+        masks = self._masked(good)
         labels = np.full(len(good), -1) if self.labels is None else self.labels[good]
         batch = Batch(
             ids=tuple(self.ids[row] for row in good),
@@ -243,6 +249,12 @@ class Dataset:
                 "put `[preprocess] size = 224` (the size it was trained on) into the task file"
             )
         return np.stack(items)
+
+    def _masked(self, rows: IntArray) -> Array | None:
+        if self.masks is None or not len(rows):
+            return None
+        with _READING:
+            return np.stack(list(self.masks(rows)))
 
     def donors(self, half: Half = "") -> Donors:
         """The rows from which cues are taken: a seeded sample of the same half, read on first use."""
@@ -272,9 +284,10 @@ class Dataset:
         order = order[self.labels[order] >= 0]
         size = max(1, int(np.prod(self.shape or (1,))))
         order = order[: int(np.clip(budget // size, 64, most))]
-        got = self.read(order)
+        with _READING:
+            got = list(self.read(order))
         keep = [i for i, item in enumerate(got) if not isinstance(item, UnreadableRow)]
         rows = order[keep]
         inputs = self._stacked([got[i] for i in keep])
-        masks = None if self.masks is None or not len(rows) else np.stack(list(self.masks(rows)))
+        masks = self._masked(rows)
         return Batch(tuple(self.ids[row] for row in rows), rows, inputs, self.labels[rows], self.seed, masks=masks)

@@ -269,4 +269,5 @@ def together(parts: Sequence[Swept]) -> Swept:
         {row: why for part in parts for row, why in part.lost.items()},
         {one: sum(part.seconds.get(one, 0.0) for part in parts) for part in parts for one in part.seconds},
         refused,
+        min((part.size for part in parts if part.size), default=0),
     )

@@ -1,15 +1,20 @@
-"""Sweep: read each batch of a shard once and run every pass on it."""
+"""Sweep: read each batch of a shard once and run every pass on it; the next inputs are made while the model answers."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
+from pfungst.engine.ahead import ahead
 from pfungst.engine.plan import Piece, Shard
+from pfungst.engine.room import Room
 from pfungst.errors import InputError
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
@@ -23,6 +28,7 @@ class Swept:
     """Answers of some passes on one shard.
 
     ``lost`` are rows that could not be read, ``refused`` methods that cannot be used on this model, with the reason.
+    ``size`` is how many rows the model was shown at once in the end, where memory did not hold a whole batch, else 0.
     """
 
     shard: Shard
@@ -30,6 +36,16 @@ class Swept:
     lost: dict[int, str]
     seconds: dict[Pass, float] = field(default_factory=dict)
     refused: dict[Pass, str] = field(default_factory=dict)
+    size: int = 0
+
+
+class _Shown(NamedTuple):
+    """What a pass is to be asked about; ``inputs`` are there where they are new, ``like`` names what is shown alike."""
+
+    asked: Pass
+    batch: Batch
+    inputs: Array | None = None
+    like: tuple[str, str, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,59 +57,98 @@ class Sweep:
     batch_size: int = 64
     members: Mapping[str, Model] = field(default_factory=dict)
 
+    @cached_property
+    def room(self) -> Room:
+        """How many rows the model is shown at once: as many as a batch has, until memory runs out."""
+        return Room(self.batch_size)
+
     def __call__(self, pieces: Sequence[Piece]) -> Swept:
         """Answer the pieces of one shard, batch by batch."""
         shard = pieces[0].shard
-        rows = shard.rows(self.data)
-        first, last = min(piece.start for piece in pieces), max(piece.rows for piece in pieces)
         found: dict[Pass, list[Answers]] = {piece.asked: [] for piece in pieces}
         spent = dict.fromkeys(found, 0.0)
         lost: dict[int, str] = {}
         refused: dict[Pass, str] = {}
+        same: dict[tuple[str, str, int, int], Outputs] = {}
+        began = time.perf_counter()
+        with closing(ahead(self._shown(pieces, lost))) as coming:
+            for one in coming:
+                if one is None:
+                    same.clear()
+                elif one.asked not in refused:
+                    try:
+                        found[one.asked] += self._answered(one, same)
+                    except InputError as error:
+                        if isinstance(one.asked, Predict):
+                            raise
+                        refused[one.asked] = str(error)
+                    now = time.perf_counter()
+                    spent[one.asked] += now - began
+                    began = now
+        answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
+        size = self.room.size
+        return Swept(shard, answers, lost, spent, refused, size if size < self.batch_size else 0)
+
+    def _shown(self, pieces: Sequence[Piece], lost: dict[int, str]) -> Iterator[_Shown | None]:
+        """What each pass is shown of each batch; None when the next batch begins."""
+        shard = pieces[0].shard
+        rows = shard.rows(self.data)
+        first, last = min(piece.start for piece in pieces), max(piece.rows for piece in pieces)
         for at in range(first, last, self.batch_size):
             asked = rows[at : min(at + self.batch_size, last)]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
-            same: dict[tuple[str, str, int, int], Outputs] = {}
+            yield None
+            made: set[tuple[str, str, int, int]] = set()
             for piece in pieces:
                 left = asked[max(0, piece.start - at) : max(0, piece.rows - at)]
                 part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
-                if len(part) and piece.asked not in refused:
-                    began = time.perf_counter()
-                    try:
-                        found[piece.asked].append(self._answered(piece.asked, part, same))
-                    except InputError as error:
-                        if isinstance(piece.asked, Predict):
-                            raise
-                        refused[piece.asked] = str(error)
-                    spent[piece.asked] += time.perf_counter() - began
-        answers = {one: joined(some) for one, some in found.items() if some and one not in refused}
-        return Swept(shard, answers, lost, spent, refused)
+                if not len(part):
+                    continue
+                if not isinstance(piece.asked, Predict):
+                    yield _Shown(piece.asked, part)
+                    continue
+                like = (piece.asked.by, piece.asked.shown, int(part.rows[0]), len(part))
+                yield _Shown(piece.asked, part, None if like in made else self._inputs(piece.asked, part), like)
+                made.add(like)
 
-    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, int, int], Outputs]) -> Answers:
+    def _answered(self, shown: _Shown, same: dict[tuple[str, str, int, int], Outputs]) -> list[Answers]:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
-        if isinstance(one, Attack) and one.by:
-            return replace(one.run(self.model, batch, self.members[one.by]), rows=batch.rows)
-        if not isinstance(one, Predict):
-            return replace(one.run(self.model, batch), rows=batch.rows)
-        key = (one.by, one.shown, int(batch.rows[0]), len(batch))
-        if key not in same:
-            same[key] = self._ask(one, batch)
-        return one.kept(same[key])
+        one, batch = shown.asked, shown.batch
+        if isinstance(one, Predict):
+            if shown.like not in same:
+                same[shown.like] = self._ask(one, batch, shown.inputs)
+            return [one.kept(same[shown.like])]
+        def run(part: slice) -> Answers:
+            some = batch if part.stop - part.start == len(batch) else batch.take(part)
+            with_member = (self.members[one.by],) if isinstance(one, Attack) and one.by else ()
+            return replace(one.run(self.model, some, *with_member), rows=some.rows)
 
-    def _ask(self, one: Predict, batch: Batch) -> Outputs:
-        """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
+        return list(self.room.parts(run, len(batch)))
+
+    def _ask(self, one: Predict, batch: Batch, inputs: Array) -> Outputs:
+        """Ask about one batch, padded to the full size: a network's last bits depend on the shape it is given."""
         model = self.members[one.by] if one.by else self.model
-        recorded = "new inputs" not in model.offers
-        inputs = batch.rows if recorded else self._checked(one, batch)
-        try:
-            outputs = model.predict(_padded(inputs, self.batch_size))
-        except NotFinite as error:
-            raise error.named(batch.ids, "" if one.under is None else one.name) from None
-        if len(outputs) < len(batch):
-            raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
-        outputs = outputs.take(slice(0, len(batch)))  # type: ignore[arg-type]
-        return Outputs(outputs.logits, outputs.features, batch.rows, outputs.normalised, outputs.complete)
+
+        def ask(part: slice) -> Outputs:
+            rows = part.stop - part.start
+            try:
+                outputs = model.predict(_padded(inputs[part], self.room.size))
+            except NotFinite as error:
+                raise error.named(batch.ids[part], "" if one.under is None else one.name) from None
+            if len(outputs) < rows:
+                raise InputError(f"the model answered {len(outputs)} rows for {rows} inputs")
+            outputs = outputs.take(slice(0, rows))  # type: ignore[arg-type]
+            return Outputs(
+                outputs.logits, outputs.features, batch.rows[part], outputs.normalised, outputs.complete
+            )
+
+        return _joined_outputs(list(self.room.parts(ask, len(batch), padded=True)))
+
+    def _inputs(self, one: Predict, batch: Batch) -> Array:
+        """What a model is shown; recorded answers are looked up by the rows' positions."""
+        model = self.members[one.by] if one.by else self.model
+        return self._checked(one, batch) if "new inputs" in model.offers else batch.rows
 
     def _checked(self, one: Predict, batch: Batch) -> Array:
         inputs = one.inputs(batch)
