@@ -282,6 +282,7 @@ def _settings(study: Study, chosen: Sequence[Probe], sizes: Sequence[int]) -> di
         "seed": request.seed,
         "rows": study.data.limit,
         "batch_size": request.batch_size,
+        "inference": getattr(study.model, "inference", "as it is"),
         "batch_size_halved_to": list(sizes),
         "probes": [probe.topic for probe in chosen],
         "assumed": [*_assumed(study), *_short_of_memory(sizes)],

@@ -96,6 +96,10 @@ def _monitor(monitor: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", default=0)
     add("--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails (default: high)")
     _outlets(add)
+    add(
+        "--precision", metavar="KIND",
+        help="PyTorch: float32, or bfloat16 or float16, refused where answers to the first rows move",
+    )  # fmt: skip
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--quiet", action="store_true", help="print the verdict and paths only")
 

@@ -11,6 +11,7 @@ from pfungst.accepted import entry
 from pfungst.engine.ray import Share
 from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
+from pfungst.models.torch_quick import checked_precision
 from pfungst.probe import probes
 from pfungst.task import Task, load_task, task_of
 
@@ -50,6 +51,7 @@ class Request:
     gpus: float | None = None
     device: str = "auto"
     batch_size: int = AUTO_BATCH
+    precision: str = "float32"
     weights: str | None = None
     input: str | None = None
     output: str | None = None
@@ -123,6 +125,7 @@ def _check(request: Request) -> None:
             raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
     if request.batch_size > MOST_BATCH:
         raise InputError(f"--batch-size is {request.batch_size:,}; give at most {MOST_BATCH:,}")
+    checked_precision(request.precision)
     if request.seed < 0:
         raise InputError(f"--seed is {request.seed}; give a whole number of at least 0")
     _check_executor(request)

@@ -162,6 +162,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gpus: float | None = None
     device: str | None = None
     batch_size: int | Literal["auto"] | None = None
+    precision: str | None = None
     follow_links: bool = False
 
     def __post_init__(self) -> None:
