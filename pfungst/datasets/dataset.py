@@ -11,6 +11,7 @@ import numpy as np
 
 from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.canonical import canonical
+from pfungst.datasets.decoded import Decoded
 from pfungst.datasets.donors import Donors
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.frame import Frame
@@ -217,8 +218,7 @@ class Dataset:
 
     def batch(self, rows: IntArray, half: Half = "") -> tuple[Batch, dict[int, str]]:
         """Read rows; also the positions that could not be read, with the reason."""
-        with _READING:
-            got = list(self.read(rows))
+        got = self._items(rows)
         bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
         good = np.array([row for row in rows if int(row) not in bad], dtype=np.int64)
         items = [item for item in got if not isinstance(item, UnreadableRow)]
@@ -235,11 +235,17 @@ class Dataset:
         )
         return batch, bad
 
+    def _items(self, rows: IntArray) -> list[Any]:
+        with _READING:
+            return self._decoded.items(rows, self._framed) if self.modality == "image" else list(self.read(rows))
+
+    def _framed(self, rows: IntArray) -> list[Any]:
+        frame = self.frame or (lambda item: item)
+        return [item if isinstance(item, UnreadableRow) else frame(item) for item in self.read(rows)]
+
     def _stacked(self, items: list[Any]) -> Array:
         if not items:
             return np.zeros((0, *(self.shape or ())), np.uint8)
-        if self.modality == "image" and self.frame is not None:
-            items = [self.frame(item) for item in items]
         if self.modality == "text":
             return np.array(items, dtype=object)
         shapes = {np.shape(item) for item in items}
@@ -270,8 +276,12 @@ class Dataset:
         3
         """
         few = replace(self, limit=rows)
-        vars(few).update(_draw=self._draw, halves=self.halves, _donors=self._donors)
+        vars(few).update(_draw=self._draw, halves=self.halves, _donors=self._donors, _decoded=self._decoded)
         return few
+
+    @cached_property
+    def _decoded(self) -> Decoded:
+        return Decoded()
 
     @cached_property
     def _donors(self) -> dict[Half, Donors]:
@@ -284,8 +294,7 @@ class Dataset:
         order = order[self.labels[order] >= 0]
         size = max(1, int(np.prod(self.shape or (1,))))
         order = order[: int(np.clip(budget // size, 64, most))]
-        with _READING:
-            got = list(self.read(order))
+        got = self._items(order)
         keep = [i for i, item in enumerate(got) if not isinstance(item, UnreadableRow)]
         rows = order[keep]
         inputs = self._stacked([got[i] for i in keep])
