@@ -67,7 +67,9 @@ def engine(model: str, data: str, rows: int) -> None:
     size = study.request.batch_size
     ratios = []
     for _ in range(REPEATS):
-        bare, _ = taken(lambda: [study.model.predict(batch.inputs[at : at + size]) for at in range(0, len(batch), size)])
+        bare, _ = taken(
+            lambda: [study.model.predict(batch.inputs[at : at + size]) for at in range(0, len(batch), size)]
+        )
         with tempfile.TemporaryDirectory() as folder:
             rounds = Rounds(study.data, study.executor(), Cache(Path(folder), study.key))
             ours, _ = taken(lambda: rounds.answer({Predict(): ("bench",)}, Passes()))  # noqa: B023 - called at once
@@ -108,7 +110,10 @@ def chapters(model: str, data: str, rows: int) -> None:
 
 def say(model: str, what: str, ratio: Times, target: str) -> None:
     """One line."""
-    print(f"{Path(model).parent.name}, {what} = {ratio[0]:.3f}, of processor time {ratio[1]:.3f} (target {target})", flush=True)
+    print(
+        f"{Path(model).parent.name}, {what} = {ratio[0]:.3f}, of processor time {ratio[1]:.3f} (target {target})",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -297,8 +297,8 @@ def _settings(study: Study, chosen: Sequence[Probe], sizes: Sequence[int]) -> di
 def _short_of_memory(sizes: Sequence[int]) -> Iterator[str]:
     if sizes:
         yield (
-            f"Memory did not hold a whole batch: the model was shown {', '.join(map(str, sizes))} rows at once, by which "
-            "the last bits of its answers may differ from those of an audit with more memory."
+            f"Memory did not hold a whole batch: the model was shown {', '.join(map(str, sizes))} rows at once, by "
+            "which the last bits of its answers may differ from those of an audit with more memory."
         )
 
 

@@ -96,10 +96,6 @@ def _monitor(monitor: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", default=0)
     add("--fail-at", choices=["low", "medium", "high", "critical"], help="severity that fails (default: high)")
     _outlets(add)
-    add(
-        "--precision", metavar="KIND",
-        help="PyTorch: float32, or bfloat16 or float16, refused where answers to the first rows move",
-    )  # fmt: skip
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--quiet", action="store_true", help="print the verdict and paths only")
 
@@ -163,7 +159,11 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     _workers(add)
     add(
         "--batch-size", type=_batch_size, metavar="N",
-        help="rows the model is shown at once: a number or auto (64); halved, and said, where memory does not hold them",
+        help="rows the model is shown at once: a number or auto (64); halved where memory does not hold them",
+    )  # fmt: skip
+    add(
+        "--precision", metavar="KIND",
+        help="PyTorch: float32, or bfloat16 or float16, refused where answers to the first rows move",
     )  # fmt: skip
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--dry-run", action="store_true", help="print the plan: passes, rows, cost")

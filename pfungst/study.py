@@ -49,7 +49,10 @@ class Study:
 
     @property
     def key(self) -> str:
-        """Changes with pfungst, model, how it is run, data, companions and seed: answers under another key are another audit's."""
+        """Changes with pfungst, model, how it is run, data, companions and seed.
+
+        Answers under another key are another audit's.
+        """
         companions = {name: one.fingerprint for name, one in self.data.companions.items()}
         models = self.model, *self.members.values()
         ways = tuple(one.inference if isinstance(one, TorchModel) else "" for one in models)
@@ -177,7 +180,7 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
 
 
 def _quicken(model: Model, data: Dataset, precision: str) -> None:
-    """Let a network answer more quickly, if it answers the first rows of the audit, the same for every worker, alike."""
+    """Let a network answer more quickly, if it answers the first rows, which are every worker's first, alike."""
     if not isinstance(model, TorchModel):
         if precision != "float32":
             raise InputError(f"--precision {precision} is for PyTorch networks; {model.source} runs as it was saved")

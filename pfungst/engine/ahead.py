@@ -1,13 +1,13 @@
 """Ahead: what is needed next is made while what came before is used."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(made: Iterator[T]) -> Iterator[T]:
+def ahead(made: Iterator[T]) -> Generator[T, None, None]:
     """The same items in the same order, each made in a thread while the one before is used.
 
     Decoding and most of NumPy and OpenCV let another thread run meanwhile, as every runtime of networks does. What

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -39,13 +39,17 @@ class Swept:
     size: int = 0
 
 
+Like: TypeAlias = tuple[str, str, int, int]
+"""Who is asked, what is shown, the first row and how many: equal where a model is shown the same."""
+
+
 class _Shown(NamedTuple):
-    """What a pass is to be asked about; ``inputs`` are there where they are new, ``like`` names what is shown alike."""
+    """What a pass is to be asked about, and what it is shown; empty where another of the batch is shown it before."""
 
     asked: Pass
     batch: Batch
-    inputs: Array | None = None
-    like: tuple[str, str, int, int] | None = None
+    inputs: Array
+    like: Like
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Sweep:
         spent = dict.fromkeys(found, 0.0)
         lost: dict[int, str] = {}
         refused: dict[Pass, str] = {}
-        same: dict[tuple[str, str, int, int], Outputs] = {}
+        same: dict[Like, Outputs] = {}
         began = time.perf_counter()
         with closing(ahead(self._shown(pieces, lost))) as coming:
             for one in coming:
@@ -99,28 +103,28 @@ class Sweep:
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             lost |= bad
             yield None
-            made: set[tuple[str, str, int, int]] = set()
+            made: set[Like] = set()
             for piece in pieces:
                 left = asked[max(0, piece.start - at) : max(0, piece.rows - at)]
                 part = batch if len(left) == len(asked) else batch.take(np.isin(batch.rows, left))
                 if not len(part):
                     continue
-                if not isinstance(piece.asked, Predict):
-                    yield _Shown(piece.asked, part)
-                    continue
-                like = (piece.asked.by, piece.asked.shown, int(part.rows[0]), len(part))
-                yield _Shown(piece.asked, part, None if like in made else self._inputs(piece.asked, part), like)
-                made.add(like)
+                one = piece.asked
+                like = (one.by if isinstance(one, Predict | Attack) else "", one.shown, int(part.rows[0]), len(part))
+                new = self._inputs(one, part) if isinstance(one, Predict) and like not in made else part.inputs[:0]
+                yield _Shown(one, part, new, like)
+                made |= {like} if isinstance(one, Predict) else set()
 
-    def _answered(self, shown: _Shown, same: dict[tuple[str, str, int, int], Outputs]) -> list[Answers]:
+    def _answered(self, shown: _Shown, same: dict[Like, Outputs]) -> list[Answers]:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
         one, batch = shown.asked, shown.batch
         if isinstance(one, Predict):
             if shown.like not in same:
                 same[shown.like] = self._ask(one, batch, shown.inputs)
             return [one.kept(same[shown.like])]
+
         def run(part: slice) -> Answers:
-            some = batch if part.stop - part.start == len(batch) else batch.take(part)
+            some = batch if part.stop - part.start == len(batch) else batch.take(np.arange(part.start, part.stop))
             with_member = (self.members[one.by],) if isinstance(one, Attack) and one.by else ()
             return replace(one.run(self.model, some, *with_member), rows=some.rows)
 
@@ -139,9 +143,7 @@ class Sweep:
             if len(outputs) < rows:
                 raise InputError(f"the model answered {len(outputs)} rows for {rows} inputs")
             outputs = outputs.take(slice(0, rows))  # type: ignore[arg-type]
-            return Outputs(
-                outputs.logits, outputs.features, batch.rows[part], outputs.normalised, outputs.complete
-            )
+            return Outputs(outputs.logits, outputs.features, batch.rows[part], outputs.normalised, outputs.complete)
 
         return _joined_outputs(list(self.room.parts(ask, len(batch), padded=True)))
 

@@ -62,7 +62,7 @@ class Scan:
         return down.start, down.stop, across.start, across.stop
 
     def look(self, edges: Edges) -> tuple[float, float]:
-        """Opportunity above chance and tie of the pixels in a box; of one that tells nothing the tie is not computed."""
+        """Opportunity above chance and tie of a box's pixels; of one that tells nothing the tie is not computed."""
         measured = Region(self.box(edges), blocks=3).measure(self.inputs)
         scored = discriminant(measured, self.labels, self.classes, self.folds)
         tells = scored.opportunity().value - self.chance

@@ -187,7 +187,9 @@ class TorchModel:
     def with_module(self, module: Any, mark: str) -> "TorchModel":
         """The same adapter around a changed copy of its module."""
         linear = last_linear(import_torch(self.source), module, len(self.classes))
-        return replace(self, module=module, linear=linear, bounds=None, quick=None, fingerprint=fingerprint(self.fingerprint, mark))
+        return replace(
+            self, module=module, linear=linear, bounds=None, quick=None, fingerprint=fingerprint(self.fingerprint, mark)
+        )
 
     def tensor(self, inputs: Array) -> Any:
         """What the module is given for inputs as a person sees them."""

@@ -81,7 +81,7 @@ def _fold(torch: Any, traced: Any) -> int:
     layers, count = dict(traced.named_modules()), 0
     calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
     for node in list(traced.graph.nodes):
-        before = node.args[0] if node.op == "call_module" and node.args else None
+        before: Any = node.args[0] if node.op == "call_module" and node.args else None
         if type(layers.get(node.target)) is not torch.nn.BatchNorm2d or getattr(before, "op", "") != "call_module":
             continue
         alone = calls[node.target] == calls[before.target] == len(before.users) == 1
@@ -96,7 +96,7 @@ def _fold(torch: Any, traced: Any) -> int:
 
 
 def _name(module: Any, wanted: Any) -> str:
-    return next(name for name, layer in module.named_modules() if layer is wanted)
+    return next(str(name) for name, layer in module.named_modules() if layer is wanted)
 
 
 def alike(plain: FloatArray, quick: FloatArray) -> bool:
