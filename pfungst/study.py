@@ -32,7 +32,7 @@ from pfungst.request import Request
 from pfungst.task import Task
 
 CHECKED_ROWS = 256
-QUICKENED_ROWS = 16
+QUICKENED_ROWS = 8
 Event = tuple[str, Mapping[str, Any]]
 
 
