@@ -244,7 +244,7 @@ def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, compl
         question=study.request.task.task.question,
         model=about_model,
         data={**about_data, "unreadable": sum(len(lost) for lost in rounds.lost.values())},
-        settings=_settings(study, stage.chosen, done),
+        settings=_settings(study, stage.chosen, done, sorted(rounds.sizes)),
         environment=_environment(),
         headline=(*tested, *conditions),
         findings=ranked,
@@ -265,7 +265,7 @@ def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:
     return [Condition(condition="as tested", accuracy=accuracy)], guess
 
 
-def _settings(study: Study, chosen: Sequence[Probe], done: Passes) -> dict[str, Any]:
+def _settings(study: Study, chosen: Sequence[Probe], done: Passes, sizes: Sequence[int]) -> dict[str, Any]:
     request = study.request
     methods = {
         probe.topic: {
@@ -277,14 +277,24 @@ def _settings(study: Study, chosen: Sequence[Probe], done: Passes) -> dict[str, 
         "seed": request.seed,
         "rows": study.data.limit,
         "batch_size": request.batch_size,
+        "inference": getattr(study.model, "inference", "as it is"),
+        "batch_size_halved_to": list(sizes),
         "probes": [probe.topic for probe in chosen],
-        "assumed": [*_assumed(study), *_left_out(done)],
+        "assumed": [*_assumed(study), *_left_out(done), *_short_of_memory(sizes)],
         "must_not_matter": {cue: request.task.tolerance(cue) for cue in sorted(_cues(request))},
         "roles": {"site": list(study.data.roles.site), "unit": study.data.roles.unit, "time": study.data.roles.time},
         "frame": None if study.data.frame is None else str(study.data.frame),
         "command": study.command,
         "methods": methods,
     }
+
+
+def _short_of_memory(sizes: Sequence[int]) -> Iterator[str]:
+    if sizes:
+        yield (
+            f"Memory did not hold a whole batch: the model was shown {', '.join(map(str, sizes))} rows at once, by "
+            "which the last bits of its answers may differ from those of an audit with more memory."
+        )
 
 
 def _assumed(study: Study) -> Iterator[str]:

@@ -158,7 +158,14 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     )
     _outlets(add)
     _workers(add)
-    add("--batch-size", type=int, metavar="N")
+    add(
+        "--batch-size", type=_batch_size, metavar="N",
+        help="rows the model is shown at once: a number or auto (64); halved where memory does not hold them",
+    )  # fmt: skip
+    add(
+        "--precision", metavar="KIND",
+        help="PyTorch: float32, or bfloat16 or float16, refused where answers to the first rows move",
+    )  # fmt: skip
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--dry-run", action="store_true", help="print the plan: passes, rows, cost")
     add("--no-cache", action="store_true", help="ask the model again, whatever was kept")
@@ -166,6 +173,12 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results
     add("--redact-paths", action="store_true", help="leave file names out of the report")
     add("--redact", action="store_true", help="both: no pictures and no file names in anything that is written")
     add("--quiet", action="store_true", help="print the verdict and paths only")
+
+
+def _batch_size(words: str) -> int | str:
+    if words != "auto" and not words.lstrip("-").isdigit():
+        raise argparse.ArgumentTypeError(f"{words!r} is no number of rows; give a whole number or auto")
+    return words if words == "auto" else int(words)
 
 
 def _workers(add: Callable[..., argparse.Action]) -> None:

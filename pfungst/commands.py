@@ -196,6 +196,7 @@ def _options(asked: Namespace) -> dict[str, Any]:
         "cpus": asked.cpus,
         "gpus": asked.gpus,
         "batch_size": asked.batch_size,
+        "precision": asked.precision,
         "cache": not asked.no_cache,
         "images": not (asked.no_images or asked.redact),
         "redact_paths": asked.redact_paths or asked.redact,

@@ -43,7 +43,9 @@ def _ending(event: str, facts: Mapping[str, Any]) -> None:
 
 
 def trouble(event: str, facts: Mapping[str, Any]) -> str:
-    """A word about a worker or a row that was lost; empty for what else happens."""
+    """A word about a worker or a row that was lost, or memory that ran out; empty for what else happens."""
+    if event == "memory":
+        return f"memory did not hold a whole batch; the model is shown {facts['rows']} rows at once from now on"
     if event == "quarantine":
         return clean(f"row {facts['row']} is left out: {facts['why']}")
     if event == "worker-lost":

@@ -12,12 +12,15 @@ from pfungst.engine.handout import LIMIT
 from pfungst.engine.ray import Share
 from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
+from pfungst.models.torch_quick import checked_precision
 from pfungst.probe import probes
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-run"
 EXECUTORS = ("local", "ray")
 MOST_BATCH = 1 << 20
+AUTO_BATCH = 64
+"""Rows the model is shown at once where nothing is said, or ``auto``: more are no quicker on processors."""
 SETS = ("ood", "shifted")
 """Options that name further sets of rows."""
 
@@ -49,7 +52,8 @@ class Request:
     cpus: float = 1.0
     gpus: float | None = None
     device: str = "auto"
-    batch_size: int = 64
+    batch_size: int = AUTO_BATCH
+    precision: str = "float32"
     weights: str | None = None
     input: str | None = None
     output: str | None = None
@@ -93,6 +97,8 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     for name in ("budget", "batch_timeout"):
         if isinstance(merged.get(name), str):
             merged[name] = seconds(merged[name], name)
+    if merged.get("batch_size") == "auto":
+        merged["batch_size"] = AUTO_BATCH
     if merged.get("out") is not None:
         merged["out"] = Path(merged["out"])
     merged.setdefault("explicit_out", "out" in given)
@@ -118,10 +124,11 @@ def _check(request: Request) -> None:
         raise InputError("--only and --skip leave no probe to ask")
     for name in ("workers", "batch_size", "rows"):
         value = getattr(request, name)
-        if value is not None and value < 1:
+        if value is not None and (not isinstance(value, int) or value < 1):
             raise InputError(f"--{name.replace('_', '-')} is {value}; give a whole number of at least 1")
     if request.batch_size > MOST_BATCH:
         raise InputError(f"--batch-size is {request.batch_size:,}; give at most {MOST_BATCH:,}")
+    checked_precision(request.precision)
     if request.seed < 0:
         raise InputError(f"--seed is {request.seed}; give a whole number of at least 0")
     _check_executor(request)

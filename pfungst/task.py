@@ -3,7 +3,7 @@
 import math
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -162,7 +162,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cpus: float | None = None
     gpus: float | None = None
     device: str | None = None
-    batch_size: int | None = None
+    batch_size: int | Literal["auto"] | None = None
+    precision: str | None = None
     follow_links: bool = False
 
     def __post_init__(self) -> None:

@@ -88,6 +88,8 @@ def spelled(kind: Any) -> str:
     if kind in plain:
         return plain[kind]
     parts = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(f"`{word}`" for word in parts)
     if typing.get_origin(kind) is dict:
         return f"a table, each value {spelled(parts[1])}"
     if typing.get_origin(kind) is tuple and parts[-1] is ...:

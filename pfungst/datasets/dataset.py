@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from threading import RLock
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.canonical import canonical
+from pfungst.datasets.decoded import Decoded
 from pfungst.datasets.donors import Donors
 from pfungst.datasets.ids import Numbered, ids_at
 from pfungst.errors import InputError, UnreadableRow
@@ -24,6 +26,10 @@ What lies in memory is given as one array, of which every row can be read."""
 
 COUNTED = 1 << 20
 """Rows without names beyond which their order is drawn by counting: a hash for each would take longer than the rest."""
+
+
+_READING = RLock()
+"""Readers are asked by one thread at a time: an open archive is read at one place."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +229,7 @@ class Dataset:
         """Read rows; also the positions that could not be read, with the reason."""
         items, bad = self._readable(rows)
         good = rows if not bad else np.array([row for row in rows if int(row) not in bad], dtype=np.int64)
-        masks = None if self.masks is None or not len(good) else np.stack(list(self.masks(good)))
+        masks = self._masked(good)
         labels = np.full(len(good), -1) if self.labels is None else self.labels[good]
         batch = Batch(
             ids=ids_at(self.ids, good),
@@ -238,19 +244,27 @@ class Dataset:
 
     def _readable(self, rows: IntArray) -> tuple[Sequence[Any] | Array, dict[int, str]]:
         """What could be read, in order, and the positions that could not, with the reason."""
-        got = self.read(rows)
+        got = self._items(rows)
         if isinstance(got, np.ndarray):
             return got, {}
         bad = {int(row): str(item) for row, item in zip(rows, got, strict=True) if isinstance(item, UnreadableRow)}
         return [item for item in got if not isinstance(item, UnreadableRow)], bad
 
+    def _items(self, rows: IntArray) -> Sequence[Any] | Array:
+        with _READING:
+            return self._decoded.items(rows, self._framed) if self.modality == "image" else self.read(rows)
+
+    def _framed(self, rows: IntArray) -> Sequence[Any] | Array:
+        got = self.read(rows)
+        if self.frame is None:
+            return got
+        return [item if isinstance(item, UnreadableRow) else self.frame(item) for item in got]
+
     def _stacked(self, items: Sequence[Any] | Array) -> Array:
         if not len(items):
             return np.zeros((0, *(self.shape or ())), np.uint8)
-        if isinstance(items, np.ndarray) and (self.modality != "image" or self.frame is None):
+        if isinstance(items, np.ndarray):
             return items
-        if self.modality == "image" and self.frame is not None:
-            items = [self.frame(item) for item in items]
         if self.modality == "text":
             return np.array(items, dtype=object)
         shapes = {np.shape(item) for item in items}
@@ -260,6 +274,12 @@ class Dataset:
                 "put `[preprocess] size = 224` (the size it was trained on) into the task file"
             )
         return np.stack(list(items))
+
+    def _masked(self, rows: IntArray) -> Array | None:
+        if self.masks is None or not len(rows):
+            return None
+        with _READING:
+            return np.stack(list(self.masks(rows)))
 
     def donors(self, half: Half = "") -> Donors:
         """The rows from which cues are taken: a seeded sample of the same half, read on first use."""
@@ -275,8 +295,12 @@ class Dataset:
         3
         """
         few = replace(self, limit=rows)
-        vars(few).update(_draw=self._draw, halves=self.halves, _donors=self._donors)
+        vars(few).update(_draw=self._draw, halves=self.halves, _donors=self._donors, _decoded=self._decoded)
         return few
+
+    @cached_property
+    def _decoded(self) -> Decoded:
+        return Decoded()
 
     @cached_property
     def _donors(self) -> dict[Half, Donors]:
@@ -289,9 +313,8 @@ class Dataset:
         order = order[self.labels[order] >= 0]
         size = max(1, int(np.prod(self.shape or (1,))))
         order = order[: int(np.clip(budget // size, 64, most))]
-        got = self.read(order)
+        got = self._items(order)
         keep = [i for i, item in enumerate(got) if not isinstance(item, UnreadableRow)]
         rows = order[keep]
         inputs = self._stacked([got[i] for i in keep])
-        masks = None if self.masks is None or not len(rows) else np.stack(list(self.masks(rows)))
-        return Batch(ids_at(self.ids, rows), rows, inputs, self.labels[rows], self.seed, masks=masks)
+        return Batch(ids_at(self.ids, rows), rows, inputs, self.labels[rows], self.seed, masks=self._masked(rows))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray, IntArray
 
 T = TypeVar("T")
+
+_COMPUTING = RLock()
+"""Rows are perturbed in one thread while the model is asked in another, and both may want the donors first."""
 
 
 class Donors:
@@ -21,9 +25,9 @@ class Donors:
         self._load, self._half, self.classes = load, half, classes
         self._known: dict[Any, Any] = {}
 
-    @cached_property
+    @property
     def _bank(self) -> Any:
-        return self._load(self._half)
+        return self.known("bank", lambda: self._load(self._half))
 
     @property
     def inputs(self) -> Array:
@@ -77,7 +81,9 @@ class Donors:
     def known(self, key: Any, compute: Callable[[], T]) -> T:
         """What is computed about the donors once for each key, which stands for one computation only."""
         if key not in self._known:
-            self._known[key] = compute()
+            with _COMPUTING:
+                if key not in self._known:
+                    self._known[key] = compute()
         found: T = self._known[key]
         return found
 

@@ -30,11 +30,15 @@ _FORMAT = 4
 
 
 class Kept(NamedTuple):
-    """Answers as they were kept, the rows that could not be read, with the reason, and how many rows were asked."""
+    """Answers as they were kept, the rows that could not be read, with the reason, and how many rows were asked.
+
+    ``sizes``: rows shown at once where memory did not hold a whole batch; answers may differ in their last bits for it.
+    """
 
     answers: Answers
     lost: dict[int, str]
     rows: int
+    sizes: tuple[int, ...] = ()
 
 
 class Cache:
@@ -56,7 +60,8 @@ class Cache:
             if piece.asked in swept.answers:
                 rows = set(piece.shard.rows(data)[: piece.rows].tolist())
                 lost = {row: why for row, why in swept.lost.items() if row in rows}
-                about = {"key": self._key(piece), "lost": lost, "rows": piece.rows}
+                sizes = [swept.size] if swept.size else []
+                about = {"key": self._key(piece), "lost": lost, "rows": piece.rows, "sizes": sizes}
                 _write(
                     self._part(piece), _table(swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
                 )
@@ -65,11 +70,11 @@ class Cache:
         """Answers of a whole pass as they were compacted by a finished audit, or None."""
         return _read(self._file(one), self._whole_key(pieces), len(data.on(one.on)))
 
-    def compact(self, one: Pass, outputs: Answers, pieces: list[Piece], lost: dict[int, str], data: Dataset) -> None:
+    def compact(self, one: Pass, kept: Kept, pieces: list[Piece], data: Dataset) -> None:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
-            about = {"key": self._whole_key(pieces), "lost": lost, "rows": sum(piece.rows for piece in pieces)}
-            _write(self._file(one), _table(outputs, data.on(one.on), about, self.redact))
+            about = {"key": self._whole_key(pieces), "lost": kept.lost, "rows": kept.rows, "sizes": list(kept.sizes)}
+            _write(self._file(one), _table(kept.answers, data.on(one.on), about, self.redact))
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
     def forget(self) -> None:
@@ -232,7 +237,8 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
     positions = table["row"].to_numpy()
     if len(positions) and positions.max() >= rows:
         return None
-    return Kept(_answers(table, positions, about), {int(row): why for row, why in about["lost"].items()}, about["rows"])
+    lost = {int(row): why for row, why in about["lost"].items()}
+    return Kept(_answers(table, positions, about), lost, about["rows"], tuple(about["sizes"]))
 
 
 _ATTACKED = (

@@ -279,4 +279,5 @@ def together(parts: Sequence[Swept]) -> Swept:
         {one: sum(part.seconds.get(one, 0.0) for part in parts) for part in parts for one in part.seconds},
         refused,
         frozenset(row for part in parts for row in part.failed),
+        size=min((part.size for part in parts if part.size), default=0),
     )

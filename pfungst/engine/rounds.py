@@ -7,7 +7,7 @@ import numpy as np
 
 from pfungst.attacked import Attacked
 from pfungst.datasets.dataset import Dataset
-from pfungst.engine.cache import Cache
+from pfungst.engine.cache import Cache, Kept
 from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor
 from pfungst.engine.plan import Piece, Shard, pieces
@@ -24,7 +24,8 @@ class Rounds:
     """Answers passes round by round and remembers what ran, what stood in the cache, what was lost and what refused.
 
     ``finished`` says that an earlier audit ended in this folder: only then do its answers count as cached; answers of
-    a killed audit are this audit's own.
+    a killed audit are this audit's own. ``sizes``: rows shown at once where memory did not hold
+    a whole batch.
     """
 
     data: Dataset
@@ -35,6 +36,7 @@ class Rounds:
     records: dict[Pass, PassRecord] = field(default_factory=dict)
     lost: dict[str, dict[int, str]] = field(default_factory=dict)
     refused: dict[Pass, str] = field(default_factory=dict)
+    sizes: set[int] = field(default_factory=set)
 
     def answer(self, asked: Mapping[Pass, tuple[str, ...]], done: Passes) -> Passes:
         """The passes done so far and those asked now."""
@@ -95,8 +97,9 @@ class Rounds:
         """Turn the parts of every pass into one file each."""
         if self.cache is not None:
             for one, outputs in done.items():
-                lost = self.lost.get(one.on, {})
-                self.cache.compact(one, outputs, list(pieces(one, self.data)), lost, self.data)
+                some = list(pieces(one, self.data))
+                rows, lost = sum(piece.rows for piece in some), self.lost.get(one.on, {})
+                self.cache.compact(one, Kept(outputs, lost, rows, tuple(sorted(self.sizes))), some, self.data)
             self.cache.keep_only(done)
 
     def _whole(self, one: Pass) -> Answers | None:
@@ -104,6 +107,7 @@ class Rounds:
         if kept is None:
             return None
         self.lost.setdefault(one.on, {}).update(kept.lost)
+        self.sizes |= set(kept.sizes)
         return kept.answers
 
     def _look_up(self, piece: Piece, parts: dict[Piece, Answers], missing: dict[Shard, list[Piece]]) -> None:
@@ -111,6 +115,7 @@ class Rounds:
         if kept is not None:
             parts[piece] = kept.answers
             self.lost.setdefault(piece.shard.on, {}).update(kept.lost)
+            self.sizes |= set(kept.sizes)
         start = 0 if kept is None else kept.rows
         if start < piece.rows:
             missing.setdefault(piece.shard, []).append(replace(piece, start=start))
@@ -134,6 +139,9 @@ class Rounds:
             self.listen("quarantine", {"on": on, "shard": swept.shard.name, **facts})
         lost.update(swept.lost)
         self.refused |= swept.refused
+        if swept.size and swept.size not in self.sizes:
+            self.sizes.add(swept.size)
+            self.listen("memory", {"on": swept.shard.on, "shard": swept.shard.name, "rows": swept.size})
         answers: dict[Pass, Answers] = {}
         for piece in asked:
             whole = replace(piece, start=0)

@@ -1,17 +1,21 @@
-"""Sweep: read each batch of a shard once and run every pass on it."""
+"""Sweep: read each batch of a shard once and run every pass on it; the next inputs are made while the model answers."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, BoolArray
 from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
+from pfungst.engine.ahead import ahead
 from pfungst.engine.isolation import Isolation
 from pfungst.engine.plan import ANSWERED_ROWS, Piece, Shard
+from pfungst.engine.room import Room
 from pfungst.errors import InputError, Unanswered
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
@@ -30,7 +34,8 @@ class Swept:
     """Answers of some passes on one shard.
 
     ``lost`` are rows that could not be read or that the model ``failed`` to answer, ``refused`` methods that cannot be
-    used on this model, with the reason. ``where`` names the machine that answered, where there are several.
+    used on this model, with the reason. ``where`` names the machine that answered, where there are several. ``size`` is
+    how many rows the model was shown at once in the end, where memory did not hold a whole batch, else 0.
     """
 
     shard: Shard
@@ -40,10 +45,42 @@ class Swept:
     refused: dict[Pass, str] = field(default_factory=dict)
     failed: frozenset[int] = frozenset()
     where: str = ""
+    size: int = 0
 
 
 def untold(at: str) -> None:
     """Tell nobody what is asked."""
+
+
+Same: TypeAlias = dict[tuple[str, str, bytes], Outputs]
+"""Answers by who was asked, what was shown, and the positions of the rows."""
+
+
+@dataclass
+class _Share:
+    """A pass in a shard: which of its rows are asked, and what came of it."""
+
+    asked: Pass
+    start: int
+    rows: int
+    found: list[Answers] = field(default_factory=list)
+    seconds: float = 0.0
+    refused: str = ""
+
+
+class _Shown(NamedTuple):
+    """Rows that a pass is to be asked about, and what is shown of them, where it was made ahead."""
+
+    share: _Share
+    batch: Batch
+    inputs: Array | None
+
+
+class _Next(NamedTuple):
+    """The next batch begins: so many rows, of which some could not be read, with the reason."""
+
+    rows: int
+    bad: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -58,6 +95,7 @@ class Sweep:
     batch_size: int = 64
     members: Mapping[str, Model] = field(default_factory=dict)
     beat: Callable[[str], None] = untold
+    room: Room = field(default_factory=Room)
 
     def __call__(self, pieces: Sequence[Piece]) -> Swept:
         """Answer the pieces of one shard, batch by batch.
@@ -65,46 +103,72 @@ class Sweep:
         Raises:
             InputError: if the model cannot be asked, or fails on so many rows that it is not the rows.
         """
-        shard = pieces[0].shard
-        rows = shard.rows(self.data)
-        first, last = min(piece.start for piece in pieces), max(piece.rows for piece in pieces)
         shares = [_Share(piece.asked, piece.start, piece.rows) for piece in pieces]
         lost: dict[int, str] = {}
         isolation = Isolation()
-        for at in range(first, last, self._step):
-            asked = rows[at : min(at + self._step, last)]
-            batch, bad = self.data.on(shard.on).batch(asked, shard.half)
-            lost |= bad
-            isolation.asked += len(asked)
-            same: dict[tuple[str, str, bytes], Outputs] = {}
-            for share in shares:
-                left = asked[max(0, share.start - at) : max(0, share.rows - at)]
-                if not share.refused:
-                    self._answer(share, _only(batch, left, isolation.failed), same, isolation)
+        same: Same = {}
+        with closing(ahead(self._coming(pieces[0].shard, shares))) as coming:
+            for one in coming:
+                if isinstance(one, _Next):
+                    same.clear()
+                    lost |= one.bad
+                    isolation.asked += one.rows
+                elif not one.share.refused:
+                    self._answer(one, same, isolation)
+        size = self.room.within(self._step)
         return Swept(
-            shard,
+            pieces[0].shard,
             {one.asked: joined(one.found) for one in shares if one.found and not one.refused},
             lost | isolation.failed,
             {one.asked: one.seconds for one in shares},
             {one.asked: one.refused for one in shares if one.refused},
             frozenset(isolation.failed),
+            size=size if size < self._step else 0,
         )
 
     @property
     def _step(self) -> int:
-        """Rows of a batch; recorded answers are looked up, and a batch of them costs the same for any number."""
-        return self.batch_size if "new inputs" in self.model.offers else ANSWERED_ROWS
+        return self._most(self.model)
 
-    def _answer(
-        self, share: "_Share", batch: Batch, same: dict[tuple[str, str, bytes], Outputs], isolation: Isolation
-    ) -> None:
+    def _most(self, model: Model) -> int:
+        """Rows of a batch; recorded answers are looked up, and a batch of them costs the same for any number."""
+        return self.batch_size if "new inputs" in model.offers else ANSWERED_ROWS
+
+    def _coming(self, shard: Shard, shares: Sequence[_Share]) -> Iterator[_Shown | _Next]:
+        """What each pass is shown of each batch, in the order in which it is asked."""
+        rows = shard.rows(self.data)
+        first, last = min(share.start for share in shares), max(share.rows for share in shares)
+        for at in range(first, last, self._step):
+            asked = rows[at : min(at + self._step, last)]
+            batch, bad = self.data.on(shard.on).batch(asked, shard.half)
+            yield _Next(len(asked), bad)
+            made: set[tuple[str, str, bytes]] = set()
+            for share in shares:
+                left = asked[max(0, share.start - at) : max(0, share.rows - at)]
+                part = batch if len(left) == len(asked) else _only(batch, np.isin(batch.rows, left))
+                yield _Shown(share, part, self._ahead(share.asked, part, made))
+
+    def _ahead(self, one: Pass, batch: Batch, made: set[tuple[str, str, bytes]]) -> Array | None:
+        """What a pass is shown, unless another is shown the same; what cannot be made is tried again when asked."""
+        if not isinstance(one, Predict) or not len(batch) or (key := _key(one, batch)) in made:
+            return None
+        made.add(key)
+        try:
+            return self._inputs(one, batch)
+        except Exception:  # noqa: BLE001 - it is raised where the rows that it lies at are told apart
+            return None
+
+    def _answer(self, shown: _Shown, same: Same, isolation: Isolation) -> None:
         """Answer a batch for one pass; rows on which the model fails are put aside."""
-        began, one = time.perf_counter(), share.asked
-        ask = partial(self._answered, one, same=same)
-        shown = "" if isinstance(one, Predict) and one.under is None else one.name
+        began, share, one = time.perf_counter(), shown.share, shown.share.asked
+        batch = shown.batch
+        if isolation.failed:
+            batch = _only(batch, ~np.isin(batch.rows, list(isolation.failed)))
+        ask = partial(self._answered, one, same=same, shown=shown)
+        words = "" if isinstance(one, Predict) and one.under is None else one.name
         self.beat(f"{len(batch)} rows of {one.on}, {one.name}")
         try:
-            answers, failed = isolation.answered(ask, batch, shown)
+            answers, failed = isolation.answered(ask, batch, words)
         except InputError as error:
             if isinstance(one, Predict):
                 raise
@@ -117,15 +181,20 @@ class Sweep:
                 isolation.failed |= failed
         share.seconds += time.perf_counter() - began
 
-    def _answered(self, one: Pass, batch: Batch, same: dict[tuple[str, str, bytes], Outputs]) -> Answers:
+    def _answered(self, one: Pass, batch: Batch, same: Same, shown: _Shown) -> Answers:
         """What a pass says of a batch; rows shown alike for two passes are asked once."""
-        if isinstance(one, Attack) and one.by:
-            return replace(one.run(self.model, batch, self.members[one.by]), rows=batch.rows)
         if not isinstance(one, Predict):
-            return replace(_run(one, self.model, batch), rows=batch.rows)
-        key = (one.by, one.shown, batch.rows.tobytes())
+            member = (self.members[one.by],) if isinstance(one, Attack) and one.by else ()
+
+            def run(part: slice) -> Answers:
+                some = batch if part.stop - part.start == len(batch) else batch.take(np.arange(part.start, part.stop))
+                return replace(_run(one, self.model, some, *member), rows=some.rows)
+
+            return joined(list(self.room.parts(run, len(batch), self._step)))
+        key = _key(one, batch)
         if key not in same:
-            same[key] = self._ask(one, batch)
+            made = shown.inputs if batch is shown.batch else None
+            same[key] = self._ask(one, batch, self._inputs(one, batch) if made is None else made)
         kept = one.kept(same[key])
         return summarised(kept, batch.labels) if kept.complete and self.summarises(one) else kept
 
@@ -138,15 +207,31 @@ class Sweep:
         plain = one.under is not None and not one.features and not one.by
         return plain and rows * len(self.data.classes) > MOST_SCORES
 
-    def _ask(self, one: Predict, batch: Batch) -> Outputs:
-        """Ask about one batch, padded to the full batch size: a network's last bits depend on the shape it is given."""
-        model = self.members[one.by] if one.by else self.model
-        recorded = "new inputs" not in model.offers
-        outputs = model.predict(batch.rows if recorded else _padded(self._checked(one, batch), self.batch_size))
-        if len(outputs) < len(batch):
-            raise InputError(f"the model answered {len(outputs)} rows for {len(batch)} inputs")
-        outputs = outputs if len(outputs) == len(batch) else outputs.take(slice(0, len(batch)))
-        return Outputs(outputs.logits, outputs.features, batch.rows, outputs.normalised, outputs.complete)
+    def _ask(self, one: Predict, batch: Batch, inputs: Array) -> Outputs:
+        """Ask about one batch, padded to the full size: a network's last bits depend on the shape it is given."""
+        model = self._asked(one)
+        most, padded = self._most(model), "new inputs" in model.offers
+
+        def ask(part: slice) -> Outputs:
+            rows = part.stop - part.start
+            try:
+                outputs = model.predict(_padded(inputs[part], self.room.within(most)) if padded else inputs[part])
+            except NotFinite as error:
+                # Rows beyond the part are those that fill it up: its last one, again and again.
+                raise NotFinite(np.unique(np.minimum(error.rows, rows - 1)) + part.start) from None
+            if len(outputs) < rows:
+                raise InputError(f"the model answered {len(outputs)} rows for {rows} inputs")
+            outputs = outputs if len(outputs) == rows else outputs.take(slice(0, rows))
+            return Outputs(outputs.logits, outputs.features, batch.rows[part], outputs.normalised, outputs.complete)
+
+        return _joined_outputs(list(self.room.parts(ask, len(batch), most, padded=True)))
+
+    def _asked(self, one: Predict) -> Model:
+        return self.members[one.by] if one.by else self.model
+
+    def _inputs(self, one: Predict, batch: Batch) -> Array:
+        """What a model is shown; recorded answers are looked up by the rows' positions."""
+        return self._checked(one, batch) if "new inputs" in self._asked(one).offers else batch.rows
 
     def _checked(self, one: Predict, batch: Batch) -> Array:
         inputs = one.inputs(batch)
@@ -162,30 +247,18 @@ class Sweep:
         return inputs
 
 
-@dataclass
-class _Share:
-    """A pass in a shard: which of its rows are asked, and what came of it."""
-
-    asked: Pass
-    start: int
-    rows: int
-    found: list[Answers] = field(default_factory=list)
-    seconds: float = 0.0
-    refused: str = ""
+def _key(one: Predict, batch: Batch) -> tuple[str, str, bytes]:
+    return one.by, one.shown, batch.rows.tobytes()
 
 
-def _only(batch: Batch, rows: Array, without: Mapping[int, str]) -> Batch:
-    """The rows of a batch that are among some, without others."""
-    kept = np.isin(batch.rows, rows)
-    if without:
-        kept &= ~np.isin(batch.rows, list(without))
+def _only(batch: Batch, kept: BoolArray) -> Batch:
     return batch if kept.all() else batch.take(kept)
 
 
-def _run(one: Attribute | Attack | Prove, model: Model, batch: Batch) -> Maps | Attacked | Proven:
+def _run(one: Attribute | Attack | Prove, model: Model, batch: Batch, *member: Model) -> Maps | Attacked | Proven:
     """What a method says of a batch; its rows are not those that it asks the model about, so that NaN names none."""
     try:
-        return one.run(model, batch)
+        return one.run(model, batch, *member)
     except NotFinite as error:
         raise Unanswered(str(error)) from error
 

@@ -1,7 +1,6 @@
 """Breaking point: the severity at which a given share of the rows is lost."""
 
 import numpy as np
-from sklearn.isotonic import isotonic_regression
 
 from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.statistics.estimate import Estimate
@@ -39,9 +38,22 @@ def breaking_point(
     return bracketed("breaking point", found, (float(low), float(high)), rows=groups, units=units, level=0.95)
 
 
+def _rising(losses: FloatArray) -> FloatArray:
+    """Isotonic regression of a few numbers: the largest, over where a block begins, of its least mean (Barlow 1972).
+
+    scikit-learn checks its arguments for longer than this takes, and it is asked hundreds of times.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(losses)])
+    places = np.arange(len(losses) + 1)
+    widths = places[None, 1:] - places[:-1, None]
+    means = np.where(widths > 0, (sums[None, 1:] - sums[:-1, None]) / np.maximum(widths, 1), np.inf)
+    least = np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(np.maximum.accumulate(np.where(widths > 0, least, -np.inf), axis=0).diagonal())
+
+
 def _where(losses: FloatArray, lost: float) -> float:
     """Where a rising line through (0, 0), (1, loss), (2, loss) .. first meets ``lost``; infinite where it does not."""
-    rising = np.concatenate([[0.0], isotonic_regression(losses)])
+    rising = np.concatenate([[0.0], _rising(losses)])
     over = np.flatnonzero(rising >= lost - 1e-12)
     if not len(over):
         return float("inf")

@@ -25,6 +25,9 @@ LARGEST = 0.45
 LOOSEST = 0.15
 """Boxes tied more than this to what surrounds them are not looked at further."""
 
+TELLS = 0.05
+"""Nor are boxes from which the label can be told by no more than this above chance."""
+
 Edges = tuple[int, int, int, int]
 """First row, row after the last, first column, column after the last."""
 
@@ -59,11 +62,14 @@ class Scan:
         return down.start, down.stop, across.start, across.stop
 
     def look(self, edges: Edges) -> tuple[float, float]:
-        """Opportunity above chance and tie of the pixels in a box."""
+        """Opportunity above chance and tie of a box's pixels; of one that tells nothing the tie is not computed."""
         measured = Region(self.box(edges), blocks=3).measure(self.inputs)
         scored = discriminant(measured, self.labels, self.classes, self.folds)
+        tells = scored.opportunity().value - self.chance
+        if tells <= TELLS:
+            return tells, math.inf
         tied = scored.tie(band(self.pictures, slice(*edges[:2]), slice(*edges[2:])), penalties=(0.1,))
-        return scored.opportunity().value - self.chance, tied.value
+        return tells, tied.value
 
 
 def places(scan: Scan, most: int = 6) -> list[Box]:
@@ -77,7 +83,7 @@ def places(scan: Scan, most: int = 6) -> list[Box]:
     for edges in dict.fromkeys((*_outlines(strength), *(scan.edges(box) for box in boxes()))):
         if strength[edges[0] : edges[1], edges[2] : edges[3]].max() > 1:
             tells, tied = scan.look(edges)
-            if tells > 0.05 and tied < LOOSEST:
+            if tells > TELLS and tied < LOOSEST:
                 found.append((tells * math.exp(-max(tied, 0.0) / 0.05), scan.box(edges)))
     chosen: list[Box] = []
     for _, box in sorted(found, key=lambda item: -item[0]):

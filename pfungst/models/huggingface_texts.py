@@ -71,7 +71,8 @@ class TokenModel(TorchModel):
         some = {name: [values[row] for row in rows] for name, values in tokens.items()}
         padded = self.tokenizer.pad(some, return_tensors="pt") if len(rows) > 1 else _one(some)
         given = {name: values.to(self.device) for name, values in padded.items()}
-        return self.answered(lambda: self.module(**given), f"{len(rows)} texts of up to {given['input_ids'].shape[1]}")
+        asked = self.quick or self.module
+        return self.answered(lambda: asked(**given), f"{len(rows)} texts of up to {given['input_ids'].shape[1]}")
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, size and tokenizer."""

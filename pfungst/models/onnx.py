@@ -202,6 +202,8 @@ def load_onnx(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.use_deterministic_compute = True
+    # Between two batches pictures are changed on the same cores, which threads that wait by spinning would take.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))

@@ -27,6 +27,7 @@ from pfungst.models.torch_gradients import by_input, by_layer, last_lattice, lin
 from pfungst.models.torch_guard import archived, asked_of, guarded_module, scaled_module
 from pfungst.models.torch_inspection import first_layer, last_layer, last_linear, own_names, own_preprocessing
 from pfungst.models.torch_proofs import proof
+from pfungst.models.torch_quick import Quick, alike, lowered, moved, rearranged, tried
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
@@ -36,7 +37,7 @@ class TorchModel:
     """A module in evaluation mode that is given one tensor.
 
     ``width`` is the number of columns it wants, where it begins with a linear layer; images are then flattened.
-    ``batch`` is the number of rows it was exported for, if fixed.
+    ``batch`` is the number of rows it was exported for, if fixed. ``quick`` answers in the module's place.
     """
 
     source: str
@@ -55,6 +56,7 @@ class TorchModel:
     linear: Any = None
     lattice: str = ""
     bounds: Any = None
+    quick: Quick | None = None
 
     @property
     def frame(self) -> Frame | None:
@@ -83,6 +85,42 @@ class TorchModel:
             return outputs_of(answers, self.means, len(inputs), self.source, len(self.classes))
         scores, features = parted(answers, self.linear.in_features)
         return replace(outputs_of(scores, self.means, len(inputs), self.source, len(self.classes)), features=features)
+
+    def quicken(self, inputs: Array, precision: str = "float32") -> None:
+        """From now on answer by a quicker copy of the network, if it answers these inputs alike.
+
+        Gradients, bounds and what is exported stay those of the network itself.
+
+        Raises:
+            InputError: if another precision is asked for and moves the answers.
+        """
+        traceable = inputs.ndim == 4 and not self.flattens and "gradients" in self.offers
+        copied = rearranged(self.module, self.linear, self.device) if traceable else None
+        if copied is None and precision == "float32":
+            return
+        plain = self.predict(inputs)
+        again = self.predict(inputs)
+        self.quick = copied
+        steady = copied is not None and alike(plain.logits, again.logits)
+        if not steady or not self._answers_alike(plain, inputs):
+            self.quick = None
+        if precision != "float32":
+            self.quick = lowered(precision, self.quick, self.module, self.linear, self.device)
+            low = tried(self.predict, inputs, precision, self.source)
+            moved(plain.probabilities, low.probabilities, precision, self.source)
+
+    @property
+    def inference(self) -> str:
+        """How plain answers are computed."""
+        return "as it is" if self.quick is None else self.quick.way
+
+    def _answers_alike(self, plain: Outputs, inputs: Array) -> bool:
+        """Also for one row: a traced graph may hold the number of rows."""
+        try:
+            whole, first = self.predict(inputs), self.predict(inputs[:1])
+        except InputError:
+            return False
+        return alike(plain.logits, whole.logits) and alike(plain.logits[:1], first.logits)
 
     def find_last_layer(self) -> None:
         """Look for the linear layer that makes the scores, now that it is known how many classes there are."""
@@ -149,7 +187,9 @@ class TorchModel:
     def with_module(self, module: Any, mark: str) -> "TorchModel":
         """The same adapter around a changed copy of its module."""
         linear = last_linear(import_torch(self.source), module, len(self.classes))
-        return replace(self, module=module, linear=linear, bounds=None, fingerprint=fingerprint(self.fingerprint, mark))
+        return replace(
+            self, module=module, linear=linear, bounds=None, quick=None, fingerprint=fingerprint(self.fingerprint, mark)
+        )
 
     def tensor(self, inputs: Array) -> Any:
         """What the module is given for inputs as a person sees them."""
@@ -209,7 +249,8 @@ class TorchModel:
         torch = import_torch(self.source)
         kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
         given = torch.from_numpy(np.ascontiguousarray(values)).to(self.device, kind)
-        return self.answered(lambda: self.module(given), f"an input of shape {values.shape}")
+        asked = self.quick or self.module
+        return self.answered(lambda: asked(given), f"an input of shape {values.shape}")
 
     def answered(self, ask: Callable[[], Any], shown: str) -> Array:
         """Scores (rows, classes) of what ``ask`` answers, with the last layer's input beside them if it is known.
@@ -219,11 +260,8 @@ class TorchModel:
         """
         torch = import_torch(self.source)
         seen: list[Any] = []
-        hook = (
-            None
-            if self.linear is None
-            else self.linear.register_forward_pre_hook(lambda _, taken: seen.append(taken[0]))
-        )
+        last = self.linear if self.linear is None or self.quick is None else self.quick.linear
+        hook = None if last is None else last.register_forward_pre_hook(lambda _, taken: seen.append(taken[0]))
         try:
             with torch.inference_mode():
                 answer = ask()

@@ -72,7 +72,8 @@ def test_row_for_which_a_worker_lacks_memory_is_left_out(poisonous):
     data = poisonous.rows(ROWS)
     executor = Shared(Processes(poisonous.prepare(ROWS, raises=(7,), error=MemoryError), 1), data)
     done, rounds = answered(executor, data)
-    assert rounds.lost["test"] == {7: "the model gave no answer: MemoryError: no such number"}
+    assert list(rounds.lost["test"]) == [7]
+    assert rounds.lost["test"][7].startswith("the model gave no answer: memory does not hold one row in the model")
     assert len(done[Predict()]) == ROWS - 1
 
 
@@ -119,8 +120,10 @@ def test_audit_equals_that_of_the_rows_without_the_one_that_fails(fault, tmp_pat
 
     result = audit(model, columns, only=("calibration", "mistakes"), out=tmp_path / "run")
     want = audit(answers, table(without=(7,))[1], only=("calibration", "mistakes"))
-    spelled = [(one.id, one.status, one.severity, one.effect) for one in result.findings]
-    assert spelled == [(one.id, one.status, one.severity, one.effect) for one in want.findings]
+    for one, other in zip(result.findings, want.findings, strict=True):
+        assert (one.id, one.status, one.severity) == (other.id, other.status, other.severity)
+        got, ought = ((each.value, each.low, each.high) for each in (one.effect, other.effect))
+        assert got == pytest.approx(ought, abs=1e-12)  # rows are summed in another order
     assert result.headline[0] == want.headline[0]
     entries = [one for one in result.skipped if one.probe == "data"]
     assert [(one.kind, one.subject) for one in entries] == [("unreadable", "r7")]
