@@ -13,6 +13,7 @@ LANE_VENV := .venv-lane
 
 .PHONY: demo test check bench trust tricks docs screenshots clean
 .PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
+.PHONY: demo test check bench trust mutants tricks docs screenshots clean
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
 demo: $(DEMO_STAMP)
@@ -42,6 +43,10 @@ bench: $(STAMP)
 trust: $(STAMP)
 	$(BIN)/python benchmarks/bad_inputs.py
 	$(BIN)/python scripts/random_kills.py --times 30 --only calibration,mistakes
+
+# Small faults are put into the statistics one at a time; prints how many of them the tests notice, and which they do not.
+mutants: $(STAMP)
+	$(BIN)/python scripts/mutants.py
 
 # Networks with a known trick or none; pfungst and other tools, in environments of their own, are asked about each.
 tricks: $(STAMP)

@@ -5,9 +5,9 @@
 
 A mutant is killed when a test fails on it, or when it uses up its time or memory. It is given those of the direct tests
 (golden, property, doctests) that reach the changed statement, in a process forked from one that has collected them all;
-there, the code of its functions is exchanged. Mutants that no test could tell from the original are named with the reason
-in ``mutants_equivalent.toml``; they are run all the same, and an entry that is killed or fits no mutant is an error.
-Exits with 1 below 85 %.
+there, the code of its functions is exchanged. Mutants that no test could tell from the original are named with the
+reason in ``mutants_equivalent.toml``; they are run all the same, and an entry that is killed or fits no mutant is an
+error. Exits with 1 below 85 %.
 """
 
 import argparse
@@ -25,10 +25,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_threads] = "1"
-os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
 import pytest
 from hypothesis.errors import UnsatisfiedAssumption
@@ -58,24 +54,29 @@ class Session:
     killed: dict[Mutant, bool] = field(default_factory=dict)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Pytest's hook in which tests are run."""
         if session.testsfailed:
             pytest.exit("tests cannot be collected; run pytest first")
         items = {item.nodeid: item for item in session.items}
         gc.freeze()
-        self._watch(items)
         for item in session.items:
             if hasattr(getattr(item, "obj", None), "hypothesis"):
                 item.obj.hypothesis.inner_test = _hasty(item.obj.hypothesis.inner_test)
+        self._watch(items)
         self.killed = dict(self._judged(self.mutants, items))
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Pytest's hook for what a test said: the first failure ends the process."""
         if report.failed:
             print(f"{report.nodeid} fails: {report.longrepr}", file=sys.stderr)
             os._exit(FAILED)
 
     def _watch(self, items: dict[str, pytest.Item]) -> None:
-        """Which statements each test reaches and how long it takes, learned in a child so that no test is used up."""
+        """Which statements each test reaches and how long it takes, learned in a child so that no test is used up.
+
+        It runs as the mutants do, on exchanged code that is not changed: what fails here would kill all it is given.
+        """
         out, into = os.pipe()
         child = os.fork()
         if child == 0:
@@ -143,6 +144,7 @@ def _hasty(test: Callable[..., None]) -> Callable[..., None]:
         except UnsatisfiedAssumption:
             raise
         except Exception:  # noqa: BLE001 - whatever a test raises is a failure
+            traceback.print_exc()
             os._exit(FAILED)
 
     return once
@@ -173,12 +175,12 @@ def _run(mutant: Mutant, items: list[pytest.Item]) -> None:
 
 
 def test_files() -> list[str]:
-    """Golden and property tests of the statistics and nothing above, and the statistics themselves for their doctests."""
+    """Golden and property tests of the statistics and nothing above, and the statistics for their doctests."""
     rooms = (*sorted((ROOT / "tests/golden").glob("test_*.py")), *sorted((ROOT / "tests/property").glob("test_*.py")))
     direct = []
     for path in rooms:
-        rooms_used = {name.split(".")[1] for name in re.findall(r"^\s*from (pfungst\.\S+)", path.read_text(), re.MULTILINE)}
-        if "statistics" in rooms_used and rooms_used <= {"statistics", "errors", "arrays"}:
+        used = {name.split(".")[1] for name in re.findall(r"^\s*from (pfungst\.\S+)", path.read_text(), re.MULTILINE)}
+        if "statistics" in used and used <= {"statistics", "errors", "arrays"}:
             direct.append(path)
     return [str(path.relative_to(ROOT)) for path in (*direct, *FILES)]
 
@@ -222,6 +224,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="names of files without .py, separated by commas")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
+    # Before anything loads NumPy: threads do not survive a fork.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     only = set(asked.only.split(",")) - {""}

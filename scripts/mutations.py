@@ -2,8 +2,8 @@
 
 Comparisons moved by their boundary or turned round; plus for minus, times for division; numbers one more and one less;
 ``and`` for ``or``; conditions, ``not``, minus signs and ``abs`` dropped; least for largest; ends of slices left out;
-nothing returned; statements left out. Texts, annotations, decorators, fields of classes, and what is said with ``raise`` are left
-alone.
+nothing returned; statements left out. Texts, annotations, decorators, fields of classes, and what is said with
+``raise`` are left alone.
 """
 
 import ast
@@ -49,8 +49,8 @@ _UNREAD = frozenset({"annotation", "returns", "decorator_list"})
 class Mutant:
     """One changed place of a file: field ``at`` of ``holder`` becomes ``new``; ``key`` names it whatever line it is on.
 
-    ``line`` is that of the statement around it, as ``reporting`` reports it; where it is in no function, ``constant`` is
-    the name that is given a value there.
+    ``line`` is that of the statement around it, as ``reporting`` reports it; where it is in no function, ``constant``
+    is the name that is given a value there.
     """
 
     path: Path
@@ -78,7 +78,9 @@ def mutants_of(path: Path) -> list[Mutant]:
             told = f"{path.name}:{where}: {_told(holder, at, old, new)}"
             seen[told] += 1
             key = told if seen[told] == 1 else f"{told} ({seen[told]})"
-            constant = "" if isinstance(scope, ast.FunctionDef) else _text(scope).replace(":", " ").split()[0].strip("(,)")
+            constant = (
+                "" if isinstance(scope, ast.FunctionDef) else _text(scope).replace(":", " ").split()[0].strip("(,)")
+            )
             found.append(Mutant(path, tree, key, line, constant, holder, at, new))
     return found
 
@@ -151,7 +153,7 @@ def _recode(old: object, new: object) -> None:
     if isinstance(old, property) and isinstance(new, property):
         old, new = old.fget, new.fget
     if not isinstance(old, FunctionType) or not isinstance(new, FunctionType):
-        raise LookupError(f"{old} is no function")
+        raise LookupError(f"{old} is no function")  # noqa: TRY004 - it is not there to be exchanged
     old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
 
 

@@ -10,7 +10,9 @@ from scipy.integrate import quad
 from pfungst.statistics.streams import log_evidence, risen, upper_rate
 
 
-@pytest.mark.parametrize(("errors", "steps", "known"), [(0, 1, 0.3), (1, 1, 0.3), (4, 10, 0.1), (2, 30, 0.2), (9, 40, 0.5)])
+@pytest.mark.parametrize(
+    ("errors", "steps", "known"), [(0, 1, 0.3), (1, 1, 0.3), (4, 10, 0.1), (2, 30, 0.2), (9, 40, 0.5)]
+)
 def test_evidence_is_the_likelihood_ratio_averaged_over_higher_rates(errors: int, steps: int, known: float) -> None:
     def likelihood(rate: float) -> float:
         return rate**errors * (1 - rate) ** (steps - errors)

@@ -12,7 +12,9 @@ from pfungst.errors import InputError
 from pfungst.statistics.thresholds import average_precision, precision, realised, threshold
 
 
-@pytest.mark.parametrize(("rows", "rejected", "place"), [(19, 0.05, 19), (20, 0.05, 20), (39, 0.05, 38), (9, 0.5, 5), (99, 0.1, 90)])
+@pytest.mark.parametrize(
+    ("rows", "rejected", "place"), [(19, 0.05, 19), (20, 0.05, 20), (39, 0.05, 38), (9, 0.5, 5), (99, 0.1, 90)]
+)
 def test_threshold_is_the_kth_smallest(rows: int, rejected: float, place: int) -> None:
     scores = np.random.default_rng(0).permutation(np.arange(1.0, rows + 1))
     assert threshold(scores, rejected) == place
@@ -32,7 +34,8 @@ def test_five_percent_unless_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "rejected", "needed"), [(18, 0.05, "it takes 19"), (5, 0.1, "it takes 9"), (9, 0.0, ""), (9, 1.0, ""), (9, -0.5, ""), (9, 1.5, "")]
+    ("rows", "rejected", "needed"),
+    [(18, 0.05, "it takes 19"), (5, 0.1, "it takes 9"), (9, 0.0, ""), (9, 1.0, ""), (9, -0.5, ""), (9, 1.5, "")],
 )
 def test_promises_that_cannot_be_kept_are_refused(rows: int, rejected: float, needed: str) -> None:
     with pytest.raises(InputError, match=f"asked of {rows} rows; {needed}"):
