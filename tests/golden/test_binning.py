@@ -31,6 +31,7 @@ def test_bins_of_equal_count_by_hand() -> None:
     assert equal_mass_index(np.arange(10.0), 5).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     # Ties have the middles 1, 2.5, 4 of 5 rows in 5 bins: bins 1, 2, 4, numbered without gaps.
     assert equal_mass_index(np.array([0.1, 0.1, 0.2, 0.3, 0.3]), 5).tolist() == [0, 0, 1, 2, 2]
+    assert equal_mass_index(np.array([0.1, 0.1, 0.1, 0.2]), 2).tolist() == [0, 0, 0, 1]
     assert equal_mass_index(np.full(7, 0.5), 3).tolist() == [0] * 7
     assert equal_mass_index(np.array([0.5]), 1).tolist() == [0]
 
@@ -67,8 +68,8 @@ def test_rows_beyond_one_part_are_all_counted() -> None:
 
 
 def test_merged_grids_add_up() -> None:
-    one, two = grid_of(np.array([0.3, 0.9]), np.array([1, 0]), 4), grid_of(np.array([0.35]), np.array([0]), 4)
-    both, whole = merged(one, two), grid_of(np.array([0.3, 0.9, 0.35]), np.array([1, 0, 0]), 4)
+    one, two = grid_of(np.array([0.3, 0.9]), np.array([1, 0]), 4), grid_of(np.array([0.35]), np.array([1]), 4)
+    both, whole = merged(one, two), grid_of(np.array([0.3, 0.9, 0.35]), np.array([1, 0, 1]), 4)
     for name in ("rows", "confidence", "correct", "squares"):
         assert getattr(both, name) == pytest.approx(getattr(whole, name))
 

@@ -20,7 +20,8 @@ BINS = 5
 RNG = np.random.default_rng(0)
 # A hundredth apart, so that each cell of a 3600th holds one stated value only, some of them many times.
 STATED = RNG.integers(30, 101, 300) / 100
-RIGHT = (RNG.uniform(size=300) < STATED**2).astype(float)
+# Under-confident below .7, over-confident above.
+RIGHT = (RNG.uniform(size=300) < 0.7).astype(float)
 CELLS = cells_of(STATED, RIGHT, BINS)
 
 

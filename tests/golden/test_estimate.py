@@ -50,6 +50,9 @@ def test_rows_needed_by_hand() -> None:
     # Half width 1/4, distance 1/8: 1.1 x 80 x 4 rows.
     assert _of(0.375, 0.125, 0.625, 80).rows_needed(0.25) == 352
     assert _of(0.125, -0.125, 0.375, 80).rows_needed(0.25) == 352
+    # Half width 1/2: sixteen times as many; a part of a row is a row.
+    assert _of(0.375, -0.125, 0.625, 80).rows_needed(0.25) == 1408
+    assert _of(0.375, 0.125, 0.625, 81).rows_needed(0.25) == 357
     # The longer side counts, whichever it is.
     assert _of(0.375, 0.25, 0.625, 80).rows_needed(0.25) == _of(0.375, 0.125, 0.5, 80).rows_needed(0.25) == 352
     # What is settled already, or nearly, takes at least one more.
@@ -90,6 +93,11 @@ def test_low_lies_beyond_its_threshold(scale: str, low: float) -> None:
     assert threshold(scale, "low", 0.005) == 0.005
     assert severity(_of(0.5, 0.0051, 0.6), scale, 0.005) == "low"
     assert severity(_of(0.5, 0.005, 0.6), scale, 0.005) == "none"
+
+
+def test_the_tolerance_is_five_percent_unless_said() -> None:
+    assert severity(_of(0.1, 0.04, 0.2), "loss") == "none"
+    assert threshold("loss", "low") == 0.05
 
 
 def test_a_wider_tolerance_never_makes_low_begin_later_than_the_scale() -> None:

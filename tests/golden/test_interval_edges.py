@@ -54,6 +54,8 @@ def test_a_single_row_without_bounds_is_known_to_nothing() -> None:
     assert (mean(np.ones(1)).low, mean(np.ones(1)).high) == (-1e12, 1e12)
     assert (paired_mean(np.array([1.5])).low, paired_mean(np.array([1.5])).high) == (-1e12, 1e12)
     assert (paired_mean(np.array([1 + 5e-10])).low, paired_mean(np.array([-1.0])).high) == (-1, 1)
+    assert paired_mean(np.array([-1.5])).low == -1e12
+    assert paired_mean(np.array([0.5, 1.5])).high > 1
     one = bca(np.ones(1), np.mean)
     assert (one.low, one.high, one.rows) == (-1e12, 1e12, 1)
 
@@ -216,6 +218,8 @@ def test_bca_drops_draws_that_are_not_finite_and_keeps_to_its_bounds() -> None:
         values, lambda v: float(v.mean()) if len(np.unique(v)) == 8 and len(v) == 8 and v[0] == 0 else math.nan, draws=3
     )
     assert (nothing.low, nothing.high) == (-1e12, 1e12)
+    two = bca(np.array([0.0, 1.0]), np.mean, draws=50)
+    assert 0 <= two.low < two.high <= 1
     kept = bca(values, np.mean, draws=300, bounds=(3.0, 4.0))
     assert (kept.low, kept.high) == (3, 4)
     assert bca(values, np.mean).low == bca(values, np.mean, seed=0, draws=2000, level=0.95).low

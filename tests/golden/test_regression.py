@@ -53,6 +53,7 @@ def test_effect_is_the_contrast_with_its_t_interval() -> None:
     half = stats.t.ppf(0.95, 7) * 2  # 4 + 2 - 2 x 1 = 2^2
     assert (estimate.low, estimate.high) == pytest.approx((-2 - half, -2 + half))
     assert p == pytest.approx(2 * stats.t.sf(1, 7))
+    assert fit.effect(np.array([1.0, -1.0]), "gap")[0].level == 0.95
     assert (estimate.rows, estimate.unit, estimate.level, estimate.name) == (10, "unit", 0.9, "gap")
 
 

@@ -63,6 +63,11 @@ def test_sign_flip_depends_on_its_seed_only() -> None:
     assert sign_flip(np.concatenate([d, np.zeros(50)]), seed=4, draws=999) == sign_flip(d, seed=4, draws=999)
 
 
+def test_the_seed_is_zero_unless_said() -> None:
+    d = np.random.default_rng(2).normal(0.1, 1, 300)
+    assert sign_flip(d) == sign_flip(d, seed=0) != sign_flip(d, seed=1)
+
+
 def test_no_difference_at_all_is_no_evidence() -> None:
     assert sign_flip(np.zeros(10)) == 1.0
 
