@@ -59,6 +59,8 @@ def test_rows_needed_by_hand() -> None:
     assert _of(0.5, 0.4, 0.6).rows_needed(0.05) == 101
     assert _of(0.05, 0.0, 0.1).rows_needed(0.05) == 10_000_000
     assert _of(0.0500001, 0.0, 0.1).rows_needed(0.05) == 10_000_000
+    for distance in (1e-200, 5e-324):
+        assert _of(distance, -0.1, 0.1, 1).rows_needed(0.0) == 10_000_000
 
 
 def test_rows_needed_in_words() -> None:
