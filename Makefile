@@ -11,9 +11,8 @@ DEPS_VENV := .venv-deps
 DEPS_STAMP := $(DEPS_VENV)/.installed
 LANE_VENV := .venv-lane
 
-.PHONY: demo test check bench trust tricks docs screenshots clean
-.PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
 .PHONY: demo test check bench trust mutants tricks docs screenshots clean
+.PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
 demo: $(DEMO_STAMP)
