@@ -11,7 +11,7 @@ DEPS_VENV := .venv-deps
 DEPS_STAMP := $(DEPS_VENV)/.installed
 LANE_VENV := .venv-lane
 
-.PHONY: demo test check bench trust tricks docs screenshots clean
+.PHONY: demo test check bench trust mutants tricks docs screenshots clean
 .PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
@@ -42,6 +42,10 @@ bench: $(STAMP)
 trust: $(STAMP)
 	$(BIN)/python benchmarks/bad_inputs.py
 	$(BIN)/python scripts/random_kills.py --times 30 --only calibration,mistakes
+
+# Small faults are put into the statistics one at a time; prints how many of them the tests notice, and which they do not.
+mutants: $(STAMP)
+	$(BIN)/python scripts/mutants.py
 
 # Networks with a known trick or none; pfungst and other tools, in environments of their own, are asked about each.
 tricks: $(STAMP)

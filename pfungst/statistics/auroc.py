@@ -95,7 +95,7 @@ def accepted_at_95_id(
 
     t is the smallest score with at least 95 % of known rows at or below it; the share of strangers with score <= t.
     The interval adds the squares of two distances to each side: Wilson's bound at t, and the share at the scores
-    between which the true 95 % point of known rows lies.
+    between which the true 95 % point of known rows lies. Known rows of a single unit know nothing: [0, 1].
 
     Raises:
         InputError: if a sample is empty or a score is not finite.
@@ -110,8 +110,9 @@ def accepted_at_95_id(
     if known_units is not None:
         rows, _ = effective_rows((np.asarray(known) <= at).astype(np.float64), known_units, level)
     lowest, highest = wilson(0.95, rows, level)
-    down = share.value - float(np.mean(y <= _reached(x, lowest)))
-    up = float(np.mean(y <= _reached(x, highest))) - share.value
+    # One unit of known rows says nothing of where the point lies, which may be beyond all scores that were seen.
+    least, most = (float(np.mean(y <= _reached(x, end))) for end in (lowest, highest)) if rows > 0 else (0.0, 1.0)
+    down, up = share.value - least, most - share.value
     return Estimate(
         name=name,
         value=share.value,

@@ -92,9 +92,11 @@ def _acceleration(values: Array, statistic: Callable[[Array], float], members: S
         keep = np.ones(len(values), bool)
         keep[np.concatenate([members[unit] for unit in block])] = False
         left_out[i] = statistic(values[keep])
-    influence = left_out[np.isfinite(left_out)]
-    influence = influence.mean() - influence
-    largest = np.abs(influence).max(initial=0.0)
+    known = left_out[np.isfinite(left_out)]
+    if len(known) == 0:
+        return 0.0
+    influence = known.mean() - known
+    largest = np.abs(influence).max()
     if largest < np.finfo(np.float64).tiny:
         return 0.0
     scaled = influence / largest  # the ratio knows no scale, its cubes do

@@ -49,7 +49,9 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         half = max(self.high - self.value, self.value - self.low)
         if distance <= 0:
             return 10_000_000
-        return min(10_000_000, max(self.rows + 1, math.ceil(1.1 * self.rows * (half / distance) ** 2)))
+        # Ten thousand times is beyond the cap already; the square of a larger ratio may be no number.
+        ratio = min(half / distance, 1e4)
+        return min(10_000_000, max(self.rows + 1, math.ceil(1.1 * self.rows * ratio**2)))
 
     def settled_by(self, tolerance: float, kind: str = "rows") -> str:
         """In words how many rows would settle it.

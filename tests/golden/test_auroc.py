@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from scipy.stats import norm
 
 from pfungst.errors import InputError
 from pfungst.statistics.auroc import accepted_at_95_id, auroc, midranks, rejected_at_95_ood
+from pfungst.statistics.proportions import wilson
 
 
 def _brute(known: np.ndarray, strangers: np.ndarray) -> tuple[float, float]:
@@ -100,6 +102,77 @@ def test_units_of_known_rows_widen_the_threshold() -> None:
     known, strangers = rng.normal(size=25)[unit] + 0.3 * rng.normal(size=500), rng.normal(2, 1, 500)
     plain, robust = accepted_at_95_id(known, strangers), accepted_at_95_id(known, strangers, known_units=unit)
     assert robust.high - robust.low > 1.3 * (plain.high - plain.low)
+
+
+def test_area_over_units_is_obuchowskis_variance() -> None:
+    rng = np.random.default_rng(5)
+    known, strangers = rng.normal(size=24), rng.normal(1, 1, 15)
+    first, second = np.repeat(np.arange(8), 3), np.repeat(np.arange(5), 3)
+    wins = (strangers[:, None] > known) * 1.0
+    variance = 0.0
+    for parts, units in ((wins.mean(axis=0), first), (wins.mean(axis=1), second)):
+        sums = np.bincount(units, parts - parts.mean())
+        variance += len(sums) / (len(sums) - 1) * (sums**2).sum() / len(parts) ** 2
+    area = wins.mean()
+    for level in (0.8, 0.95):
+        estimate = auroc(known, strangers, known_units=first, stranger_units=second, level=level)
+        half = norm.ppf((1 + level) / 2) * math.sqrt(variance) / (area * (1 - area))
+        assert (estimate.low, estimate.high) == pytest.approx((expit(logit(area) - half), expit(logit(area) + half)))
+        assert (estimate.rows, estimate.unit, estimate.level) == (13, "unit", level)
+    assert (
+        auroc(known, strangers, known_units=first).unit == auroc(known, strangers, stranger_units=second).unit == "unit"
+    )
+    assert (auroc(known, strangers).unit, auroc(known, strangers, known_units=first).rows) == ("row", 23)
+
+
+def test_no_variance_keeps_the_rule_of_three_of_the_smaller_sample() -> None:
+    for known, strangers in ((np.ones(10), np.ones(30)), (np.ones(30), np.ones(10))):
+        estimate = auroc(known, strangers)
+        assert (estimate.low, estimate.high) == pytest.approx((0.2, 0.8))
+    assert (auroc(np.ones(4), np.ones(4)).low, auroc(np.ones(4), np.ones(4)).high) == (0, 1)
+    two = auroc(np.array([0.0, 1.0]), np.array([2.0, 3.0]))
+    assert (two.low, two.high) == (0, 1)
+    one_unit = auroc(np.arange(9.0), np.arange(4.0, 13.0), known_units=np.zeros(9))
+    assert (one_unit.low, one_unit.high) == (0, 1)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_interval_of_the_rate_joins_wilsons_bound_and_the_thresholds(level: float) -> None:
+    rng = np.random.default_rng(6)
+    known, strangers = rng.permutation(np.arange(1.0, 201.0)), np.arange(150.5, 230.5)
+    # t is 190; 40 of 80 strangers lie at or below it.
+    estimate = accepted_at_95_id(known, strangers, level=level)
+    lowest, highest = wilson(0.95, 200, level)
+    down = 0.5 - np.mean(strangers <= math.ceil(200 * lowest))
+    up = np.mean(strangers <= math.ceil(200 * highest)) - 0.5
+    low, high = wilson(0.5, 80, level)
+    assert estimate.value == 0.5
+    assert estimate.low == pytest.approx(0.5 - math.hypot(0.5 - low, down))
+    assert estimate.high == pytest.approx(0.5 + math.hypot(high - 0.5, up))
+    assert (estimate.rows, estimate.unit, estimate.level) == (80, "row", level)
+    turned = rejected_at_95_ood(-strangers, -known, level=level)
+    assert (turned.low, turned.value, turned.high) == (estimate.low, estimate.value, estimate.high)
+
+
+def test_units_of_the_rate_are_those_of_their_sample() -> None:
+    rng = np.random.default_rng(7)
+    known, strangers, units = rng.normal(size=60), rng.normal(1, 1, 40), np.repeat(np.arange(10), 4)
+    accepted = accepted_at_95_id(known, strangers, stranger_units=units)
+    rejected = rejected_at_95_ood(-strangers, -known, known_units=units)
+    assert (accepted.rows, accepted.unit) == (10, "unit")
+    assert (rejected.low, rejected.high, rejected.rows) == (accepted.low, accepted.high, 10)
+    widened = rejected_at_95_ood(known, strangers, stranger_units=units)
+    plain = rejected_at_95_ood(known, strangers)
+    assert widened.high - widened.low > plain.high - plain.low
+    alone = accepted_at_95_id(known, strangers, known_units=np.zeros(60))
+    # One unit knows nothing of the threshold: it may lie anywhere, above all scores that were seen too.
+    assert (alone.low, alone.high) == (0, 1)
+
+
+@pytest.mark.parametrize(("rows", "place"), [(1, 1), (19, 19), (20, 19), (21, 20), (40, 38), (100, 95), (1000, 950)])
+def test_the_95_percent_point_is_the_smallest_that_reaches_it(rows: int, place: int) -> None:
+    known = np.arange(1.0, rows + 1)
+    assert accepted_at_95_id(known, known).value == place / rows
 
 
 @pytest.mark.parametrize("bad", [np.array([]), np.array([np.nan]), np.zeros((2, 2))])
