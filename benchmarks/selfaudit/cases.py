@@ -28,7 +28,7 @@ class Case:
 
 
 def rows_of(world: World, count: int, rng: np.random.Generator, *, hold_masks: bool = True) -> dict[str, Array]:
-    """Rows with labels, a hospital and a log of decisions, all of which are drawn apart from the rows and each other."""
+    """Rows with labels, a hospital and a log of decisions, drawn apart from the rows and from each other."""
     drawn = world.draw(count, rng)
     held: dict[str, Array] = {"inputs": drawn.inputs, "labels": drawn_labels(world.stated(drawn.inputs), rng)}
     if drawn.masks is not None and hold_masks:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from cases import Case, given, log, rows_of
-from laws import SIDE, Rows, World, drawn_labels, dyes, glyphs, tables, tensor, texts
+from laws import SIDE, Rows, World, drawn_labels, glyphs, tables, tensor, texts
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -28,7 +28,9 @@ def _table(seed: int, classes: int = 3, apart: float = 4.5, form: str = "") -> t
     return world, rows_of(world, ROWS, rng), rng
 
 
-def _case(fault: str, seed: int, world: World, data: dict[str, Array], rng: Any, *expected: str, **options: Any) -> Case:
+def _case(
+    fault: str, seed: int, world: World, data: dict[str, Array], rng: Any, *expected: str, **options: Any
+) -> Case:
     """A whole audit but for chapters without p-values, which have no share in the correction for many tests."""
     asked = {**given(world, rng, len(data["labels"])), "skip": ALONE, **options}
     if "only" in options:
@@ -71,7 +73,8 @@ def prevalences(seed: int) -> Case:
     """The first class makes up a larger share in North."""
     world, data, rng = _table(seed)
     kept = (data["labels"] != 0) | (data["hospital"] == "North") | (rng.random(len(data["labels"])) < 0.5)
-    return _case("prevalence", seed, world, {name: held[kept] for name, held in data.items()}, rng, "sites.prevalence:*")
+    fewer = {name: held[kept] for name, held in data.items()}
+    return _case("prevalence", seed, world, fewer, rng, "sites.prevalence:*")
 
 
 def scanners(seed: int) -> Case:
@@ -127,11 +130,13 @@ def centred(seed: int) -> Case:
         return found, labels
 
     known, labels = labelled(1200)
-    net = _fitted(nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 48), nn.ReLU(), nn.Linear(48, 2)), known.inputs, labels, seed)
+    dense = nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 48), nn.ReLU(), nn.Linear(48, 2))
+    net = _fitted(dense, known.inputs, labels, seed)
     shown, truth = labelled(500)
     world = replace(whole, model=net, form="perceptron")
     data = {"inputs": shown.inputs, "labels": truth, "masks": shown.masks}
-    return Case(f"centred-glyphs-perceptron-{seed}", "centred", world, data, {"only": ("selection", "shift")}, ("selection.centred",))
+    asked = {"only": ("selection", "shift")}
+    return Case(f"centred-glyphs-perceptron-{seed}", "centred", world, data, asked, ("selection.centred",))
 
 
 def _fitted(net: nn.Sequential, images: Array, labels: Array, seed: int, steps: int = 250) -> nn.Sequential:
@@ -154,7 +159,8 @@ def convolutions(channels: int, classes: int) -> nn.Sequential:
     """Two convolutions and a linear layer."""
     return nn.Sequential(
         nn.Conv2d(channels, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * (SIDE // 4) ** 2, classes),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(16 * (SIDE // 4) ** 2, classes),
     )  # fmt: skip
 
 
@@ -259,7 +265,14 @@ def _coded(seed: int) -> Case:
 
 def outside(seed: int) -> Case:
     """A network that learned a mark or a frame at the edge, whose maps should lie there."""
-    return _pictured("outside-object", ("mark", "frame")[seed % 2], seed, 0.97, "attribution.outside-object:border", only=("attribution",))
+    return _pictured(
+        "outside-object",
+        ("mark", "frame")[seed % 2],
+        seed,
+        0.97,
+        "attribution.outside-object:border",
+        only=("attribution",),
+    )
 
 
 def acting(seed: int) -> Case:
@@ -306,7 +319,8 @@ def sure_of_strangers(seed: int) -> Case:
     """Rows far from all classes, of which a linear model is the surer the further they lie."""
     world, data, rng = _table(seed, 3, 3.0, "logistic")
     far = (8 * data["inputs"].std(axis=0) * rng.normal(size=(300, data["inputs"].shape[1]))).astype(np.float32)
-    return _case("confident", seed, world, data, rng, "unknowns.confident:strangers", only=("unknowns",), ood={"strangers": {"inputs": far}})
+    sets = {"strangers": {"inputs": far}}
+    return _case("confident", seed, world, data, rng, "unknowns.confident:strangers", only=("unknowns",), ood=sets)
 
 
 def undetectable(seed: int) -> Case:
@@ -314,8 +328,16 @@ def undetectable(seed: int) -> Case:
     world, data, rng = _table(seed)
     rows = world.draw(300, rng).inputs
     same = (rows + 0.4 * rows.std(axis=0) * rng.normal(size=rows.shape)).astype(np.float32)
-    return _case("undetectable", seed, world, data, rng, "unknowns.undetectable:strangers", only=("unknowns",),
-                 ood={"strangers": {"inputs": same}})
+    return _case(
+        "undetectable",
+        seed,
+        world,
+        data,
+        rng,
+        "unknowns.undetectable:strangers",
+        only=("unknowns",),
+        ood={"strangers": {"inputs": same}},
+    )
 
 
 def brittle(seed: int) -> Case:
@@ -331,6 +353,7 @@ class Rounded(nn.Module):
         self.net = net
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Scores of the rounded inputs."""
         return self.net(torch.round(inputs * 24) / 24)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -93,6 +92,7 @@ class Equivariant(nn.Module):
         self.head.weight = nn.Parameter(torch.eye(len(elements)), requires_grad=False)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The scores of all classes."""
         inner = inputs[:, :, RING:-RING, RING:-RING]
         scores = [self.score(_back(inner, element)) for element in self.elements]
         return self.head(torch.cat(scores, dim=1))
@@ -133,7 +133,8 @@ def glyphs(seed: int, classes: int, *, colour: bool, hard: bool, steps: int = 15
         return found, which
 
     def strangers(rows: int, rng: np.random.Generator) -> Array:
-        quarter = rng.uniform(40, 200, (rows, 1, 1, channels)) + rng.normal(0, 30, (rows, SIDE // 2, SIDE // 2, channels))
+        grain = rng.normal(0, 30, (rows, SIDE // 2, SIDE // 2, channels))
+        quarter = rng.uniform(40, 200, (rows, 1, 1, channels)) + grain
         square = (quarter + quarter.transpose(0, 2, 1, 3)) / 2
         half = np.concatenate([square, square[:, ::-1]], axis=1)
         return np.concatenate([half, half[:, :, ::-1]], axis=2).clip(0, 255).astype(np.uint8)
@@ -150,8 +151,8 @@ def glyphs(seed: int, classes: int, *, colour: bool, hard: bool, steps: int = 15
         optimizer.step()
     net.eval()
     return World(
-        "glyphs", "torch", classes, net, lambda rows, rng: moved(rows, rng)[0], lambda images: _asked(net, images), strangers,
-        frozenset({"no cue", "ring unread", "shrugs", "honest gradients"}), draw_labelled=moved,
+        "glyphs", "torch", classes, net, lambda rows, rng: moved(rows, rng)[0], lambda images: _asked(net, images),
+        strangers, frozenset({"no cue", "ring unread", "shrugs", "honest gradients"}), draw_labelled=moved,
     )  # fmt: skip
 
 
@@ -190,6 +191,7 @@ class Dye(nn.Module):
         self.head.weight = nn.Parameter(slope * torch.eye(2))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The scores of red and blue."""
         return self.head(self.colours(inputs).mean(dim=(2, 3)))
 
 
@@ -230,11 +232,14 @@ def dyes(seed: int, *, form: str) -> World:
     )  # fmt: skip
 
 
-def _onnx(layers: list[tuple[str, dict[str, Any], tuple[Array, ...]]], shape: list[int], classes: int) -> onnxruntime.InferenceSession:
+def _onnx(
+    layers: list[tuple[str, dict[str, Any], tuple[Array, ...]]], shape: list[int], classes: int
+) -> onnxruntime.InferenceSession:
     nodes, weights, last = [], [], "input"
     for number, (kind, settings, held) in enumerate(layers):
         names = [f"w{number}_{at}" for at in range(len(held))]
-        weights += [numpy_helper.from_array(value.astype(np.float32), name) for value, name in zip(held, names, strict=True)]
+        numbers = (value.astype(np.float32) for value in held)
+        weights += [numpy_helper.from_array(value, name) for value, name in zip(numbers, names, strict=True)]
         out = "logits" if number == len(layers) - 1 else f"x{number}"
         nodes.append(helper.make_node(kind, [last, *names], [out], **settings))
         last = out
@@ -278,8 +283,8 @@ def tables(seed: int, classes: int, *, form: str, apart: float = 3.0, uneven: bo
         # Rows between the classes, of which the network is sure of none.
         few: list[Array] = []
         while sum(len(part) for part in few) < rows:
-            some = (1.5 * centres[rng.integers(0, classes, 4000)] * rng.random((4000, 1)) + rng.normal(size=(4000, width))) @ mix
-            some = some.astype(np.float32)
+            middles = 1.5 * centres[rng.integers(0, classes, 4000)] * rng.random((4000, 1))
+            some = ((middles + rng.normal(size=middles.shape)) @ mix).astype(np.float32)
             few.append(some[stated(some).max(axis=1) < 0.5 + 0.25 * (classes == 2)])
         return np.concatenate(few)[:rows]
 
@@ -343,10 +348,13 @@ def texts(seed: int, classes: int, *, form: str) -> World:
         return np.array(told, object), labels
 
     def strangers(rows: int, rng: np.random.Generator) -> Array:
-        return np.array([" ".join("xyqw"[at] * int(n) for at, n in zip(rng.integers(0, 4, 12), rng.integers(2, 9, 12))) for _ in range(rows)], object)
+        drawn = zip(rng.integers(0, 4, (rows, 12)), rng.integers(2, 9, (rows, 12)), strict=True)
+        told = [" ".join("xyqw"[at] * int(n) for at, n in zip(*pair, strict=True)) for pair in drawn]
+        return np.array(told, object)
 
     known, labels = labelled(1500, rng)
-    kind = MultinomialNB(fit_prior=False) if form == "bayes" else LogisticRegression(fit_intercept=False, max_iter=500, C=0.3)
+    linear = LogisticRegression(fit_intercept=False, max_iter=500, C=0.3)
+    kind = MultinomialNB(fit_prior=False) if form == "bayes" else linear
     fitted = make_pipeline(CountVectorizer(), kind).fit(known, labels)
     return World(
         "texts", form, classes, fitted, lambda rows, rng: Rows(labelled(rows, rng)[0]), fitted.predict_proba, strangers,

@@ -13,6 +13,7 @@ ROOT = HERE.parents[1]
 RESULTS, PAGE, PICTURE = (
     ROOT / "benchmarks" / "results" / "selfaudit.json", ROOT / "docs" / "selfaudit.md", ROOT / "docs" / "selfaudit.svg",
 )  # fmt: skip
+HEAD = ("| network | finding | severity | effect |", "|---|---|---|---|")
 GRAVE = ("critical", "high")
 Said = Mapping[str, Any]
 
@@ -27,6 +28,7 @@ def collected(said: Sequence[Said], chapters: Iterable[str]) -> dict[str, Any]:
             "false": sum(bool(_false(one)) for one in honest),
             "grave": sum(any(each["severity"] in GRAVE for each in _false(one)) for one in honest),
             "seconds": round(sum(one["seconds"] for one in said)),
+            "states": len({one["stamp"] for one in said}),
         },
         "networks": _counted(f"{one['family']}, {one['form']}" for one in honest),
         "false": [{"network": one["name"], "finding": each["name"], "severity": each["severity"],
@@ -72,7 +74,7 @@ def _hit(one: Said) -> bool:
 
 
 def _due(one: Said) -> dict[str, bool]:
-    """Effects of an honest network that are twice what is tolerated, and whether they were found; confusions are one."""
+    """Effects of an honest network that are twice what is tolerated, and whether each was found; confusions are one."""
     due: dict[str, bool] = {}
     for each in one["findings"]:
         if each["truth"] == "due" and not one["fault"]:
@@ -119,7 +121,8 @@ def table(record: Said) -> Iterator[str]:
 
 def page(record: Said) -> str:
     """The page of the docs."""
-    why = (ast.get_docstring(ast.parse((HERE / "truth.py").read_text(encoding="utf-8"))) or "").partition("\n")[2].strip()
+    told = ast.get_docstring(ast.parse((HERE / "truth.py").read_text(encoding="utf-8"))) or ""
+    why = told.partition("\n")[2].strip()
     networks = "; ".join(f"{many} {name}" for name, many in record["networks"].items())
     false = [f"| {one['network']} | {one['finding']} | {one['severity']} | {one['value']} (from {one['low']}) |"
              for one in record["false"]]  # fmt: skip
@@ -128,7 +131,8 @@ def page(record: Said) -> str:
     return head.format(
         table="\n".join(table(record)), why=why, networks=networks, audits=record["whole"]["audits"],
         minutes=round(record["whole"]["seconds"] / 60),
-        false="\n".join(["| network | finding | severity | effect |", "|---|---|---|---|", *false]) if false else "None.",
+        states=record["whole"]["states"],
+        false="\n".join([*HEAD, *false]) if false else "None.",
         missed="\n".join(f"- {many} x {name}" for name, many in missed.items()) if missed else "None.",
     )  # fmt: skip
 

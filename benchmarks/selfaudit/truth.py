@@ -1,24 +1,30 @@
 """Which findings are false, by what is known of the law and the network, and why.
 
-| finding | false, because |
-|---|---|
-| mistakes.label-error | labels are drawn from the stated probabilities: the surest answers are contradicted as rarely as they say |
-| mistakes.slice | of columns drawn apart from all else (hospital, log), or of dyes, where no row errs in more than 1 of 100; discovered slices of two classes, where the margin fixes the error rate |
-| mistakes.confusion | of a pair whose share, from 4,000 further rows and their exact probabilities, lies within the tolerance |
-| attribution.outside-object | the ring is cut off before anything is read, and beside the glyph nothing goes with the class; a dye network reads every pixel alike |
-| attribution.unfaithful | of tables and texts whose log-odds are a sum over their parts: what carries most carries most |
-| shortcuts | glyphs: what moving leaves as it is has one law in every class; tables and texts: all that tells the class is the thing |
-| shift of `later` | the rows are drawn from the same law |
-| shift | of a shift under which, on 1,500 further rows with their exact probabilities, no more is lost than tolerated |
-| sites, feedback | the hospital and the log are drawn apart from all else; acting does nothing |
-| selection | all sets are drawn apart from one law; objects lie anywhere |
-| calibration | labels are drawn from the stated probabilities, in every part that columns drawn apart can name |
-| unknowns.confident | strangers are symmetric, grey or wordless, so that every class gets the same probability exactly; or they were kept because no class got more than 0.75 |
-| unknowns.undetectable | at least 95 of 100 known rows are stated above every stranger |
-| adversarial.fragile | of dyes: no change within the budget can turn a sheet's difference of red and blue |
-| adversarial.masked-gradients | plain convolutions or linear layers; nothing rounds, saturates or draws |
+- *mistakes.label-error*: labels are drawn from the stated probabilities: the surest answers are contradicted as
+  rarely as they say
+- *mistakes.slice*: of columns drawn apart from all else (hospital, log), or of dyes, where no row errs in more than 1
+  of 100; discovered slices of two classes, where the margin fixes the error rate
+- *mistakes.confusion*: of a pair whose share, from 4,000 further rows and their exact probabilities, lies within the
+  tolerance
+- *attribution.outside-object*: the ring is cut off before anything is read, and beside the glyph nothing goes with
+  the class; a dye network reads every pixel alike
+- *attribution.unfaithful*: of tables and texts whose log-odds are a sum over their parts: what carries most carries
+  most
+- *shortcuts*: glyphs: what moving leaves as it is has one law in every class; tables and texts: all that tells the
+  class is the thing
+- *shift of `later`*: the rows are drawn from the same law
+- *shift*: of a shift under which, on 1,500 further rows with their exact probabilities, no more is lost than
+  tolerated
+- *sites, feedback*: the hospital and the log are drawn apart from all else; acting does nothing
+- *selection*: all sets are drawn apart from one law; objects lie anywhere
+- *calibration*: labels are drawn from the stated probabilities, in every part that columns drawn apart can name
+- *unknowns.confident*: strangers are symmetric, grey or wordless, so that every class gets the same probability
+  exactly; or they were kept because no class got more than 0.75
+- *unknowns.undetectable*: at least 95 of 100 known rows are stated above every stranger
+- *adversarial.fragile*: of dyes: no change within the budget can turn a sheet's difference of red and blue
+- *adversarial.masked-gradients*: plain convolutions or linear layers; nothing rounds, saturates or draws
 
-What is not in the table counts neither way: which corruptions break a network, what an attacker finds in one, whether
+What is not in the list counts neither way: which corruptions break a network, what an attacker finds in one, whether
 maps of pictures follow shuffled weights, and confusions, slices and resampled columns of networks that do err.
 """
 
@@ -110,7 +116,8 @@ def _shifted(case: Case, rng: np.random.Generator, false: list[str], due: list[s
     for name, kind in Shift().asked(data).items():
         under = world.stated(kind(severity=MIDDLE)(batch))
         given = stated[every, under.argmax(axis=1)]
-        for subject, effect in ((f"fragile:{name}", right - given), (f"overconfident:{name}", under.max(axis=1) - given)):
+        effects = {"fragile": right - given, "overconfident": under.max(axis=1) - given}
+        for subject, effect in ((f"{what}:{name}", each) for what, each in effects.items()):
             error = 2 * effect.std() / np.sqrt(SHIFTED)
             if effect.mean() + error <= TOLERANCE:
                 false.append(f"shift.{subject}")

@@ -18,12 +18,6 @@ BINS = 200
 MOST = 0.6
 LARGEST = 30.0
 
-LEAST = 0.2
-"""Least slope of the log-odds of being right by the margin: 1 if calibrated, less if too sure.
-
-Without it a model that errs alike however sure it is would explain every wrong label, and no rate could be read off.
-"""
-
 
 @dataclass(frozen=True, eq=False)
 class LabelErrors:
@@ -60,11 +54,10 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
     misleads it, which looks the same from here.
     """
     margin, right = margins(outputs), outputs.predictions == labels
-    scale = max(float(margin.std()), 1e-6)
-    margin, least = margin / scale, LEAST * scale
+    margin = margin / max(float(margin.std()), 1e-6)
     binned = _binned(margin, right)
     rates = np.concatenate([[0.0], np.geomspace(5e-4, MOST, 60)])
-    fits = [_fitted(rate, binned, least) for rate in rates]
+    fits = [_fitted(rate, binned) for rate in rates]
     effective, groups = effective_rows(right.astype(np.float64), units)
     losses = np.array([loss for loss, _, _ in fits]) * effective / len(right)
     best = int(losses.argmin())
@@ -106,15 +99,13 @@ def _binned(margin: FloatArray, right: BoolArray) -> tuple[FloatArray, FloatArra
     return means, np.array([len(part) for part in parts], np.float64), np.array([right[part].sum() for part in parts])
 
 
-def _fitted(
-    rate: float, binned: tuple[FloatArray, FloatArray, FloatArray], least: float
-) -> tuple[float, float, float]:
-    """Negative log-likelihood at the best offset and slope, beyond the least, for a rate; and both."""
+def _fitted(rate: float, binned: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[float, float, float]:
+    """Negative log-likelihood at the best offset and slope for a rate, and both."""
     means, rows, right = binned
 
     def loss(at: FloatArray) -> float:
-        share = np.clip((1 - rate) * expit(at[0] + (least + np.exp(min(at[1], 5.0))) * means), 1e-12, 1 - 1e-12)
+        share = np.clip((1 - rate) * expit(at[0] + np.exp(min(at[1], 5.0)) * means), 1e-12, 1 - 1e-12)
         return -float((right * np.log(share) + (rows - right) * np.log1p(-share)).sum())
 
     found = minimize(loss, (0.0, 0.0), method="Nelder-Mead", options={"maxiter": 200, "xatol": 1e-3, "fatol": 1e-4})
-    return float(found.fun), float(found.x[0]), least + float(np.exp(min(found.x[1], 5.0)))
+    return float(found.fun), float(found.x[0]), float(np.exp(min(found.x[1], 5.0)))

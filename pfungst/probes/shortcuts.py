@@ -234,8 +234,8 @@ class Shortcuts(Probe):
     def _places(self, data: Dataset, done: Passes) -> list[Region]:
         """Places that are cues of their own, one for all that overlap: the box that carries most and is least tied.
 
-        Of a box that holds a mark and a piece of the thing, the mark says the label and the piece moves the answer: there
-        the mark alone is judged.
+        Of a box that holds a mark and a piece of the thing, the mark says the label and the piece moves the answer:
+        there the mark alone is judged.
         """
         proposed = (cue for cue in self._candidates(data, done).proposed if isinstance(cue, Region))
         known = {cue: self._standing(data, cue) for cue in proposed}

@@ -48,8 +48,8 @@ def test_glyphs_answer_alike_in_every_class_and_shrug_at_what_is_symmetric(laws,
 def test_no_change_within_the_budget_turns_a_sheet(laws):
     world = laws.dyes(4, form="torch")
     rows = world.draw(200, np.random.default_rng(1)).inputs.astype(int)
-    worst = rows + np.where((rows[..., :1].mean(axis=(1, 2, 3)) > rows[..., 2:].mean(axis=(1, 2, 3)))[:, None, None, None],
-                            [-8, 0, 8], [8, 0, -8])  # fmt: skip
+    red, _, blue = rows.mean(axis=(1, 2)).T
+    worst = rows + np.where((red > blue)[:, None, None, None], [-8, 0, 8], [8, 0, -8])
     before, after = (world.stated(np.clip(some, 0, 255).astype(np.uint8)) for some in (rows, worst))
     assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
     assert before.max(axis=1).min() > 0.98
@@ -68,9 +68,9 @@ def test_a_few_networks_are_asked_and_what_was_said_is_not_asked_again(tmp_path)
     assert first.returncode == 0, first.stderr
     lines = [json.loads(line) for line in said.read_text().splitlines()]
     honest, planted = ([one for one in lines if bool(one["fault"]) == has] for has in (False, True))
-    assert honest
-    assert not [each for one in honest for each in one["findings"] if (each["truth"], each["status"]) == ("false", "found")]
-    assert any(each["truth"] == "false" for one in honest for each in one["findings"])
+    assert len(honest) == len(planted) == 1
+    assert not [each for each in honest[0]["findings"] if (each["truth"], each["status"]) == ("false", "found")]
+    assert any(each["truth"] == "false" for each in honest[0]["findings"])
     assert any((each["truth"], each["status"]) == ("due", "found") for each in planted[0]["findings"])
     with said.open("a") as file:
         file.write('{"stamp": "cut o')
@@ -84,4 +84,14 @@ def test_page_and_picture_are_current():
     record = json.loads(tell.RESULTS.read_text())
     assert tell.PAGE.read_text() == tell.page(record), "run python benchmarks/selfaudit/tell.py"
     assert tell.PICTURE.read_text() == tell.drawn(record)
-    assert record["whole"]["audits"] >= 40
+
+
+def test_enough_networks_are_asked(monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    run = loaded("run")
+    jobs = list(run.jobs(run.HONEST, 1000))
+    assert len({job.name for job in jobs}) == len(jobs)
+    assert sum(not job.fault for job in jobs) >= 40
+    # How shifts break networks is seen in honest ones, whose loss under each is known.
+    for chapter in set(run.CHAPTERS) - {"shift"}:
+        assert sum(job.fault.startswith(f"{chapter}.") for job in jobs) >= 20, chapter
