@@ -114,6 +114,8 @@ def answered(wanted: list[Job], file: Path, workers: int, *, mixed: bool = False
     if mixed:
         return [known[job.name] for job in wanted if job.name in known]
     left = [job for job in wanted if job.name not in known]
+    if not left:
+        return [known[job.name] for job in wanted]
     file.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers', which start anew
     with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=20) as pool, file.open("a") as out:
