@@ -76,7 +76,16 @@ class Standing:
         chances = HINTED if self.hinted else GUESSED if getattr(self.cue, "guess", False) else chances
         tells = self.opportunity >= chances or self.share >= shares
         everywhere = self.spread is None or self.spread >= EVERYWHERE
-        return self.stated or bool(tells and everywhere and (self.tie is None or self.tie.value <= FREE))
+        return self.stated or bool(tells and everywhere and (self.tie is None or self.tie.value <= self._free))
+
+    @property
+    def _free(self) -> float:
+        """The largest tie of what is free: less for a place that says little, whose scores are mostly noise.
+
+        What surrounds a place predicts no noise, so that a weak piece of the thing looks free of it; a weak mark is.
+        """
+        weak = isinstance(self.cue, Region)
+        return FREE * min(1.0, max(0.0, self.opportunity) / STRONG) if weak else FREE
 
     @property
     def freedom(self) -> float:

@@ -232,7 +232,11 @@ class Shortcuts(Probe):
         return [cue for cue in tried if not isinstance(cue, Region) or cue in places or cue in self.own]
 
     def _places(self, data: Dataset, done: Passes) -> list[Region]:
-        """Places that are cues of their own, one for all that overlap: the box that carries most and is least tied."""
+        """Places that are cues of their own, one for all that overlap: the box that carries most and is least tied.
+
+        Of a box that holds a mark and a piece of the thing, the mark says the label and the piece moves the answer:
+        there the mark alone is judged.
+        """
         proposed = (cue for cue in self._candidates(data, done).proposed if isinstance(cue, Region))
         known = {cue: self._standing(data, cue) for cue in proposed}
         left = [cue for cue, found in known.items() if found.own]
@@ -243,9 +247,16 @@ class Shortcuts(Probe):
         while left:
             best = max(left, key=lambda cue: weight[cue])
             near = [cue for cue in left if likeness(cue.box, best.box) > 0]
+            while cores := [cue for cue in near if self._core(data, cue, best, known)]:
+                best = max(cores, key=lambda cue: weight[cue])
             chosen.append(min((cue for cue in near if weight[cue] >= 0.9 * weight[best]), key=lambda cue: cue.area))
             left = [cue for cue in left if cue not in near]
         return chosen
+
+    def _core(self, data: Dataset, cue: Region, whole: Region, known: Mapping[Region, Standing]) -> bool:
+        """Whether a smaller place says as much of the label, and what it leaves of the other is no cue of its own."""
+        as_much = known[cue].opportunity >= 0.9 * known[whole].opportunity
+        return as_much and cue.area < whole.area and not self._standing(data, whole, (cue,)).own
 
     def _standing(self, data: Dataset, cue: Cue, held: Held = ()) -> Standing:
         """What the data say of a cue; what the user names is judged in any case."""
