@@ -29,14 +29,11 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal
 
+# What pfungst costs beside other packages, in environments of their own, and how costs grow: ratios, into
+# benchmarks/results.json and from there into docs/benchmarks.md.
 bench: $(STAMP)
-	$(BIN)/python benchmarks/overhead.py
-	$(BIN)/python benchmarks/planted.py
-	$(BIN)/python benchmarks/attribution.py
-	$(BIN)/python benchmarks/chapter.py
-	$(BIN)/python benchmarks/view.py
-	$(BIN)/python benchmarks/page.py
-	$(BIN)/python benchmarks/workers.py
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python scripts/benchmark_page.py
 
 # What is done with bad inputs, one by one, and whether audits that are killed at random moments end as if they were not.
 trust: $(STAMP)
@@ -63,6 +60,7 @@ docs: $(STAMP)
 	$(BIN)/python scripts/cli_reference.py
 	$(BIN)/python scripts/task_reference.py
 	$(BIN)/python scripts/tutorials.py
+	$(BIN)/python scripts/benchmark_page.py
 	$(BIN)/pfungst schema > pfungst/report/audit.schema.json
 	$(BIN)/mkdocs build --strict
 	@echo "Open build/site/index.html in a browser."

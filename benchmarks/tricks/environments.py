@@ -2,10 +2,13 @@
 
 import ast
 import hashlib
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from installed import BELOW, installed
 
 ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
@@ -46,19 +49,7 @@ class Peer:
         return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=8).hexdigest()
 
 
-def peer(name: str, below: Path = ROOT / "build" / "peers") -> Peer:
+def peer(name: str, below: Path = BELOW) -> Peer:
     """The tool's environment, built if it is not there."""
-    folder, pins = below / name, PEERS / f"{name}.txt"
-    python, stamp = folder / "bin" / "python", folder / ".pinned"
-    if stamp.is_file() and stamp.read_bytes() == pins.read_bytes():
-        return Peer(name, python)
-    print(f"building the environment of {name}", flush=True)
-    words = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", str(pins)]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], [str(python), "-m", "pip", *words]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            version = ".".join(map(str, sys.version_info[:2]))
-            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr[:200]]
-            return Peer(name, python, f"does not install on Python {version}: {lines[0]}")
-    stamp.write_bytes(pins.read_bytes())
-    return Peer(name, python)
+    found = installed(name, PEERS / f"{name}.txt", below)
+    return Peer(name, found.python, found.refusal)

@@ -90,14 +90,18 @@ def motion(image: FloatArray, rng: np.random.Generator, radius: float, sigma: fl
 def zoom(image: FloatArray, rng: np.random.Generator, most: float, step: float) -> FloatArray:
     """The mean of the picture and of its centred zooms up to ``most``; the picture itself counts twice."""
     del rng
-    height, width = image.shape[:2]
-    total, factors = image * 2, np.arange(1 + step, most - 1e-9, max(step, 1e-3))
+    height, width, channels = image.shape
+    # OpenCV warps four channels in less than half of the time of three.
+    shown = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) if channels == 3 else image
+    total, factors, seen = shown * 2, np.arange(1 + step, most - 1e-9, max(step, 1e-3)), np.empty_like(shown)
     for factor in factors:
         turn = np.array([[factor, 0, (1 - factor) * (width - 1) / 2], [0, factor, (1 - factor) * (height - 1) / 2]])
-        seen = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        total += seen.reshape(image.shape)
+        cv2.warpAffine(
+            shown, turn, (width, height), dst=seen, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        total += seen
     total /= np.float32(len(factors) + 2)
-    return total
+    return np.asarray(cv2.cvtColor(total, cv2.COLOR_RGBA2RGB)) if channels == 3 else total
 
 
 def _line(away: FloatArray, weights: FloatArray, angle: float) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pfungst.arrays import FloatArray
 from pfungst.methods.corrupted_noise import FINE, draws
+from pfungst.methods.corrupted_whole import jpeg as whole_jpeg
 from pfungst.methods.shift_kind import levels
 
 REACH = 0.005
@@ -84,10 +85,4 @@ def pixelate(image: FloatArray, rng: np.random.Generator, share: float) -> Float
 def jpeg(image: FloatArray, rng: np.random.Generator, quality: float) -> FloatArray:
     """Stored as JPEG of this quality and read again."""
     del rng
-    whole = levels(np.clip(image, 0, 1))
-    shown = cv2.cvtColor(whole, cv2.COLOR_RGB2BGR) if whole.shape[2] == 3 else whole
-    _, code = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, max(1, round(quality))])
-    read = cv2.imdecode(code, cv2.IMREAD_COLOR if whole.shape[2] == 3 else cv2.IMREAD_GRAYSCALE)
-    assert read is not None, "what was just encoded can be decoded"
-    seen = cv2.cvtColor(read, cv2.COLOR_BGR2RGB) if whole.shape[2] == 3 else read
-    return np.asarray(seen, np.float32).reshape(image.shape) / np.float32(255)
+    return whole_jpeg(levels(np.clip(image, 0, 1)), quality).astype(np.float32) / np.float32(255)

@@ -9,6 +9,7 @@ from pfungst.methods import corrupted_blurs as blurs
 from pfungst.methods import corrupted_colours as tones
 from pfungst.methods import corrupted_noise as noise
 from pfungst.methods import corrupted_weather as weather
+from pfungst.methods import corrupted_whole as whole
 from pfungst.methods.corrupted_bar import BAR
 from pfungst.methods.shift_kind import Kind, each
 
@@ -19,7 +20,7 @@ CORRUPTIONS = (
     Kind("shot-noise", noise.shot, (0.0,), each(1 / 60, 1 / 25, 1 / 12, 1 / 5, 1 / 3), C),
     Kind("impulse-noise", noise.impulse, (0.0,), each(0.03, 0.06, 0.09, 0.17, 0.27), C),
     Kind("speckle-noise", noise.speckle, (0.0,), each(0.15, 0.2, 0.35, 0.45, 0.6), C),
-    Kind("gaussian-blur", blurs.gaussian, (0.0,), each(1, 2, 3, 4, 6), C),
+    Kind("gaussian-blur", blurs.gaussian, (0.0,), each(1, 2, 3, 4, 6), C, whole=whole.gaussian),
     Kind("defocus-blur", blurs.defocus, (0.0, 0.0), ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)), C),
     Kind("glass-blur", blurs.glass, (0.0, 0, 0), ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)), C),
     Kind("imagenet-c:motion-blur", blurs.motion, (0.0, 1), ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)), C),
@@ -44,11 +45,11 @@ CORRUPTIONS = (
         ), C,
     ),
     Kind("imagenet-c:brightness", tones.brightness, (0.0,), each(0.1, 0.2, 0.3, 0.4, 0.5), C),
-    Kind("contrast", tones.contrast, (1.0,), each(0.4, 0.3, 0.2, 0.1, 0.05), C),
+    Kind("contrast", tones.contrast, (1.0,), each(0.4, 0.3, 0.2, 0.1, 0.05), C, whole=whole.contrast),
     Kind("saturate", tones.saturate, (1.0, 0), ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)), C),
     Kind("elastic-transform", tones.elastic, (0.0,), each(12.5, 16.25, 21.25, 25, 30), C),
-    Kind("pixelate", tones.pixelate, (1.0,), each(0.6, 0.5, 0.4, 0.3, 0.25), C),
-    Kind("jpeg-compression", tones.jpeg, (95.0,), each(25, 18, 15, 10, 7), C),
+    Kind("pixelate", tones.pixelate, (1.0,), each(0.6, 0.5, 0.4, 0.3, 0.25), C, whole=whole.pixelate),
+    Kind("jpeg-compression", tones.jpeg, (95.0,), each(25, 18, 15, 10, 7), C, whole=whole.jpeg),
     *(Kind(name, change, rest, table, C_BAR) for name, change, rest, table in BAR),
 )  # fmt: skip
 """A field shift may share a corruption's name: then the corruption is called ``imagenet-c:NAME``."""

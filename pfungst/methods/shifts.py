@@ -15,7 +15,7 @@ from pfungst.methods.field_dirt import DIRT
 from pfungst.methods.field_light import LIGHT
 from pfungst.methods.field_shifts import FIELD
 from pfungst.methods.field_views import VIEWS
-from pfungst.methods.shift_kind import USUAL, Kind, colours
+from pfungst.methods.shift_kind import USUAL, Kind, colours, whole_colours
 from pfungst.methods.similarity import solved
 from pfungst.methods.table_shifts import TABLE_SHIFTS, Columns, columns_of
 from pfungst.methods.text_shifts import TEXT_SHIFTS, Vocabulary, vocabulary_of
@@ -48,7 +48,7 @@ class Shifted:
     ('fog, severity 3', 'off-centre 10%')
     """
 
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     topic: str
     severity: int = 3
@@ -108,8 +108,12 @@ class Shifted:
             ) from error
 
     def _done(self, batch: Batch) -> Array:
-        generators = batch.generators(self.topic)
         done = batch.inputs.copy()
+        if self.kind.whole is not None and done.dtype == np.uint8:
+            for picture in done:
+                picture[:] = whole_colours(picture, self._whole)
+            return done
+        generators = batch.generators(self.topic)
         if self.kind.modality == "image":
             # One picture at a time stays in the processor's cache, a batch does not.
             for picture, rng in zip(done, generators, strict=True):
@@ -119,6 +123,10 @@ class Shifted:
             told = () if self.known is None else (self.known.of(int(label)),)
             done[row] = self.kind.change(batch.inputs[row], rng, *told, *self._parameters)
         return done
+
+    def _whole(self, picture: Array) -> Array:
+        assert self.kind.whole is not None, "only kinds that have it come here"
+        return np.asarray(self.kind.whole(picture, *self._parameters))
 
     def _one(self, rng: np.random.Generator, values: FloatArray) -> FloatArray:
         return np.reshape(self.kind.change(values[0], rng, *self._parameters), values.shape)
