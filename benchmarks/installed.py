@@ -40,6 +40,7 @@ def installed(name: str, pins: Path, below: Path = BELOW, *, complete: bool = Tr
 
 def pinned(pins: Path, package: str) -> tuple[str, str]:
     """Version and licence of a package, from its line ``name==version  # licence`` in a file of pins."""
-    found = re.search(rf"^{re.escape(package)}==(\S+)(?:\s+#\s*(.+))?$", pins.read_text("utf-8"), re.MULTILINE | re.I)
+    line = rf"^{re.escape(package)}==(\S+)(?:\s+#\s*(.+))?$"
+    found = re.search(line, pins.read_text("utf-8"), re.MULTILINE | re.IGNORECASE)
     assert found, f"{pins.name} pins no {package}"
     return found[1], found[2] or ""

@@ -1,11 +1,11 @@
-"""What pfungst costs beside other packages, in one run: python benchmarks/run.py [--quick] [--only NAME ...] [--out FILE].
+"""What pfungst costs beside other packages: python benchmarks/run.py [--quick] [--only NAME ...] [--out FILE].
 
-Ratios only: the time of another package over ours at equal work, one thread each, in turn, by processor time; the median
-of at least five pairs with its quartiles. Answers are compared first, and a row says whether the work was equal. Every
-package runs in an environment of its own, made by pip from the pins in ``benchmarks/peers`` where it is not there yet
-(build/peers); one that cannot be installed or asked is shown with its sentence. All of it goes into
-benchmarks/results.json, of which scripts/benchmark_page.py makes docs/benchmarks.md; what is run in part or quickly goes
-into build/benchmarks.json unless ``--out`` names a file.
+Ratios only: the time of another package over ours at equal work, one thread each, in turn, by processor time; the
+median of at least five pairs with its quartiles. Answers are compared first, and a row says whether the work was equal.
+Every package runs in an environment of its own, made by pip from the pins in ``benchmarks/peers`` where it is not there
+yet (build/peers); one that cannot be installed or asked is shown with its sentence. All of it goes into
+benchmarks/results.json, of which scripts/benchmark_page.py makes docs/benchmarks.md; what is run in part or quickly
+goes into build/benchmarks.json unless ``--out`` names a file.
 """
 
 import argparse
@@ -61,8 +61,8 @@ def shown(row: Row) -> str:
     return f"{head} {row.ratio:8.2f} [{row.low:.2f}, {row.high:.2f}]{'' if row.equal else ' (other work)'}  {row.check}"
 
 
-def measured(names: list[str], plan: Plan) -> dict[str, Any]:
-    """Everything that is asked for."""
+def measured(names: list[str], plan: Plan) -> Iterator[dict[str, Any]]:
+    """Everything that is asked for; what there is so far after each part."""
     found: dict[str, Any] = {"rows": [], "curves": [], "printed": {}, "minutes": {}}
     for name in names:
         began = time.perf_counter()
@@ -78,7 +78,7 @@ def measured(names: list[str], plan: Plan) -> dict[str, Any]:
             found["printed"][name] = lines_of(name)
             print("\n".join(found["printed"][name]), flush=True)
         found["minutes"][name] = round((time.perf_counter() - began) / 60, 1)
-    return found
+        yield found
 
 
 def main() -> None:
@@ -94,8 +94,6 @@ def main() -> None:
     out = given.out or (HERE / "results.json" if whole else HERE.parent / "build" / "benchmarks.json")
     warnings.simplefilter("ignore")
     before = os.getloadavg()[0]
-    with threadpool_limits(1):
-        found = measured(list(given.only), Plan(quick=given.quick))
     head = {
         "measured": datetime.now(UTC).date().isoformat(),
         "quick": given.quick,
@@ -103,7 +101,9 @@ def main() -> None:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in OURS}},
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**head, **found}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with threadpool_limits(1):
+        for found in measured(list(given.only), Plan(quick=given.quick)):
+            out.write_text(json.dumps({**head, **found}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{out}: {sum(found['minutes'].values()):.0f} minutes")
 
 

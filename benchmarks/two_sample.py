@@ -46,8 +46,8 @@ def main() -> None:
     asked.add_argument("--write", action="store_true", help="put the table into benchmarks/results/two_sample.md")
     given: Any = asked.parse_args()
     apart = (
-        f"{NULLS} pairs of {ROWS} rows, {DRAWS} permutations; means {APART} apart in each of {WIDTH} columns, or, for the "
-        "test of probabilities, four classes whose probabilities are flattened (their root, made to sum to 1)."
+        f"{NULLS} pairs of {ROWS} rows, {DRAWS} permutations; means {APART} apart in each of {WIDTH} columns, or, for "
+        "the test of probabilities, four classes whose probabilities are flattened (their root, made to sum to 1)."
     )
     with threadpool_limits(1):
         lines = [*rates(), "", apart]

@@ -8,36 +8,48 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "benchmarks.md"
 TITLES = {
-    "maps": "Attribution maps", "attacks": "Attacks", "corruptions": "Corruptions", "calibration": "Calibration and metrics",
-    "unknowns": "Scores of unknown-ness", "drift": "Two-sample tests", "labels": "Wrong labels",
-    "overhead": "An audit beside its bare passes", "growth": "Growth over rows and classes",
-}  # fmt: skip
+    "maps": "Attribution maps",
+    "attacks": "Attacks",
+    "corruptions": "Corruptions",
+    "calibration": "Calibration and metrics",
+    "unknowns": "Scores of unknown-ness",
+    "drift": "Two-sample tests",
+    "labels": "Wrong labels",
+    "overhead": "An audit beside its bare passes",
+    "growth": "Growth over rows and classes",
+}
 HEAD = """# What it costs
 
-**What it can tell.** What parts of pfungst cost beside other packages that do the same work, in one run on one machine, and how
-costs grow. Only ratios are printed: seconds are a machine's. **What it cannot.** What an audit of your model takes: that is
-mostly the model's own passes.
+**What it can tell.** What parts of pfungst cost beside other packages that do the same work, in one run on one machine,
+and how costs grow. Only ratios are printed: seconds are a machine's. **What it cannot.** What an audit of your model
+takes: that is mostly the model's own passes.
 
-`make bench` measures all of it, writes `benchmarks/results.json` and makes this page of it (`python benchmarks/run.py
---quick` takes less and writes elsewhere; `--only NAME` measures a part). A ratio is the time of the other package over that of pfungst:
-**above 1 pfungst is quicker**. Both are given one thread and take turns, at least five pairs, where a turn takes longer than 20 s
-three; the ratio is the median of the pairs, beside it stand the quartiles. Time is processor time. Before anything is timed both answers are compared, and
-where the work is not the same the row says *other work*. Packages run in environments of their own with pinned versions
-(`benchmarks/peers/*.txt`); one that cannot be installed or raises is shown with its sentence.
+`make bench` measures all of it, writes `benchmarks/results.json` and makes this page of it. `python benchmarks/run.py
+--quick` takes less and writes elsewhere, `--only NAME` measures a part. A ratio is the time of the other package over
+that of pfungst: **above 1 pfungst is quicker**. Both are given one thread and take turns, at least five pairs, three
+where a turn takes longer than 20 s; the ratio is the median of the pairs, beside it stand the quartiles. Time is
+processor time. Before anything is timed both answers are compared, and where the work is not the same the row says
+*other work*. Packages run in environments of their own with pinned versions (`benchmarks/peers/*.txt`); one that cannot
+be installed or raises is shown with its sentence.
 """
 
 
 def page(found: dict[str, Any]) -> str:
     """The page of some results."""
-    return "\n".join([HEAD, *about(found), *summary(found), *tables(found), *grown(found), *printed(found)]).rstrip() + "\n"
+    return (
+        "\n".join([HEAD, *about(found), *summary(found), *tables(found), *grown(found), *printed(found)]).rstrip()
+        + "\n"
+    )
 
 
 def about(found: dict[str, Any]) -> Iterator[str]:
     """When, where and with which versions."""
     machine, versions = found["machine"], found["versions"]
+    how = ", with few rows and pairs (`--quick`)" if found["quick"] else ""
+    load = machine["load before"]
+    busy = ": it did other work as well" if load > 1 else ""
     yield (
-        f"Measured on {found['measured']}{', quickly' if found['quick'] else ''}, {machine['cores']} cores ({machine['kind']}), load "
-        f"{machine['load before']} when it began{' (the machine did other work as well)' if machine['load before'] > 1 else ''}. "
+        f"Measured on {found['measured']}{how}, {machine['cores']} cores ({machine['kind']}) under load {load}{busy}. "
         f"{', '.join(f'{name} {said}' for name, said in versions.items())}."
     )
     yield ""
@@ -45,7 +57,9 @@ def about(found: dict[str, Any]) -> Iterator[str]:
 
 def slower(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of equal work in which pfungst takes longer, beyond the quartiles of the pairs, most first."""
-    rows = [row for row in found["rows"] if row["equal"] and row["ratio"] is not None and (row["high"] or row["ratio"]) < 1]
+    rows = [
+        row for row in found["rows"] if row["equal"] and row["ratio"] is not None and (row["high"] or row["ratio"]) < 1
+    ]
     return sorted(rows, key=lambda row: row["ratio"])
 
 
@@ -78,7 +92,8 @@ def tables(found: dict[str, Any]) -> Iterator[str]:
                 continue
             spread = "" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
             work = "" if row["equal"] or row["low"] is None else "*other work*; "
-            yield f"| {row['task']} | {row['on']} | {beside} | {number(row['ratio'])} | {spread} | {work}{cell(row['check'])} |"
+            cells = (row["task"], row["on"], beside, number(row["ratio"]), spread, work + cell(row["check"]))
+            yield f"| {' | '.join(cells)} |"
         yield ""
         packages = {f"{row['peer']} {row['version']} ({row['licence']})": row["note"] for row in rows}
         yield "; ".join(name + (f": {note}" if note else "") for name, note in packages.items()) + "."

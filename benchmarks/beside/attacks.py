@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.datasets import load_digits
+
 from beside.measured import Plan, Row, Task, compared, running
 from beside.networks_of_layers import small, weights
 from beside.peer import Package
-from sklearn.datasets import load_digits
-
 from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.datasets.dataset import Batch
 from pfungst.load import load_model
@@ -74,7 +74,9 @@ def rows(plan: Plan) -> Iterator[Row]:
             yield from compared("attacks", package, peer, tasks(name, every, plan), plan)
     bare = Package("torch", "attacks", "attacks", "a loop written by hand, nothing beside it", "BSD-3-Clause")
     with running(bare) as peer:
-        yield from compared("attacks", bare, peer, iter([equal_passes("loop by hand", "hand", every[-1].right())]), plan)
+        yield from compared(
+            "attacks", bare, peer, iter([equal_passes("loop by hand", "hand", every[-1].right())]), plan
+        )
     package = Package("pyautoattack", "attacks", "attacks")
     with running(package) as peer:
         yield from compared("attacks", package, peer, ensembles(every, plan), plan)
@@ -133,7 +135,7 @@ def equal_success(words: str, by: str, case: Case, size: float) -> Task:
 
     settings = {"by": by, "size": size, "steps": STEPS, "wide": WIDE}
     on = f"{len(case.batch)} digits, network {case.name}, linf {size}, {STEPS} steps of theirs"
-    return Task(f"{words}, equal success", on, ours, "attack", case.given, same, settings)
+    return Task(f"{words}, equal success", on, ours, "attack", case.given, same, settings, HAND)
 
 
 def ensembles(every: tuple[Case, ...], plan: Plan) -> Iterator[Task]:
@@ -165,7 +167,7 @@ def ensemble(case: Case, size: float) -> Task:
 
     on = f"{len(case.batch)} digits, network {case.name}, linf {size}"
     settings = {"by": "autoattack", "size": size, "steps": 0, "wide": WIDE}
-    return Task("whole search at no more passes", on, ours, "attack", case.given, same, settings)
+    return Task("whole search at no more passes", on, ours, "attack", case.given, same, settings, HAND)
 
 
 def plain(model: Any, batch: Batch, size: float, steps: int) -> Search:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from beside.measured import Plan, Row, Task, compared, running, seconds
-from beside.peer import Package
 from sklearn.datasets import load_sample_images
 
+from beside.measured import Plan, Row, Task, compared, running, seconds
+from beside.peer import Package
 from pfungst.arrays import Array
 from pfungst.datasets.dataset import Batch
 from pfungst.methods.shifts import Shifted, named
@@ -21,14 +21,10 @@ SIDE, FAR, SLOW = 224, 0.05, {"glass-blur"}
 PEERS = (
     Package(
         "imagecorruptions", "imagecorruptions", "imagecorruptions",
-        "glass and Gaussian blur raise with every scikit-image that runs on Python 3.11; timed with the renamed argument "
-        "passed on",
+        "glass and Gaussian blur raise with every scikit-image that runs on Python 3.11; here the argument is renamed",
     ),
     Package("albumentations", "albumentations", "albumentations", "other models under some names; it has no frost"),
 )  # fmt: skip
-FIRST = {"gaussian-noise", "glass-blur", "contrast", "jpeg-compression", "zoom-blur"}
-"""What is asked where time is short."""
-
 WHY = {
     "zoom-blur": "every zoom keeps the picture's centre to a part of a pixel (warpAffine); theirs cuts to whole pixels",
     "pixelate": "both are two resizes of OpenCV; the rest is the row's own call and copy",
@@ -73,7 +69,7 @@ def tasks(name: str, plan: Plan) -> Iterator[Task]:
     """One for each corruption that the package has."""
     pictures = crops(plan.rows(50, 20))
     for topic in named(("imagenet-c",)):
-        if (plan.quick and topic not in FIRST) or (topic == "frost" and name == "albumentations"):
+        if topic == "frost" and name == "albumentations":
             continue
         some = pictures[:4] if topic in SLOW and name == "imagecorruptions" else pictures
         yield corruption(topic, some)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import numpy as np
-from beside.corruptions import crops
-from beside.measured import Curve, Plan, seconds
 
 import pfungst
+from beside.corruptions import crops
+from beside.measured import Curve, Plan, seconds
 from pfungst.arrays import Array, FloatArray
 from pfungst.demo import demo_files
 from pfungst.engine.rounds import Rounds
@@ -23,8 +23,10 @@ from pfungst.study import opened
 SIDES, PICTURES = (32, 64, 128, 256), 64
 ADDED = ("shift", "calibration", "mistakes", "unknowns", "attribution", "shortcuts")
 ASKED: dict[str, dict[str, object]] = {
-    "one process": {"workers": 1}, "two processes": {"workers": 2}, "two of Ray's actors": {"workers": 2, "executor": "ray"},
-}  # fmt: skip
+    "one process": {"workers": 1},
+    "two processes": {"workers": 2},
+    "two of Ray's actors": {"workers": 2, "executor": "ray"},
+}
 
 
 def over_sides(plan: Plan) -> Iterator[Curve]:
@@ -32,7 +34,7 @@ def over_sides(plan: Plan) -> Iterator[Curve]:
     costs, sides = [], SIDES[: plan.rows(4, 2)]
     for side in sides:
         pictures = crops(PICTURES, side)
-        labels = np.arange(PICTURES) % 2
+        labels = brighter(pictures).argmax(axis=1)
 
         def audited(given: tuple[Array, Array] = (pictures, labels)) -> object:
             return pfungst.audit(brighter, given, only=("shift",), outputs="logits", images=False, cache=False)

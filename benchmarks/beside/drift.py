@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from beside.measured import Plan, Row, Task, compared, running
-from beside.peer import Package
 from scipy.spatial.distance import pdist
 
+from beside.measured import Plan, Row, Task, compared, running
+from beside.peer import Package
 from pfungst.arrays import Array, FloatArray
 from pfungst.methods.two_sample import maximum_mean_discrepancy
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
+
 from beside.measured import Plan, Row, Task, compared, running
 from beside.peer import Package
-
 from pfungst.arrays import Array, BoolArray
 from pfungst.methods.label_errors import label_errors
 from pfungst.outputs import from_probabilities
@@ -13,8 +13,8 @@ from pfungst.outputs import from_probabilities
 CLEANLAB = Package("cleanlab", "cleanlab", "cleanlab", licence="AGPL-3.0")
 WRONG, CLASSES = 0.05, 10
 WHY = (
-    "ours fits 61 curves for the share of wrong labels and its interval, whatever the number of rows; theirs counts labels "
-    "above thresholds, and gives no interval"
+    "ours fits 61 curves for the share of wrong labels and its interval, whatever the number of rows; theirs counts "
+    "labels above thresholds, and gives no interval"
 )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+
 from beside.measured import Plan, Row, Task, compared, near, running
 from beside.networks_of_layers import residual, weights
 from beside.peer import Package
-
 from pfungst.arrays import Array
 from pfungst.datasets.dataset import Batch
 from pfungst.methods.attributions import GradCam, GradientTimesInput, IntegratedGradients, plain_picture, pooled
@@ -18,6 +18,7 @@ from pfungst.task import Task as Meant
 
 CAPTUM = Package("captum", "captum", "measures")
 SIDE, ROWS, WINDOWS, POINTS, AT_ONCE = 224, 1, 7, 50, 10
+PASSES = "both are the same passes; ours also asks for the answer, and integrated gradients for that to a black picture"
 
 
 def rows(plan: Plan) -> Iterator[Row]:
@@ -48,14 +49,21 @@ def tasks(plan: Plan) -> Iterator[Task]:
 
     yield Task(
         "occlusion", f"{on}, {WINDOWS**2} windows", lambda: Occlusion(cells=WINDOWS, finer=0)(model, batch).values,
-        "occlusion", given, pooled_too(1e-3), {"side": side, "at_once": 16},
+        "occlusion", given, pooled_too(1e-3), {"side": side, "at_once": 16}, PASSES,
     )  # fmt: skip
     method = IntegratedGradients(points=points, gap=float("inf"), chunk=AT_ONCE)
     yield Task(
         "integrated gradients", f"{on}, {points} points", lambda: method(model, batch).values,
         "integrated", given, pooled_too(1e-2), {"points": points, "at_once": AT_ONCE},
+        PASSES,
     )  # fmt: skip
     yield Task(
-        "gradient x input", on, lambda: GradientTimesInput()(model, batch).values, "gradient", given, pooled_too(1e-3)
+        "gradient x input",
+        on,
+        lambda: GradientTimesInput()(model, batch).values,
+        "gradient",
+        given,
+        pooled_too(1e-3),
+        why=PASSES,
     )
-    yield Task("Grad-CAM", on, lambda: GradCam()(model, batch).values, "grad-cam", given, near(1e-3, "map"))
+    yield Task("Grad-CAM", on, lambda: GradCam()(model, batch).values, "grad-cam", given, near(1e-3, "map"), why=PASSES)

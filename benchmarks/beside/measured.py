@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from beside.peer import Package, Peer, PeerError
 
+from beside.peer import Package, Peer, PeerError
 from pfungst.arrays import Array
 
 SHORTEST = 0.05
@@ -151,11 +151,15 @@ def timed(peer: Peer, task: Task, plan: Plan) -> dict[str, object]:
     }  # fmt: skip
 
 
-def near(tolerance: float, name: str = "answer", key: str = "answer") -> Callable[[Array, dict[str, Array]], tuple[bool, str]]:
+def near(
+    tolerance: float, name: str = "answer", key: str = "answer"
+) -> Callable[[Array, dict[str, Array]], tuple[bool, str]]:
     """Answers are the same work where they are no further apart than this share of their largest."""
 
     def same(ours: Array, theirs: dict[str, Array]) -> tuple[bool, str]:
-        apart = float(np.abs(np.asarray(ours, float) - theirs[key]).max() / max(float(np.abs(theirs[key]).max()), 1e-12))
+        apart = float(
+            np.abs(np.asarray(ours, float) - theirs[key]).max() / max(float(np.abs(theirs[key]).max()), 1e-12)
+        )
         return apart <= tolerance, f"{name}: {apart:.0e} apart"
 
     return same

@@ -4,16 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
 from beside.measured import Plan, Row, Task, compared, running
 from beside.peer import Package
-
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.methods.known_features import Head, class_gaussians, neighbours, virtual_logit
 from pfungst.statistics.auroc import auroc
 
 PACKAGE = Package("pytorch-ood", "pytorch_ood", "measures")
 SIZES, SCORED = ((10_000, 200, 10), (20_000, 512, 100)), 4000
-WHY = {"ViM": "both are two products of matrices, ours with the check of finite numbers"}
+WHY = {
+    "ViM": "both are two products of matrices",
+    "KNN": "both are one product of matrices and a partition of its rows",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,10 @@ def planted(count: int, width: int, classes: int, seed: int = 0) -> Planted:
         kinds = np.asarray(rng.integers(0, classes, many))
         return centres[kinds] + rng.normal(size=(many, width)) @ half.T, kinds
 
-    (known, labels), (same, _), (strange, _) = drawn(means, count), drawn(means, SCORED // 2), drawn(others, SCORED // 2)
+    (known, labels), (same, _), (strange, _) = (
+        drawn(means, count),
+        drawn(means, SCORED // 2),
+        drawn(others, SCORED // 2),
+    )
     scored = np.concatenate([same, strange]).astype(np.float32)
     return Planted(known.astype(np.float32), labels, scored, Head(rng.normal(size=(classes, width)), np.ones(classes)))

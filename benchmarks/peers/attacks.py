@@ -48,7 +48,11 @@ def foolbox(net: nn.Module, x: torch.Tensor, y: torch.Tensor, *, size: float, st
     attack = fb.attacks.LinfProjectedGradientDescentAttack(
         abs_stepsize=WIDE * size / steps, steps=steps, random_start=False
     )
-    return lambda: attack(model, x, y, epsilons=size)[1].numpy()
+
+    def answer() -> Any:
+        return attack(model, x, y, epsilons=size)[1].numpy()
+
+    return answer
 
 
 def art(net: nn.Module, x: torch.Tensor, y: torch.Tensor, *, size: float, steps: int) -> Any:
@@ -85,7 +89,7 @@ def torchattacks_auto(net: nn.Module, x: torch.Tensor, y: torch.Tensor, *, size:
     import torchattacks as ta  # noqa: PLC0415 - one package is asked at a time
 
     attack = ta.APGD(net, eps=size, steps=steps, n_restarts=1, seed=0, loss="ce")
-    return lambda: attack(x, y).numpy()
+    return lambda: attack(x, y).detach().numpy()
 
 
 def autoattack(net: nn.Module, x: torch.Tensor, y: torch.Tensor, *, size: float, steps: int) -> Any:

@@ -1,4 +1,4 @@
-"""Evidently's test of a column by the kernel's discrepancy; the width of its kernel is given, its 100 draws are its own."""
+"""Evidently's test of a column by the kernel's discrepancy, with a width that is given and 100 draws."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ def discrepancy(arrays: dict[str, Any], *, draws: int, width: float) -> Answer:
     """The squared discrepancy and its p-value."""
     if draws != 100 or arrays["old"].shape[1] != 1:
         raise ValueError("compares one column with 100 draws")
-    mmd_stattest.sigma_median = lambda distances: width
+    mmd_stattest.sigma_median = lambda _: width
 
     def answer() -> dict[str, Any]:
         p, squared = mmd_stattest.mmd_pval(arrays["old"], arrays["new"])

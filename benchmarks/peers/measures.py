@@ -8,7 +8,7 @@ Answer = Callable[[], dict[str, Any]]
 
 
 def netcal(arrays: dict[str, Any], *, bins: int) -> Answer:
-    """netcal's expected calibration error."""
+    """Netcal's expected calibration error."""
     from netcal.metrics import ECE  # noqa: PLC0415 - one package is asked at a time
 
     return lambda: {"answer": ECE(bins=bins).measure(arrays["p"], arrays["y"])}
@@ -36,7 +36,7 @@ def torchmetrics_area(arrays: dict[str, Any]) -> Answer:
 
 
 def relplot(arrays: dict[str, Any]) -> Answer:
-    """relplot's smooth calibration error."""
+    """Relplot's smooth calibration error."""
     import relplot as rp  # noqa: PLC0415 - one package is asked at a time
 
     return lambda: {"answer": rp.smECE(arrays["f"], arrays["right"])}

@@ -96,9 +96,7 @@ def zoom(image: FloatArray, rng: np.random.Generator, most: float, step: float) 
     total, factors, seen = shown * 2, np.arange(1 + step, most - 1e-9, max(step, 1e-3)), np.empty_like(shown)
     for factor in factors:
         turn = np.array([[factor, 0, (1 - factor) * (width - 1) / 2], [0, factor, (1 - factor) * (height - 1) / 2]])
-        cv2.warpAffine(
-            shown, turn, (width, height), dst=seen, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        cv2.warpAffine(shown, turn, (width, height), dst=seen, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         total += seen
     total /= np.float32(len(factors) + 2)
     return np.asarray(cv2.cvtColor(total, cv2.COLOR_RGBA2RGB)) if channels == 3 else total

@@ -1,4 +1,4 @@
-"""The page on costs is that of the results, the results are ratios of equal work with versions, and peers are pinned."""
+"""The page on costs is that of the results, results are ratios of equal work with versions, and peers are pinned."""
 
 import importlib.util
 import json
