@@ -146,7 +146,7 @@ def timed(peer: Peer, task: Task, plan: Plan) -> dict[str, object]:
         ratios.append(both["theirs"] / (both["ours"] * task.share))
     low, ratio, high = (float(one) for one in np.quantile(ratios, (0.25, 0.5, 0.75)))
     return {
-        "ratio": ratio, "low": low, "high": high, "pairs": pairs, "equal": equal, "check": check,
+        "ratio": ratio, "low": low, "high": high, "pairs": pairs, "equal": bool(equal), "check": check,
         "why": task.why if ratio < 1 else "",
     }  # fmt: skip
 
