@@ -58,7 +58,8 @@ def shown(row: Row) -> str:
     head = f"{row.benchmark:12} {row.task:40} {row.peer:30}"
     if row.refusal:
         return f"{head} {row.refusal}"
-    return f"{head} {row.ratio:8.2f} [{row.low:.2f}, {row.high:.2f}]{'' if row.equal else ' (other work)'}  {row.check}"
+    spread = "" if row.low is None else f"[{row.low:.2f}, {row.high:.2f}]{'' if row.equal else ' (other work)'}"
+    return f"{head} {row.ratio:8.2f} {spread}  {row.check}"
 
 
 def measured(names: list[str], plan: Plan) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,8 @@ VERSIONS = ("imagecorruptions", "numpy", "opencv-python-headless")
 Answer = Callable[[], dict[str, Any]]
 
 
-def _as_before(image: Any, *, multichannel: bool = False, **settings: Any) -> Any:
-    return gaussian(image, channel_axis=-1 if multichannel else None, **settings)
+def _as_before(image: Any, sigma: Any = 1, *, multichannel: bool = False, **settings: Any) -> Any:
+    return gaussian(image, sigma, channel_axis=-1 if multichannel else None, **settings)
 
 
 # No scikit-image that runs on Python 3.11 knows this word any more, and glass and Gaussian blur would raise.
