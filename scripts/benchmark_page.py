@@ -18,6 +18,9 @@ TITLES = {
     "overhead": "An audit beside its bare passes",
     "growth": "Growth over rows and classes",
 }
+PRINTED = ("overhead", "growth")
+"""Commands of their own, whose lines are shown as they print them."""
+
 HEAD = """# What it costs
 
 **What it can tell.** What parts of pfungst cost beside other packages that do the same work, in one run on one machine,
@@ -79,10 +82,16 @@ def summary(found: dict[str, Any]) -> Iterator[str]:
 
 def tables(found: dict[str, Any]) -> Iterator[str]:
     """A table for each benchmark."""
-    for name in dict.fromkeys(row["benchmark"] for row in found["rows"]):
+    for name, title in TITLES.items():
         rows = [row for row in found["rows"] if row["benchmark"] == name]
-        yield f"## {TITLES[name]}"
+        if name in PRINTED:
+            continue
+        yield f"## {title}"
         yield ""
+        if not rows:
+            yield "Not measured in this run."
+            yield ""
+            continue
         yield "| task | on | beside | their time / ours | quartiles | answers (ours first) |"
         yield "|---|---|---|---|---|---|"
         for row in rows:
