@@ -260,10 +260,12 @@ def _read(source: Any, task: Task) -> Dataset:
     if path.is_dir() and only_shards(path):
         return load_shards(f"{path}/*.tar", task)
     name = path.name.lower()
-    if name.endswith(".zip") and (table := table_in_archive(path)) is not None:
+    if name.endswith(".zip") and (table := table_in_archive(path, task.limits.unpacked)) is not None:
         data, member = table
         where = f"{path}/{member}"
-        return from_columns(read_table(data, Path(member).suffix.lower(), where), task, source=where)
+        return from_columns(
+            read_table(data, Path(member).suffix.lower(), where, task.limits.unpacked), task, source=where
+        )
     if path.is_dir() or name.endswith(".zip"):
         return load_folder(path, task)
     if name.endswith(".npz"):

@@ -7,29 +7,31 @@ from pathlib import Path
 from pfungst.errors import InputError, first_line
 
 MOST_UNPACKED = 1 << 30
-"""Bytes that anything may unpack to, however small it is packed."""
+"""Bytes that anything may unpack to, however small it is packed, where the task file says nothing else."""
 MOST_TIMES = 100
 """Beyond them, how many times its packed size: numbers and texts rarely pack better, bombs a thousand times."""
 
 
-def bomb(unpacked: int, packed: int) -> bool:
-    """Whether so many bytes out of so few are no data but an attack.
+def bomb(unpacked: int, packed: int, most: int = MOST_UNPACKED) -> bool:
+    """Whether so many bytes out of so few are no data but an attack; ``most`` bytes are none.
 
-    >>> bomb(6 << 30, 6 << 20), bomb(6 << 30, 1 << 30)
-    (True, False)
+    >>> bomb(6 << 30, 6 << 20), bomb(6 << 30, 1 << 30), bomb(6 << 30, 6 << 20, most=8 << 30)
+    (True, False, False)
     """
-    return unpacked > MOST_UNPACKED and unpacked > MOST_TIMES * packed
+    return unpacked > most and unpacked > MOST_TIMES * packed
 
 
 def refusal(source: str, unpacked: int, packed: int) -> InputError:
     """The sentence about a bomb."""
     return InputError(
         f"{source} has {packed:,} bytes and would unpack to {unpacked:,} or more, so it was not read; save it unpacked "
-        "if you trust it"
+        "if you trust it, or raise `unpacked` under [limits] in the task file"
     )
 
 
-def checked_zip(path: Path, refused: str = "cannot be read as a zip file") -> list[zipfile.ZipInfo]:
+def checked_zip(
+    path: Path, refused: str = "cannot be read as a zip file", most: int = MOST_UNPACKED
+) -> list[zipfile.ZipInfo]:
     """The members of a zip file; ``refused`` says what it should have been.
 
     Raises:
@@ -41,7 +43,7 @@ def checked_zip(path: Path, refused: str = "cannot be read as a zip file") -> li
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} {refused}: {first_line(error)}") from None
     unpacked, packed = sum(one.file_size for one in members), path.stat().st_size
-    if bomb(unpacked, packed):
+    if bomb(unpacked, packed, most):
         raise refusal(str(path), unpacked, packed)
     names = [one.filename for one in members]
     if len(set(names)) < len(names):
@@ -50,7 +52,7 @@ def checked_zip(path: Path, refused: str = "cannot be read as a zip file") -> li
     return members
 
 
-def gunzipped(data: bytes, source: str) -> bytes:
+def gunzipped(data: bytes, source: str, most: int = MOST_UNPACKED) -> bytes:
     """What a gzip file holds, all its members.
 
     Raises:
@@ -66,7 +68,7 @@ def gunzipped(data: bytes, source: str) -> bytes:
                 left = stream.unconsumed_tail or stream.unused_data
                 size += len(part)
                 parts.append(part)
-                if bomb(size, len(data)):
+                if bomb(size, len(data), most):
                     raise refusal(source, size, len(data))
                 if not part and not stream.eof and not stream.unconsumed_tail:
                     raise InputError(f"{source} is no whole gzip file: it is cut off")

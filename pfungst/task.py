@@ -9,6 +9,7 @@ import msgspec
 
 from pfungst.accepted import Accepted
 from pfungst.errors import InputError
+from pfungst.packed import MOST_UNPACKED
 
 MUST_NOT_MATTER: dict[str, float] = {
     "border": 0.05,
@@ -113,7 +114,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How a model behind an address is asked: seconds a request may take, how often it is repeated, how many at once.
 
     ``headers`` is a file of lines such as ``Authorization: Bearer ...``; ``rows`` go into one request; ``wait`` is the
-    pause in seconds before the first repetition, doubled each time.
+    pause in seconds before the first repetition, doubled each time; answers of more than ``answer_bytes`` are not read.
     """
 
     timeout: float = 30.0
@@ -122,12 +123,31 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     in_flight: int = 4
     rows: int = 32
     headers: str | None = None
+    answer_bytes: int = 1 << 27
 
     def __post_init__(self) -> None:
         for name, least in (("timeout", 1e-3), ("retries", 0), ("wait", 0), ("in_flight", 1), ("rows", 1)):
             value = getattr(self, name)
             if not least <= value < 1e6:
                 raise InputError(f"{name} is {value}; give {least:g} or more")
+        if self.answer_bytes < 1:
+            raise InputError(f"answer_bytes is {self.answer_bytes}; give 1 or more")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is read of files at most: beyond it they are taken for attacks.
+
+    ``unpacked`` is how many bytes an archive, one member of it, or a packed table may unpack to; more is read where it
+    is less than 100 times what is packed. ``pixels`` is how many a picture may have.
+    """
+
+    unpacked: int = MOST_UNPACKED
+    pixels: int = 89_478_485
+
+    def __post_init__(self) -> None:
+        for name in ("unpacked", "pixels"):
+            if getattr(self, name) < 1:
+                raise InputError(f"limits.{name} is {getattr(self, name)}; give 1 or more")
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +164,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     adversarial: Adversarial = Adversarial()
     gate: Gate = Gate()
     endpoint: Endpoint = Endpoint()
+    limits: Limits = Limits()
     outputs: str | None = None
     input: str | None = None
     output: str | None = None

@@ -13,7 +13,7 @@ import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
 from pfungst.errors import InputError, NoLabels
-from pfungst.packed import gunzipped
+from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
 
 MOST_DEPTH = 200
 """Lines of more brackets are tried by a reader that survives their nesting."""
@@ -21,16 +21,18 @@ _LINES = frozenset({".jsonl", ".ndjson", ".json"})
 LABELS = ("label", "labels", "class", "target", "y")
 
 
-def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
+def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED) -> dict[str, Array]:
     """Columns by name, in order; ``suffix`` is ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
 
     Raises:
-        InputError: if it cannot be read, or two columns share a name.
+        InputError: if it cannot be read, unpacks to more than ``most`` bytes, or two columns share a name.
     """
-    unpacked = _unpacked(data, source)
+    unpacked = _unpacked(data, source, most)
     if suffix in _LINES:
         _shallow(unpacked, source)
     try:
+        if suffix == ".parquet":
+            _small(unpacked, source, most)
         table = _parsed(unpacked, suffix)
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         raise InputError(f"{source} cannot be read as {suffix[1:]}: {str(error).splitlines()[0][:300]}") from None
@@ -41,8 +43,17 @@ def read_table(data: bytes, suffix: str, source: str) -> dict[str, Array]:
     return {name: as_array(table.column(name)) for name in names}
 
 
-def _unpacked(data: bytes, source: str) -> bytes:
-    return gunzipped(data, source) if data[:2] == b"\x1f\x8b" else data
+def _unpacked(data: bytes, source: str, most: int) -> bytes:
+    return gunzipped(data, source, most) if data[:2] == b"\x1f\x8b" else data
+
+
+def _small(data: bytes, source: str, most: int) -> None:
+    """Refuse Parquet that says much in little: a page of one value is as short for a billion rows as for one."""
+    about = pa_parquet.read_metadata(pa.BufferReader(data))
+    packed = sum(about.row_group(at).total_byte_size for at in range(about.num_row_groups))
+    unpacked = max(packed, 8 * about.num_rows * about.num_columns)
+    if bomb(unpacked, len(data), most):
+        raise refusal(source, unpacked, len(data))
 
 
 def _shallow(data: bytes, source: str) -> None:

@@ -9,11 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from pfungst.errors import InputError, UnreadableRow
-from pfungst.packed import bomb, refusal
+from pfungst.packed import MOST_UNPACKED, bomb, refusal
 
 _LEAVES = "a link leads out of the folder; --follow-links follows it"
-MOST_BYTES = 1 << 30
-"""Members of an archive that unpack to more are not read."""
 
 
 class Files(Protocol):
@@ -109,28 +107,28 @@ class Folder:
 
 
 class Archive:
-    """Members of a zip file; nothing is unpacked to disk.
+    """Members of a zip file; nothing is unpacked to disk, and members of more than ``most`` bytes not at all.
 
     Raises:
         InputError: if it is no zip file, or a member's path leaves it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, most: int = MOST_UNPACKED) -> None:
+        self.path, self.most = path, most
         try:
             self._open = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} cannot be read as a zip file: {error}") from None
         self._members = {info.filename: info for info in self._open.infolist() if not info.is_dir()}
         for info in self._members.values():
-            if bomb(info.file_size, max(1, info.compress_size)):
+            if bomb(info.file_size, max(1, info.compress_size), most):
                 raise refusal(f"{path}/{info.filename[:200]}", info.file_size, info.compress_size)
         for name in self._members:
             if leaves(name):
                 raise InputError(f"{path} holds {name[:200]!r}, a path that leaves the archive; it was not read")
 
-    def __reduce__(self) -> tuple[type["Archive"], tuple[Path]]:
-        return Archive, (self.path,)
+    def __reduce__(self) -> tuple[type["Archive"], tuple[Path, int]]:
+        return Archive, (self.path, self.most)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -148,8 +146,8 @@ class Archive:
         info = self._members.get(name)
         if info is None:
             return UnreadableRow("the file is not in the archive")
-        if info.file_size > MOST_BYTES:
-            return UnreadableRow(f"the file unpacks to {info.file_size:,} bytes: it was not read")
+        if info.file_size > self.most:
+            return UnreadableRow(f"it unpacks to {info.file_size:,} bytes, more than {self.most:,}: it was not read")
         try:
             return self._open.read(info)
         except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:

@@ -12,7 +12,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.columns import label_column, plain_columns, read_table
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.files import Archive, Files, Folder, leaves
-from pfungst.datasets.image import SUFFIXES, decode
+from pfungst.datasets.image import MOST_PIXELS, SUFFIXES, decode
 from pfungst.datasets.labels import Labels, coded, roles_of
 from pfungst.datasets.npz import unique_ids
 from pfungst.datasets.traces import Traces
@@ -28,16 +28,17 @@ Place: TypeAlias = Path | Stored
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Reads and decodes image files by position."""
+    """Reads and decodes image files by position; those of more than ``pixels`` are not decoded."""
 
     files: Files
     names: tuple[str, ...]
+    pixels: int = MOST_PIXELS
 
     def __call__(self, rows: IntArray) -> Sequence[Array | UnreadableRow]:
         """Images (height, width, 1 or 3) uint8, or why there is none."""
         names = [self.names[row] for row in rows]
         held = self.files.several(names) if isinstance(self.files, Stored) else map(self.files.read, names)
-        return [data if isinstance(data, UnreadableRow) else decode(data) for data in held]
+        return [data if isinstance(data, UnreadableRow) else decode(data, self.pixels) for data in held]
 
 
 def load_folder(path: Place, task: Task) -> Dataset:
@@ -67,7 +68,7 @@ def load_folder(path: Place, task: Task) -> Dataset:
         source=str(path),
         modality="image",
         ids=tuple(entry.removeprefix(top) for entry in names),
-        read=Pictures(files, names),
+        read=Pictures(files, names, task.limits.pixels),
         traces=Traces(files, names),
         classes=labels.classes,
         named=labels.named,
@@ -81,7 +82,7 @@ def load_folder(path: Place, task: Task) -> Dataset:
 def _files(path: Place, task: Task) -> Files:
     if isinstance(path, Stored):
         return path
-    return Archive(path) if path.is_file() else Folder(path, task.follow_links)
+    return Archive(path, task.limits.unpacked) if path.is_file() else Folder(path, task.follow_links)
 
 
 def _wrapper(names: Sequence[str]) -> str:
@@ -109,7 +110,7 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     data = files.read(entry)
     if isinstance(data, UnreadableRow):
         raise InputError(f"{where} cannot be read: {data}")
-    table = read_table(data, PurePosixPath(entry).suffix, where)
+    table = read_table(data, PurePosixPath(entry).suffix, where, task.limits.unpacked)
     if "file_name" not in table:
         raise InputError(f"{where} has no column file_name; its columns are {', '.join(table)}")
     names = tuple(str(value) for value in table.pop("file_name"))
@@ -133,7 +134,7 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
         source=str(path),
         modality="image",
         ids=unique_ids(names, where),
-        read=Pictures(files, names),
+        read=Pictures(files, names, task.limits.pixels),
         traces=Traces(files, names),
         classes=labels.classes,
         named=labels.named,

@@ -1,20 +1,23 @@
 """Decode an image file into the array a person would see."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pfungst.arrays import Array
 from pfungst.errors import UnreadableRow
+from pfungst.task import Limits
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 _ALPHA = frozenset({"LA", "RGBA", "PA", "La", "RGBa"})
-MOST_PIXELS = 89_478_485
-"""Larger files are taken for decompression bombs, at Pillow's own limit (0.25 GiB of RGB)."""
+MOST_PIXELS = Limits().pixels
+"""Larger files are taken for decompression bombs, at Pillow's own limit (0.25 GiB of RGB), unless the task says so."""
 
 
-def decode(data: bytes) -> Array | UnreadableRow:
+def decode(data: bytes, most: int = MOST_PIXELS) -> Array | UnreadableRow:
     """An image of shape (height, width, 1 or 3) uint8, upright; or the reason why there is none.
 
     Grey stays grey; palettes and CMYK become RGB; transparent images are laid on white; 16 bits become 8 (over 257);
@@ -24,13 +27,13 @@ def decode(data: bytes) -> Array | UnreadableRow:
     'not an image that can be read'
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                return _bomb(f"{image.width} x {image.height}")
+        with _allowed(most), Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > most:
+                return _bomb(f"{image.width} x {image.height}", most)
             image.load()
             return _array(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return _bomb("too many")
+        return _bomb("too many", most)
     except UnidentifiedImageError:
         return UnreadableRow("not an image that can be read")
     except Exception as error:  # noqa: BLE001 - a broken file makes Pillow raise nearly anything
@@ -56,8 +59,21 @@ def peculiarities(data: bytes) -> tuple[str, ...]:
     return tuple(words for words, applies in known.items() if applies)
 
 
-def _bomb(size: str) -> UnreadableRow:
-    return UnreadableRow(f"the image has {size} pixels, more than {MOST_PIXELS:,}: it was not decoded")
+@contextmanager
+def _allowed(most: int) -> Iterator[None]:
+    """Pillow has one limit for the whole process and refuses twice as many pixels itself; it is raised if asked to."""
+    if most <= MOST_PIXELS:
+        yield
+        return
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _bomb(size: str, most: int) -> UnreadableRow:
+    return UnreadableRow(f"the image has {size} pixels, more than {most:,}: it was not decoded")
 
 
 def _array(image: Image.Image) -> Array:

@@ -14,7 +14,7 @@ from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.labels import Labels, coded, majority, roles_of
 from pfungst.errors import InputError, NoLabels, first_line
-from pfungst.packed import checked_zip
+from pfungst.packed import MOST_UNPACKED, checked_zip
 from pfungst.task import Task
 
 _KNOWN = frozenset({"inputs", "labels", "label", "label_counts", "masks", "classes", "id", "ids", "features"})
@@ -31,13 +31,13 @@ class Rows:
         return self.values[rows]
 
 
-def open_npz(path: Path) -> dict[str, Array]:
+def open_npz(path: Path, most: int = MOST_UNPACKED) -> dict[str, Array]:
     """All arrays of a file; pickled objects are refused.
 
     Raises:
-        InputError: if it is no ``.npz`` file or holds pickled objects.
+        InputError: if it is no ``.npz`` file, holds pickled objects, or unpacks to more than ``most`` bytes.
     """
-    checked_zip(path, "cannot be read as .npz")
+    checked_zip(path, "cannot be read as .npz", most)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
@@ -57,7 +57,7 @@ def open_npz(path: Path) -> dict[str, Array]:
 
 def load_npz(path: Path, task: Task) -> Dataset:
     """Data from an ``.npz`` file with ``inputs``; see the contract for the other arrays."""
-    arrays = open_npz(path)
+    arrays = open_npz(path, task.limits.unpacked)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return from_arrays(arrays, task, source=str(path), identity=digest)
 

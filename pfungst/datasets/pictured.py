@@ -39,7 +39,7 @@ def pictured(
         source=source,
         modality="image",
         ids=unique_ids(ids, source),
-        read=Pictures(files, tuple(names)),
+        read=Pictures(files, tuple(names), task.limits.pixels),
         traces=Traces(files, tuple(names)),
         classes=labels.classes,
         named=labels.named,

@@ -12,8 +12,9 @@ from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pfungst.datasets.files import MOST_BYTES, leaves
+from pfungst.datasets.files import leaves
 from pfungst.errors import InputError, UnreadableRow
+from pfungst.packed import MOST_UNPACKED
 
 MOST_SHARDS = 10_000
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -30,18 +31,18 @@ class Member:
 
 
 class Shards:
-    """Files of tar shards, named ``shard/member``; nothing is unpacked, and members are read one by one.
+    """Files of tar shards, named ``shard/member``; members are read one by one, those of more than ``most`` bytes not.
 
     Raises:
         InputError: if a shard is no plain tar file, or a member's path leaves it, is a link or is cut off.
     """
 
-    def __init__(self, paths: tuple[Path, ...]) -> None:
-        self.paths = paths
+    def __init__(self, paths: tuple[Path, ...], most: int = MOST_UNPACKED) -> None:
+        self.paths, self.most = paths, most
         self._members = {name: member for path in paths for name, member in _indexed(path)}
 
-    def __reduce__(self) -> tuple[type["Shards"], tuple[tuple[Path, ...]]]:
-        return Shards, (self.paths,)
+    def __reduce__(self) -> tuple[type["Shards"], tuple[tuple[Path, ...], int]]:
+        return Shards, (self.paths, self.most)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -60,8 +61,8 @@ class Shards:
         found = self._members.get(name)
         if found is None:
             return UnreadableRow("the file is not in the shards")
-        if found.size > MOST_BYTES:
-            return UnreadableRow(f"the file has {found.size:,} bytes: it was not read")
+        if found.size > self.most:
+            return UnreadableRow(f"the file has {found.size:,} bytes, more than {self.most:,}: it was not read")
         try:
             with found.shard.open("rb") as file:
                 file.seek(found.offset)

@@ -21,7 +21,7 @@ from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError
-from pfungst.packed import bomb, refusal
+from pfungst.packed import MOST_UNPACKED, bomb, refusal
 from pfungst.stored import Stored
 from pfungst.task import Task
 
@@ -37,14 +37,14 @@ def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
     data = path.read_bytes()
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
-    table = read_table(data, f".{suffix}", str(path))
+    table = read_table(data, f".{suffix}", str(path), task.limits.unpacked)
     table, notes = _headed(table)
     found = from_columns(table, task, source=str(path), identity=identity, folder=beside or path.parent)
     return replace(found, notes=(*notes, *found.notes))
 
 
-def table_in_archive(path: Path) -> tuple[bytes, str] | None:
-    """The only table of a zip file that holds nothing else, and its name."""
+def table_in_archive(path: Path, most: int = MOST_UNPACKED) -> tuple[bytes, str] | None:
+    """The only table of a zip file that holds nothing else, and its name. Raises InputError if it is a bomb."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
@@ -52,7 +52,7 @@ def table_in_archive(path: Path) -> tuple[bytes, str] | None:
             if len(names) != 1 or not names[0].lower().endswith(kinds):
                 return None
             size = archive.getinfo(names[0]).file_size
-            if bomb(size, path.stat().st_size):
+            if bomb(size, path.stat().st_size, most):
                 raise refusal(f"{path}/{names[0]}", size, path.stat().st_size)
             return archive.read(names[0]), names[0]
     except (OSError, zipfile.BadZipFile, RuntimeError):
@@ -118,7 +118,8 @@ def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | 
         names = tuple(_inside(str(name), folder, source) for name in rest[image])
         files: Files = folder if isinstance(folder, Stored) else Folder(folder, task.follow_links)
         stamp = folder.stamp_of(names) if isinstance(folder, Stored) else _stamps(folder, names)
-        return _Inputs("image", Pictures(files, names), image, stamp=stamp, traces=Traces(files, names))
+        read = Pictures(files, names, task.limits.pixels)
+        return _Inputs("image", read, image, stamp=stamp, traces=Traces(files, names))
     if "text" in rest:
         texts = np.array(["" if text is None else str(text) for text in rest["text"]], dtype=object)
         return _Inputs("text", Rows(texts), "text")

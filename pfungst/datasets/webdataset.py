@@ -32,7 +32,7 @@ def load_shards(source: str, task: Task) -> Dataset:
     Raises:
         InputError: if a shard cannot be read safely, or the samples have neither pictures nor texts.
     """
-    files = Shards(shards_of(source))
+    files = Shards(shards_of(source), task.limits.unpacked)
     samples = _samples(files)
     if not samples:
         raise InputError(f"{source} holds no files; give shards with samples")

@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 from pfungst.errors import InputError, first_line
 from pfungst.task import Endpoint
 
-MOST_BYTES = 1 << 27
-"""Longer answers are not read."""
 _REPEATED = frozenset({408, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 30.0
 
@@ -89,7 +87,8 @@ class Server:
         try:
             connection.request("GET" if body is None else "POST", path, body, dict(headers))
             response = connection.getresponse()
-            reply = Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, _body(response, until))
+            named = {k.lower(): v for k, v in response.getheaders()}
+            reply = Reply(response.status, named, _body(response, until, self.asked.answer_bytes))
         except BaseException:
             connection.close()
             raise
@@ -112,13 +111,16 @@ def _closed(connections: deque[http.client.HTTPConnection]) -> None:
         connection.close()
 
 
-def _body(response: http.client.HTTPResponse, until: float) -> bytes:
+def _body(response: http.client.HTTPResponse, until: float, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while part := response.read1(1 << 16):
         size += len(part)
-        if size > MOST_BYTES:
-            raise InputError(f"the server's answer is longer than {MOST_BYTES:,} bytes; ask fewer rows at once")
+        if size > most:
+            raise InputError(
+                f"the server's answer is longer than {most:,} bytes; ask fewer rows at once, or raise "
+                "`answer_bytes` under [endpoint] in the task file"
+            )
         if time.monotonic() > until:
             raise TimeoutError
         parts.append(part)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pfungst.errors import InputError, first_line
 from pfungst.models.pickled import names_in, told
-from pfungst.packed import checked_zip
+from pfungst.packed import MOST_UNPACKED, checked_zip
 
 _PLACES = re.compile(
     r"(?:[^/]+/)?(?:models/[^/]+\.json|data/(?:weights|constants|sample_inputs|extra)/.*|extra/.*|\.data/[\w]+|byteorder"
@@ -37,13 +37,13 @@ _SIZES = frozenset({
 })  # fmt: skip
 
 
-def checked_export(path: Path, torch: Any) -> None:
-    """Look through an archive with ``torch`` at hand.
+def checked_export(path: Path, torch: Any, most: int = MOST_UNPACKED) -> None:
+    """Look through an archive with ``torch`` at hand; it may unpack to ``most`` bytes.
 
     Raises:
         InputError: if it is none or unpacks to too much, or if opening or asking it would run code of its own.
     """
-    members = checked_zip(path, "is not a torch.export archive that this PyTorch reads")
+    members = checked_zip(path, "is not a torch.export archive that this PyTorch reads", most)
     with zipfile.ZipFile(path) as archive:
         for member in members:
             reasons = _members(member.filename, archive, member, torch)

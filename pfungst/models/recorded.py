@@ -73,7 +73,8 @@ def load_recorded(path: Path, task: Task, outputs: str | None = None) -> Recorde
     suffix = "".join(path.suffixes).removesuffix(".gz").lower().rpartition(".")[2]
     data = path.read_bytes()
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
-    table = open_npz(path) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path)))
+    most = task.limits.unpacked
+    table = open_npz(path, most) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path), most))
     del data  # as large as the answers themselves
     return recorded(table, task, str(path), identity, outputs)
 

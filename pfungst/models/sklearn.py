@@ -99,7 +99,7 @@ def load_sklearn(path: Path, task: Task, *, outputs: str | None, trust_pickle: b
         InputError: if it needs trust that was not given, or holds no fitted classifier.
     """
     if path.suffix.lower() == ".skops":
-        estimator, notes = _skops(path, trust_pickle=trust_pickle)
+        estimator, notes = _skops(path, task.limits.unpacked, trust_pickle=trust_pickle)
     elif trust_pickle:
         calls = told(names_in_file(path))
         estimator, notes = _pickled(path), (f"the model was read from a pickle that the user trusts: {calls}",)
@@ -114,12 +114,12 @@ def load_sklearn(path: Path, task: Task, *, outputs: str | None, trust_pickle: b
     )
 
 
-def _skops(path: Path, *, trust_pickle: bool) -> tuple[Any, tuple[str, ...]]:
+def _skops(path: Path, most: int, *, trust_pickle: bool) -> tuple[Any, tuple[str, ...]]:
     try:
         from skops import io  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError(f"{path} needs skops, which is not installed; run `pip install pfungst[sklearn-io]`") from None
-    checked_zip(path, "is not a skops file")
+    checked_zip(path, "is not a skops file", most)
     try:
         listed = io.get_untrusted_types(file=path)
     except Exception as error:

@@ -25,7 +25,7 @@ def load_exported(
     """Open a ``torch.export`` archive. Raises InputError if it is none, or holds code and is not trusted."""
     torch = import_torch(str(path))
     if not trust_pickle:
-        checked_export(path, torch)
+        checked_export(path, torch, task.limits.unpacked)
     try:
         with _muted("torch.export", "torch._export"):
             program = torch.export.load(str(path))

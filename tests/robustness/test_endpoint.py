@@ -300,10 +300,9 @@ def test_numbers_that_are_none_are_told_by_row(serve):
     assert "2" in str(caught.value)
 
 
-def test_answers_that_are_too_long_are_not_read(refused, serve, monkeypatch):
-    monkeypatch.setattr("pfungst.models.endpoint_http.MOST_BYTES", 3000)
+def test_answers_that_are_too_long_are_not_read(refused, serve):
     server = serve()
-    model = load_model(server.address, task=QUICK)
+    model = load_model(server.address, task=Task(endpoint=Endpoint(timeout=5.0, rows=5, answer_bytes=3000)))
     server.fault = [answered(b" " * 5000)]
     refused(lambda: model.predict(shown(model)[:5]), "longer than 3,000 bytes")
 

@@ -99,15 +99,24 @@ def test_what_is_no_image_is_an_unreadable_row(data):
     assert isinstance(decode(data), UnreadableRow)
 
 
-@pytest.mark.parametrize("side", [9_500, 60_000])
-def test_decompression_bombs_are_not_decoded(side):
+def png(side: int, rows: bytes) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    bomb = (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
-    got = decode(bomb)
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [9_500, 60_000])
+def test_decompression_bombs_are_not_decoded(side):
+    got = decode(png(side, bytes(1000)))
     assert isinstance(got, UnreadableRow)
     assert "not decoded" in str(got)
+
+
+def test_a_limit_of_pixels_is_the_users():
+    large = png(14_000, bytes(14_000 * 14_001))  # more than twice what Pillow reads by itself
+    assert isinstance(decode(large), UnreadableRow)
+    assert decode(large, most=14_000**2).shape == (14_000, 14_000, 1)
+    assert isinstance(decode(large), UnreadableRow)
+    assert "more than 100" in str(decode(png(16, bytes(16 * 17)), most=100))
