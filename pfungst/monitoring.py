@@ -126,7 +126,7 @@ def _state(out: Path, known: Reference, size: int) -> State:
         return State(size, against)
     try:
         kept = msgspec.json.decode((out / STATE).read_bytes(), type=State)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return State(size, against)
     if kept.against != against:
         raise InputError(f"{out} holds a log judged against another audit; give another folder: --out NEW")

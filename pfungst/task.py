@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from pfungst.accepted import Accepted
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
 from pfungst.packed import MOST_UNPACKED
 
 MUST_NOT_MATTER: dict[str, float] = {
@@ -214,8 +214,10 @@ def load_task(path: str | Path | None) -> Task:
         raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"there is no task file {path}; give a TOML file or leave --task out") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a TOML file: {error}") from None
+    except InputError:
+        raise
+    except ValueError as error:  # TOML's own errors, bytes that are no text, and numbers of thousands of digits
+        raise InputError(f"{path} is not a TOML file: {first_line(error)}") from None
     except RecursionError:
         raise InputError(
             f"{path} is no task file: its brackets lie too deep; `pfungst schema --task` shows one"

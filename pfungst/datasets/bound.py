@@ -10,7 +10,7 @@ from pfungst.arrays import Array, IntArray
 from pfungst.datasets.columns import plain_columns
 from pfungst.datasets.dataset import Dataset, Reader
 from pfungst.datasets.ids import ids_at, numbered_rows
-from pfungst.datasets.labels import Labels, coded, majority, roles_of
+from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
 from pfungst.datasets.mapping import mapping
 from pfungst.datasets.npz import Rows
 from pfungst.datasets.table import features_of
@@ -173,7 +173,7 @@ def same_labels(model: RecordedAnswers, data: Dataset) -> None:
         place = mapping(found.classes, _values(found), model.classes, named=model.named, source=model.source)
     except InputError:
         return
-    recorded = np.where(_values(found) >= 0, place[_values(found)], -1)
+    recorded = _moved(_values(found), place)
     off = np.flatnonzero((recorded >= 0) & (data.labels >= 0) & (recorded != data.labels))
     if len(off):
         row = off[0]
@@ -192,6 +192,7 @@ def _values(labels: Labels) -> IntArray:
 def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
     held = dict(model.held)
     votes = held.pop("label_counts", None)
+    votes = None if votes is None else checked_votes(np.asarray(votes), model.source)
     label = task.columns.label or next((name for name in TRUTHS if name in held), None)
     if label is not None and label not in held:
         raise InputError(f"the task names a label column {label!r} that {model.source} does not have")
@@ -199,7 +200,7 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
         raise InputError(
             f"{model.source} holds answers and no labels; give the data that were answered, or add a column label"
         )
-    given = np.asarray(held.pop(label)) if label else majority(np.asarray(votes)).astype(float)
+    given = np.asarray(held.pop(label)) if label else majority(votes).astype(float)
     names = model.classes if model.named or given.dtype.kind in "biuf" else ()
     labels = coded(given, names, model.source)
     rows = len(model)
@@ -259,7 +260,7 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
         return replace(data, classes=classes, named=named)
     used = np.unique(data.labels[data.labels >= 0])
     place = mapping(data.classes, data.labels, classes, named=named, source=data.source)
-    labels = np.where(data.labels >= 0, place[data.labels], -1)
+    labels = _moved(data.labels, place)
     # An unnamed model takes the data's names where each of them stands for the class of its own number.
     takes = not named and data.named and len(data.classes) == len(classes) and _in_place(place)
     notes = data.notes if _in_place(place) else (*data.notes, "labels were mapped by name onto the model's classes")
@@ -275,6 +276,13 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
         label_counts=_votes(data, place, len(classes)),
         notes=notes,
     )
+
+
+def _moved(labels: IntArray, place: IntArray) -> IntArray:
+    """Labels (-1: none) where their classes lie now; there may be no class at all."""
+    moved = np.full(len(labels), -1, dtype=np.int64)
+    moved[labels >= 0] = place[labels[labels >= 0]]
+    return moved
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -12,11 +13,9 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
-from pfungst.errors import InputError, NoLabels
+from pfungst.errors import InputError, NoLabels, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
 
-MOST_DEPTH = 200
-"""Lines of more brackets are tried by a reader that survives their nesting."""
 _LINES = frozenset({".jsonl", ".ndjson", ".json"})
 LABELS = ("label", "labels", "class", "target", "y")
 
@@ -29,18 +28,22 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
     """
     unpacked = _unpacked(data, source, most)
     if suffix in _LINES:
-        _shallow(unpacked, source)
+        _objects(unpacked, source)
     try:
         if suffix == ".parquet":
             _small(unpacked, source, most)
         table = _parsed(unpacked, suffix)
+        # Names and cells are looked at here for the first time, and may be no text or no date.
+        names = table.column_names
+        columns = [as_array(column) for column in table.columns]
+    except InputError:
+        raise  # it is a ValueError too
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
-        raise InputError(f"{source} cannot be read as {suffix[1:]}: {str(error).splitlines()[0][:300]}") from None
-    names = table.column_names
+        raise InputError(f"{source} cannot be read as {suffix[1:]}: {first_line(error)}") from None
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{source} has two columns named {twice!r}; rename one")
-    return {name: as_array(table.column(name)) for name in names}
+    return dict(zip(names, columns, strict=True))
 
 
 def _unpacked(data: bytes, source: str, most: int) -> bytes:
@@ -56,14 +59,24 @@ def _small(data: bytes, source: str, most: int) -> None:
         raise refusal(source, unpacked, len(data))
 
 
-def _shallow(data: bytes, source: str) -> None:
-    """Refuse brackets in brackets by the thousand: the reader of pyarrow ends the whole process on them."""
-    for number, line in enumerate(data.split(b"\n")):
-        if line.count(b"[") + line.count(b"{") > MOST_DEPTH:
-            try:
-                json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"line {number + 1} of {source} is no JSON that can be read: {error}") from None
+def _objects(data: bytes, source: str) -> None:
+    """Refuse lines that are no JSON object: the reader of pyarrow ends the whole process on some of them."""
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        begins = line.lstrip()[:1]
+        if begins not in {b"", b"{"}:
+            raise InputError(f"line {number} of {source} is no JSON object; write one a line")
+        try:
+            if begins:
+                _one_value(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"line {number} of {source} is no JSON that can be read: {first_line(error)}") from None
+
+
+def _one_value(line: bytes) -> None:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except msgspec.DecodeError:  # or NaN, which is no JSON and yet written by many
+        json.loads(line.decode("utf-8"))
 
 
 def _parsed(data: bytes, suffix: str) -> Any:

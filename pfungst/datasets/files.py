@@ -88,9 +88,9 @@ class Folder:
     def read(self, name: str) -> bytes | UnreadableRow:
         """Contents of a file, or why it cannot be read."""
         path = self.root / name
-        if self._outside(path):
-            return UnreadableRow(_LEAVES)
         try:
+            if self._outside(path):
+                return UnreadableRow(_LEAVES)
             return path.read_bytes() if path.is_file() or not path.exists() else UnreadableRow("it is no plain file")
         except (OSError, ValueError) as error:
             return _why(error)
@@ -98,9 +98,9 @@ class Folder:
     def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
         """A file opened for reading and its size in bytes, or why it cannot be."""
         path = self.root / name
-        if self._outside(path) or (path.exists() and not path.is_file()):
-            return UnreadableRow(_LEAVES)
         try:
+            if self._outside(path) or (path.exists() and not path.is_file()):
+                return UnreadableRow(_LEAVES)
             return path.open("rb"), path.stat().st_size
         except (OSError, ValueError) as error:
             return _why(error)
@@ -117,9 +117,9 @@ class Archive:
         self.path, self.most = path, most
         try:
             self._open = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} cannot be read as a zip file: {error}") from None
-        self._members = {info.filename: info for info in self._open.infolist() if not info.is_dir()}
+        self._members = {info.filename: info for info in self._open.infolist() if not info.filename.endswith("/")}
         for info in self._members.values():
             if bomb(info.file_size, max(1, info.compress_size), most):
                 raise refusal(f"{path}/{info.filename[:200]}", info.file_size, info.compress_size)

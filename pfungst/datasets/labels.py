@@ -37,7 +37,12 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     """
     if values is None:
         return Labels(None, names, bool(names) and not _numbers_only(names))
-    values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    if values.ndim != 1:
+        raise InputError(f"the labels of {source} have shape {values.shape}; one class a row is read")
+    try:
+        values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    except UnicodeDecodeError:
+        raise InputError(f"the labels of {source} are bytes that are no text in UTF-8; save them as text") from None
     kind = values.dtype.kind
     if kind not in "fiubUOT":
         raise InputError(f"the labels of {source} are {values.dtype}; give names or whole numbers")
@@ -111,6 +116,15 @@ def _absent(absent: Array) -> tuple[str, ...]:
 
 def _numbers_only(names: tuple[str, ...]) -> bool:
     return all(name.isascii() and name.isdigit() for name in names)
+
+
+def checked_votes(votes: Array, source: str) -> Array:
+    """Votes of labellers, (rows, classes). Raises InputError if they are no counts."""
+    if votes.ndim != 2 or not votes.shape[1]:
+        raise InputError(f"`label_counts` of {source} has shape {votes.shape}; votes are (rows, classes)")
+    if not (votes.dtype.kind in "fiub" and np.isfinite(votes).all() and (votes >= 0).all()):
+        raise InputError(f"`label_counts` of {source} holds what is no count; votes are numbers of at least 0")
+    return votes
 
 
 def majority(counts: Array) -> IntArray:

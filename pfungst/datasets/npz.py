@@ -1,6 +1,7 @@
 """Data in one ``.npz`` file, or in arrays already in memory."""
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pfungst.arrays import Array, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.ids import numbered_rows
-from pfungst.datasets.labels import Labels, coded, majority, roles_of
+from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
 from pfungst.errors import InputError, NoLabels, first_line
 from pfungst.packed import MOST_UNPACKED, checked_zip
 from pfungst.task import Task
@@ -52,6 +53,11 @@ def open_npz(path: Path, most: int = MOST_UNPACKED) -> dict[str, Array]:
     for name, value in arrays.items():
         if not isinstance(value, np.ndarray):
             raise InputError(f"{path} holds {name[:200]!r}, which is no array; save arrays alone with np.savez")
+        if value.dtype.kind == "V":
+            raise InputError(f"`{name[:200]}` of {path} holds records; save each of their fields as an array of its own")
+        letters = np.frombuffer(value.tobytes(), f"{value.dtype.str[0]}u4") if value.dtype.kind == "U" else np.zeros(1)
+        if letters.max(initial=0) > sys.maxunicode:
+            raise InputError(f"`{name[:200]}` of {path} is damaged: it holds letters that there are none of")
     return arrays
 
 
@@ -179,10 +185,8 @@ def labels_of(held: Mapping[str, Array], task: Task, source: str) -> tuple[Label
     given = held.get(task.columns.label or "labels", held.get("label"))
     if task.columns.label and task.columns.label not in held:
         raise NoLabels(f"the task names a label column {task.columns.label!r} that {source} does not have")
-    if votes is not None and votes.ndim != 2:
-        raise InputError(f"`label_counts` of {source} has shape {votes.shape}; votes are (rows, classes)")
-    if votes is not None and not (votes.dtype.kind in "fiub" and np.isfinite(votes).all() and (votes >= 0).all()):
-        raise InputError(f"`label_counts` of {source} holds what is no count; votes are numbers of at least 0")
+    if votes is not None:
+        votes = checked_votes(votes, source)
     if votes is not None and given is None:
         given = majority(votes)
         names = names or tuple(str(i) for i in range(votes.shape[1]))
@@ -215,7 +219,12 @@ def unique_ids(ids: Sequence[str], source: str) -> tuple[str, ...]:
     return tuple(ids)
 
 
+def plain_text(values: Array) -> Array:
+    """Objects of any kind as text, of the same shape; NumPy's own way stops at bytes that are not ASCII."""
+    return np.array([str(value) for value in values.ravel().tolist()], dtype=str).reshape(values.shape)
+
+
 def _content(inputs: Array, held: Mapping[str, Array]) -> str:
-    plain = {k: v.astype(str) if v.dtype.kind == "O" else v for k, v in held.items()}
-    shown = inputs.astype(str) if inputs.dtype.kind == "O" else inputs
+    plain = {k: plain_text(v) if v.dtype.kind == "O" else v for k, v in held.items()}
+    shown = plain_text(inputs) if inputs.dtype.kind == "O" else inputs
     return fingerprint(shown, {k: plain[k] for k in sorted(plain)}, size=16)

@@ -18,9 +18,9 @@ from pfungst.datasets.folder import Pictures, Place
 from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
-from pfungst.datasets.npz import Rows, unique_ids
+from pfungst.datasets.npz import Rows, plain_text, unique_ids
 from pfungst.datasets.traces import Traces
-from pfungst.errors import InputError
+from pfungst.errors import InputError, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, refusal
 from pfungst.stored import Stored
 from pfungst.task import Task
@@ -46,17 +46,21 @@ def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
 def table_in_archive(path: Path, most: int = MOST_UNPACKED) -> tuple[bytes, str] | None:
     """The only table of a zip file that holds nothing else, and its name. Raises InputError if it is a bomb."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
-            kinds = (".csv", ".tsv", ".jsonl", ".parquet")
-            if len(names) != 1 or not names[0].lower().endswith(kinds):
-                return None
-            size = archive.getinfo(names[0]).file_size
-            if bomb(size, path.stat().st_size, most):
-                raise refusal(f"{path}/{names[0]}", size, path.stat().st_size)
-            return archive.read(names[0]), names[0]
-    except (OSError, zipfile.BadZipFile, RuntimeError):
+        archive = zipfile.ZipFile(path)
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         return None
+    with archive:
+        names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
+        kinds = (".csv", ".tsv", ".jsonl", ".parquet")
+        if len(names) != 1 or not names[0].lower().endswith(kinds):
+            return None
+        size = archive.getinfo(names[0]).file_size
+        if bomb(size, path.stat().st_size, most):
+            raise refusal(f"{path}/{names[0]}", size, path.stat().st_size)
+        try:
+            return archive.read(names[0]), names[0]
+        except Exception as error:  # noqa: BLE001 - zip, zlib and text errors have no common ancestor
+            raise InputError(f"{path}/{names[0]} is damaged ({first_line(error)}); pack it again") from None
 
 
 def from_columns(
@@ -174,13 +178,13 @@ def _inside(name: str, folder: Place, source: str) -> str:
 def _stamp(path: Path) -> str:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # the latter for names that no file has
         return "missing"
     return f"{found.st_size}|{found.st_mtime_ns}"
 
 
 def _content(table: Mapping[str, Array]) -> str:
-    spelled = {name: v.astype(str) if v.dtype.kind == "O" else v for name, v in table.items()}
+    spelled = {name: plain_text(v) if v.dtype.kind == "O" else v for name, v in table.items()}
     return fingerprint({name: spelled[name] for name in sorted(spelled)}, size=16)
 
 

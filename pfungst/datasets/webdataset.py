@@ -1,6 +1,7 @@
 """WebDataset: tar shards in which the files of a sample share a key, read without the package of that name."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from pfungst.task import Task
 MOST_DESCRIBED = 1 << 20
 """Longer descriptions of one sample are refused."""
 _CLASS = ("cls", "cls.txt", "label", "label.txt", "class")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _TEXT = ("txt", "text", "caption")
 
 
@@ -97,7 +99,7 @@ def _record(files: Shards, parts: Mapping[str, str], source: str) -> dict[str, A
     for end in _CLASS:
         if end in parts:
             label = _read(files, parts[end]).strip()
-            record["label"] = int(label) if label.lstrip("-").isdigit() else label
+            record["label"] = int(label) if _WHOLE.fullmatch(label) else label
             break
     return record
 
@@ -127,7 +129,7 @@ def _fields(text: str, name: str, source: str) -> dict[str, Any]:
 def _column(values: list[Any]) -> Array:
     """One column: numbers where all of them are (missing: NaN), else text and what else there is."""
     plain = [value for value in values if value is not None]
-    if plain and all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain):
+    if plain and all(map(_is_number, plain)):
         whole = all(isinstance(value, int) and abs(value) < 2**63 for value in plain) and len(plain) == len(values)
         kept = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
         return kept.astype(np.int64) if whole else kept
@@ -136,6 +138,13 @@ def _column(values: list[Any]) -> Array:
     held = np.empty(len(values), dtype=object)
     held[:] = values
     return held
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 1 << 1023
 
 
 def is_shards(source: str) -> bool:

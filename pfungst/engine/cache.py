@@ -27,6 +27,8 @@ from pfungst.statistics.units import numbered
 from pfungst.summarised import Summarised
 
 _FORMAT = 4
+# Pages have checksums, the description of the columns has none: it may name others, or other kinds of them.
+_DAMAGED = (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 
 
 class Kept(NamedTuple):
@@ -113,7 +115,7 @@ def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         found = _answers(table, table["row"].to_numpy(), about)
         labels, ids = table["label"].to_numpy(), tuple(table["id"].to_pylist())
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
     if not isinstance(found, Outputs):
         raise InputError(f"{file} holds no plain answers; audit again")
@@ -230,15 +232,15 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
         names = [name for name in file.schema_arrow.names if name in _READ]
         table = file.read(columns=names, use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
-    except (OSError, pa.ArrowException, KeyError, ValueError):
+        if about["key"] != key:
+            return None
+        positions = table["row"].to_numpy()
+        if len(positions) and not 0 <= positions.min() <= positions.max() < rows:
+            return None
+        lost = {int(row): why for row, why in about["lost"].items()}
+        return Kept(_answers(table, positions, about), lost, about["rows"], tuple(about["sizes"]))
+    except _DAMAGED:
         return None
-    if not isinstance(about, dict) or about.get("key") != key:
-        return None
-    positions = table["row"].to_numpy()
-    if len(positions) and positions.max() >= rows:
-        return None
-    lost = {int(row): why for row, why in about["lost"].items()}
-    return Kept(_answers(table, positions, about), lost, about["rows"], tuple(about["sizes"]))
 
 
 _ATTACKED = (

@@ -187,7 +187,7 @@ def _chosen(told: Mapping[str, Any], kind: str, asked: str | None, source: str) 
             Tensor(str(each["name"]), str(each["datatype"]), tuple(int(side) for side in each["shape"]))
             for each in listed
         ]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"the metadata of {source} describe {kind} without name, datatype and shape") from None
     if asked is None and kind == "inputs" and len(tensors) > 1:
         names = ", ".join(each.name for each in tensors)

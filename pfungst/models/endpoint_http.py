@@ -137,7 +137,7 @@ def _refusal(reply: Reply) -> str:
     try:
         told: Any = json.loads(reply.body)
         words = str(told.get("error", told)) if isinstance(told, dict) else str(told)
-    except ValueError:
+    except (ValueError, RecursionError):
         words = reply.body[:200].decode("utf-8", "replace")
     return f"answers {reply.status} ({' '.join(words.split())[:200] or 'without a word'})"
 

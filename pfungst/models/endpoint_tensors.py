@@ -16,6 +16,8 @@ TYPES: Mapping[str, str] = {
     "UINT32": "<u4", "INT32": "<i4", "UINT64": "<u8", "INT64": "<i8", "BOOL": "|b1",
 }  # fmt: skip
 SCORES = frozenset({"FP16", "FP32", "FP64"})
+MOST_SIDES = 8
+"""Axes that scores may come with."""
 _LENGTH = "inference-header-content-length"
 
 
@@ -55,14 +57,15 @@ def answer(reply: Reply, name: str, source: str) -> Array:
         InputError: if the answer does not follow the protocol; the sentence says where.
     """
     length = reply.headers.get(_LENGTH)
-    cut = int(length) if length is not None and length.isdigit() else len(reply.body)
+    cut = int(length) if length is not None and length.isascii() and length.isdigit() else len(reply.body)
     told = objects(reply.body[:cut], source)
     outputs = told.get("outputs")
     if not isinstance(outputs, list) or not all(isinstance(each, dict) for each in outputs):
         raise InputError(f"{source} gave an answer without `outputs`; it does not speak the Open Inference Protocol")
     at = cut
     for each in outputs:
-        size = (each.get("parameters") or {}).get("binary_data_size")
+        parameters = each.get("parameters")
+        size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
         raw = None if not isinstance(size, int) or size < 0 else reply.body[at : at + size]
         at += 0 if raw is None else len(raw)
         if each.get("name") == name:
@@ -74,19 +77,19 @@ def answer(reply: Reply, name: str, source: str) -> Array:
 
 def _array(told: Mapping[str, Any], raw: bytes | None, source: str) -> Array:
     kind, shape = told.get("datatype"), told.get("shape")
-    if kind not in SCORES:
+    if not isinstance(kind, str) or kind not in SCORES:
         raise InputError(f"{source} answers with {kind}, not with scores of classes; name another output with --output")
-    if not isinstance(shape, list) or not all(isinstance(side, int) and side >= 0 for side in shape):
+    if not isinstance(shape, list) or len(shape) > MOST_SIDES or not all(isinstance(side, int) and side >= 0 for side in shape):
         raise InputError(f"{source} answers with the shape {str(shape)[:100]}, which is none")
     count = math.prod(shape)
     if raw is not None:
-        dtype = np.dtype(TYPES[str(kind)])
+        dtype = np.dtype(TYPES[kind])
         if len(raw) != count * dtype.itemsize:
             raise InputError(f"{source} answers {len(raw)} bytes for a tensor {kind} of shape {shape}")
         return np.frombuffer(raw, dtype).reshape(shape).astype(np.float64)
     try:
         values = np.array(told.get("data"), dtype=np.float64).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{source} answers with data that are no numbers; scores of classes are needed") from None
     if len(values) != count:
         raise InputError(f"{source} answers {len(values)} numbers for a tensor of shape {shape}")

@@ -9,12 +9,13 @@ import json
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pfungst.errors import InputError, first_line
-from pfungst.models.pickled import names_in, told
+from pfungst.models.pickled import names_in, names_in_zip, told
 from pfungst.packed import MOST_UNPACKED, checked_zip
 
 _PLACES = re.compile(
@@ -67,7 +68,7 @@ def _members(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, torch
             yield from _told(json.loads(archive.read(member)), archive, name, torch)
         elif folder == "sample_inputs" or name.endswith(".pt"):
             yield from _pickled(archive.read(member), torch)
-    except (ValueError, RecursionError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+    except (ValueError, RecursionError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(
             f"{archive.filename} is damaged in {name[:200]!r} ({first_line(error)}); save it again"
         ) from None
@@ -82,13 +83,8 @@ def _pickled(data: bytes, torch: Any) -> Iterator[str]:
             warnings.simplefilter("ignore")
             torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception:  # noqa: BLE001 - unpickling raises nearly anything
-        names = names_in(data)
-        if zipfile.is_zipfile(io.BytesIO(data)):
-            with zipfile.ZipFile(io.BytesIO(data)) as inner:
-                names = tuple(
-                    name for one in inner.namelist() if one.endswith(".pkl") for name in names_in(inner.read(one))
-                )
-        yield told(names)
+        packed = zipfile.is_zipfile(io.BytesIO(data))
+        yield told(names_in_zip(io.BytesIO(data)) if packed else names_in(data))
 
 
 def _told(held: Any, archive: zipfile.ZipFile, name: str, torch: Any) -> Iterator[str]:

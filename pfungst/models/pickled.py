@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from pfungst.errors import InputError
 from pfungst.packed import gunzipped
@@ -53,9 +54,7 @@ def names_in_file(path: Path) -> tuple[str, ...]:
     """The names that a file of pickles imports: bare, packed by gzip or zlib, or inside a zip archive of PyTorch's."""
     data = path.read_bytes()
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if one.filename.endswith(".pkl") and one.file_size < 1 << 26]
-            return tuple(dict.fromkeys(name for one in members for name in names_in(archive.read(one))))
+        return names_in_zip(path)
     try:
         if data[:2] == b"\x1f\x8b":
             return names_in(gunzipped(data, str(path)))
@@ -64,6 +63,19 @@ def names_in_file(path: Path) -> tuple[str, ...]:
     except (InputError, zlib.error, gzip.BadGzipFile):
         return ()
     return names_in(data)
+
+
+def names_in_zip(file: Path | IO[bytes]) -> tuple[str, ...]:
+    """The names that the pickles of a zip archive import; reading stops where it is damaged."""
+    found: dict[str, None] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for one in archive.infolist():
+                if one.filename.endswith(".pkl") and one.file_size < 1 << 26:
+                    found |= dict.fromkeys(names_in(archive.read(one)))
+    except Exception:  # noqa: BLE001 - hostile bytes; whatever was read so far is what there is to tell
+        return tuple(found)
+    return tuple(found)
 
 
 def told(names: tuple[str, ...]) -> str:

@@ -88,7 +88,7 @@ def from_transformers(raw: Mapping[str, Any], where: str = "preprocessor_config.
         std = _numbers(raw.get("image_std", 0.5)) if normalise else ()
         channels = 3 if raw.get("do_convert_rgb") or len(mean) == 3 else None
         return Preprocess(replace(_geometry(raw), channels=channels), rescale, mean, std)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
         raise InputError(
             f"{where} does not follow the transformers convention ({error}); correct it, or remove it and use "
             "[preprocess] in the task file"

@@ -44,7 +44,7 @@ def decode(raw: bytes, where: str = "audit.json") -> Report:
         raise InputError(f"{where} follows schema {stamp!r} and this version reads {SCHEMA!r}; use the other version")
     try:
         return msgspec.json.decode(raw, type=Report)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
         raise InputError(
             f"{where} does not follow {SCHEMA!r} ({error}): it was changed by hand or by another program; "
             "run the same `pfungst audit` command again"

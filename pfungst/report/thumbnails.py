@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def read_zip(path: str | Path) -> dict[str, bytes]:
         checked_zip(target)
         with zipfile.ZipFile(target) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-    except (InputError, zipfile.BadZipFile, OSError, EOFError) as error:
+    except (InputError, OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(
             f"{target} is no complete zip ({first_line(error)}): delete it and run the same `pfungst audit` command "
             "again"
