@@ -209,13 +209,11 @@ def load_task(path: str | Path | None) -> Task:
     if path is None:
         return Task()
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise InputError(f"the task file {path} is a folder, device or pipe; give a TOML file")
-        raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        raw = tomllib.loads(_text(Path(path)))
     except FileNotFoundError:
         raise InputError(f"there is no task file {path}; give a TOML file or leave --task out") from None
     except InputError:
-        raise
+        raise  # it is a ValueError too
     except ValueError as error:  # TOML's own errors, bytes that are no text, and numbers of thousands of digits
         raise InputError(f"{path} is not a TOML file: {first_line(error)}") from None
     except RecursionError:
@@ -225,6 +223,12 @@ def load_task(path: str | Path | None) -> Task:
     except OSError as error:
         raise InputError(f"the task file {path} cannot be read ({error.strerror}); give a TOML file") from None
     return task_of(raw, str(path))
+
+
+def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise InputError(f"the task file {path} is a folder, device or pipe; give a TOML file")
+    return path.read_text(encoding="utf-8")
 
 
 def task_of(raw: dict[str, Any], where: str = "task") -> Task:

@@ -109,7 +109,8 @@ def main() -> int:
     unknown = set(names) - set(TARGETS)
     if unknown:
         raise SystemExit(f"there is no reader {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
-    print("| reader | seconds | inputs tried | corpus | branches | lines of pfungst | found |\n|---|--:|--:|--:|--:|--:|---|")
+    print("| reader | seconds | inputs tried | corpus | branches | lines of pfungst | found |")
+    print("|---|--:|--:|--:|--:|--:|---|")
     results = []
     for name in names:
         results.append(fuzzed(name, given.seconds))

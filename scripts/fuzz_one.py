@@ -68,7 +68,7 @@ def fuzzed(name: str, folder: Path, seconds: int) -> None:
         given += 1
         try:
             targets.asked(target, data, scratch)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is what we look for
+        except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             note(error, data, folder / "found")

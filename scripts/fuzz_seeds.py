@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import pickle
+import re
 import tarfile
 import tempfile
 import warnings
@@ -38,6 +39,7 @@ JSON = [
     {"id": 2, "text": "no cat \u2028", "label": "dog", "score": None, "sure": True},
 ]
 LOG = b"time,site,prob_cat,prob_dog,label\n2026-11-01T10:00,A,0.9,0.1,cat\n2026-11-01T11:00,B,0.2,0.8,cat\n"
+_TRACE = re.compile(rb'"stack_trace": "(?:[^"\\]|\\.)*",? ?')
 
 
 def _rng() -> np.random.Generator:
@@ -70,7 +72,7 @@ def _zip(members: Mapping[str, bytes]) -> bytes:
     sheet = io.BytesIO()
     with zipfile.ZipFile(sheet, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return sheet.getvalue()
 
 
@@ -123,9 +125,9 @@ def _exported() -> bytes:
 
 
 def _smaller(archive: bytes) -> bytes:
-    """The same members, packed."""
+    """The same members, packed, without the places in source files that torch writes down."""
     with zipfile.ZipFile(io.BytesIO(archive)) as given:
-        return _zip({name: given.read(name) for name in given.namelist()})
+        return _zip({name: _TRACE.sub(b"", given.read(name)) for name in given.namelist()})
 
 
 def _estimator() -> bytes:
@@ -207,7 +209,7 @@ def _tables() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     yield "csv", "texts", lambda: b'text,label\n"one\nline",0\ntwo,1\n'
     yield "csv", "pictures", lambda: b"image,label\na/1.png,x\n../2.png,y\n"
     yield "csv", "headless", lambda: b"a good film,pos\na bad one,neg\nanother,pos\nlast,neg\n"
-    yield "tsv", "features", lambda: b"id\tsite\ta b\tlabel\n1\tA\t0.5\tcat\n2\t\"B\t\tdog\n3\tA\tnan\tcat\n"
+    yield "tsv", "features", lambda: b'id\tsite\ta b\tlabel\n1\tA\t0.5\tcat\n2\t"B\t\tdog\n3\tA\tnan\tcat\n'
     yield "jsonl", "texts", lambda: lines
     yield "parquet", "kinds", lambda: _parquet(_table_of(answers=False))
     yield "parquet", "packed", lambda: _parquet(_table_of(answers=False).select(["id", "label", "a"]), "zstd")
@@ -256,14 +258,25 @@ def _models() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     yield "pickle", "zip", lambda: _zip({"a/data.pkl": pickle.dumps(print)})
     yield "config", "transformers", lambda: json.dumps(CONFIG).encode()
     yield "reply", "binary", _reply
-    yield "reply", "json", lambda: b"\xff\xff" + json.dumps(
-        {"outputs": [{"name": "scores", "datatype": "FP64", "shape": [1, 2], "data": [[0.5, 1]]}]}
-    ).encode()
+    yield (
+        "reply",
+        "json",
+        lambda: (
+            b"\xff\xff"
+            + json.dumps(
+                {"outputs": [{"name": "scores", "datatype": "FP64", "shape": [1, 2], "data": [[0.5, 1]]}]}
+            ).encode()
+        ),
+    )
     yield "metadata", "tables", lambda: json.dumps(METADATA).encode()
     yield "cache", "outputs", lambda: _kept(plain)
-    yield "filter", "all", lambda: (
-        b'(label = wolf or not "own class" in (a, "b ""c""")) and condition("off centre").answer != husky '
-        b"and site like 'A%' and confidence is not missing order by confidence desc, id"
+    yield (
+        "filter",
+        "all",
+        lambda: (
+            b'(label = wolf or not "own class" in (a, "b ""c""")) and condition("off centre").answer != husky '
+            b"and site like 'A%' and confidence is not missing order by confidence desc, id"
+        ),
     )
     yield "filter", "order", lambda: b"confidence desc, column(site)"
     yield "task", "all", lambda: TASK

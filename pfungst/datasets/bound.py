@@ -196,11 +196,14 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
     label = task.columns.label or next((name for name in TRUTHS if name in held), None)
     if label is not None and label not in held:
         raise InputError(f"the task names a label column {label!r} that {model.source} does not have")
-    if label is None and votes is None:
+    if label is not None:
+        given = np.asarray(held.pop(label))
+    elif votes is not None:
+        given = majority(votes).astype(float)
+    else:
         raise InputError(
             f"{model.source} holds answers and no labels; give the data that were answered, or add a column label"
         )
-    given = np.asarray(held.pop(label)) if label else majority(votes).astype(float)
     names = model.classes if model.named or given.dtype.kind in "biuf" else ()
     labels = coded(given, names, model.source)
     rows = len(model)

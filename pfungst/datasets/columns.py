@@ -64,12 +64,13 @@ def _objects(data: bytes, source: str) -> None:
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         begins = line.lstrip()[:1]
         if begins not in {b"", b"{"}:
-            raise InputError(f"line {number} of {source} is no JSON object; write one a line")
+            raise InputError(f"{source} cannot be read as JSON lines: line {number} is no object; write one a line")
         try:
             if begins:
                 _one_value(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"line {number} of {source} is no JSON that can be read: {first_line(error)}") from None
+            why = getattr(error, "msg", "") or first_line(error)
+            raise InputError(f"{source} cannot be read as JSON lines: line {number} is no JSON ({why})") from None
 
 
 def _one_value(line: bytes) -> None:

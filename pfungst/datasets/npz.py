@@ -54,7 +54,7 @@ def open_npz(path: Path, most: int = MOST_UNPACKED) -> dict[str, Array]:
         if not isinstance(value, np.ndarray):
             raise InputError(f"{path} holds {name[:200]!r}, which is no array; save arrays alone with np.savez")
         if value.dtype.kind == "V":
-            raise InputError(f"`{name[:200]}` of {path} holds records; save each of their fields as an array of its own")
+            raise InputError(f"`{name[:200]}` of {path} holds records; save each of their fields as an array")
         letters = np.frombuffer(value.tobytes(), f"{value.dtype.str[0]}u4") if value.dtype.kind == "U" else np.zeros(1)
         if letters.max(initial=0) > sys.maxunicode:
             raise InputError(f"`{name[:200]}` of {path} is damaged: it holds letters that there are none of")

@@ -79,21 +79,22 @@ def _array(told: Mapping[str, Any], raw: bytes | None, source: str) -> Array:
     kind, shape = told.get("datatype"), told.get("shape")
     if not isinstance(kind, str) or kind not in SCORES:
         raise InputError(f"{source} answers with {kind}, not with scores of classes; name another output with --output")
-    if not isinstance(shape, list) or len(shape) > MOST_SIDES or not all(isinstance(side, int) and side >= 0 for side in shape):
+    sides = shape if isinstance(shape, list) and len(shape) <= MOST_SIDES else [-1]
+    if not all(isinstance(side, int) and side >= 0 for side in sides):
         raise InputError(f"{source} answers with the shape {str(shape)[:100]}, which is none")
-    count = math.prod(shape)
+    count = math.prod(sides)
     if raw is not None:
         dtype = np.dtype(TYPES[kind])
         if len(raw) != count * dtype.itemsize:
             raise InputError(f"{source} answers {len(raw)} bytes for a tensor {kind} of shape {shape}")
-        return np.frombuffer(raw, dtype).reshape(shape).astype(np.float64)
+        return np.frombuffer(raw, dtype).reshape(sides).astype(np.float64)
     try:
         values = np.array(told.get("data"), dtype=np.float64).ravel()
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{source} answers with data that are no numbers; scores of classes are needed") from None
     if len(values) != count:
         raise InputError(f"{source} answers {len(values)} numbers for a tensor of shape {shape}")
-    return values.reshape(shape)
+    return values.reshape(sides)
 
 
 def objects(body: bytes, source: str) -> dict[str, Any]:

@@ -370,7 +370,7 @@ def test_broken_tables(refused, tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"no parquet")
     refused(lambda: load_data(tmp_path / "a.parquet"), "cannot be read as parquet")
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{broken\n')
-    refused(lambda: load_data(tmp_path / "a.jsonl"), "cannot be read as jsonl")
+    refused(lambda: load_data(tmp_path / "a.jsonl"), "cannot be read as JSON lines", "line 2")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,label\n1,0\n")[:-6])
     refused(lambda: load_data(tmp_path / "a.csv.gz"), "gzip")
     (tmp_path / "a.csv").write_text("a,a,label\n1,2,0\n")

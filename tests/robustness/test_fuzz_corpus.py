@@ -1,4 +1,4 @@
-"""Inputs that fuzzing starts from, that reached new lines or were once a fault: each is read or refused in a sentence."""
+"""What fuzzing starts from, what reached new lines and what once failed: each is read, or refused in a sentence."""
 
 import importlib
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_every_reader_has_inputs_to_start_from_and_they_are_small(fuzz_targets):
 
 
 SOUND = ["csv-features", "tsv-features", "jsonl-texts", "parquet-packed", "packed-csv-features", "npz-pictures",
-         "zip-folders", "folder-csv-pictures", "shards-pictures", "answers-csv-probabilities", "answers-npz-probabilities",
+         "zip-folders", "folder-csv-pictures", "shards-pictures", "answers-csv-probabilities", "answers-npz-votes",
          "log-probabilities", "task-all", "audit-calibration", "journal-audit", "cache-outputs", "thumbnails-one",
          "onnx-scores", "export-linear", "skops-logistic", "config-transformers", "reply-binary", "reply-json",
          "metadata-tables"]  # fmt: skip
@@ -50,7 +50,7 @@ def test_what_is_no_refusal_and_a_refusal_without_a_word_are_told(fuzz_targets, 
     def broken(path):
         raise KeyError(path.name)
 
-    def wordless(path):
+    def wordless(_path):
         raise fuzz_targets.InputError("\n")
 
     with pytest.raises(KeyError):
