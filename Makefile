@@ -10,8 +10,10 @@ TOOLS_STAMP := $(TOOLS_VENV)/.installed
 DEPS_VENV := .venv-deps
 DEPS_STAMP := $(DEPS_VENV)/.installed
 LANE_VENV := .venv-lane
+FUZZ_VENV := .venv-fuzz
+FUZZ_STAMP := $(FUZZ_VENV)/.installed
 
-.PHONY: demo test check bench trust mutants tricks selfaudit docs screenshots clean
+.PHONY: demo test check bench trust fuzz mutants tricks selfaudit docs screenshots clean
 .PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
@@ -39,6 +41,12 @@ bench: $(STAMP)
 trust: $(STAMP)
 	$(BIN)/python benchmarks/bad_inputs.py
 	$(BIN)/python scripts/random_kills.py --times 30 --only calibration,mistakes
+
+# Everything that reads files and answers is given inputs that are changed again and again, for FUZZ_SECONDS each
+# (FUZZ_ONLY=csv,npz: those alone), guided by the branches that they reach; ends with 1 if any of them is not refused.
+FUZZ_SECONDS ?= 1800
+fuzz: $(FUZZ_STAMP)
+	PYTHONPATH=$(CURDIR) $(FUZZ_VENV)/bin/python scripts/fuzz.py --seconds $(FUZZ_SECONDS) --only "$(FUZZ_ONLY)"
 
 # Small faults are put into the statistics one at a time; prints how many of them the tests notice, and which they do not.
 mutants: $(STAMP)
@@ -139,6 +147,14 @@ $(STAMP): pyproject.toml requirements/dev.txt
 	$(BIN)/pip check --disable-pip-version-check
 	touch $@
 
+# The fuzzer alone; whatever else is needed is that of the tests.
+PACKAGES := python -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+$(FUZZ_STAMP): requirements/fuzz.txt $(STAMP)
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/pip $(LOCKED) -r requirements/fuzz.txt
+	$(BIN)/$(PACKAGES) > "$$($(FUZZ_VENV)/bin/$(PACKAGES))/tests.pth"
+	touch $@
+
 $(TOOLS_STAMP): requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS_VENV)
 	$(TOOLS_VENV)/bin/pip $(LOCKED) -r requirements/tools.txt
@@ -152,5 +168,5 @@ $(DEPS_STAMP): pyproject.toml requirements/extras.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) $(TOOLS_VENV) $(DEPS_VENV) $(LANE_VENV) build dist pfungst-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_VENV) $(TOOLS_VENV) $(DEPS_VENV) $(LANE_VENV) $(FUZZ_VENV) build dist pfungst-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

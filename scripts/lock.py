@@ -20,6 +20,7 @@ LOCKS: dict[str, tuple[tuple[str, ...], str]] = {
     "base.txt": (("--group=build",), "dev.txt"),
     "extras.txt": (("--extra=all", "--extra=timm", "--extra=docs"), ""),
     "tools.txt": (("--group=tools",), ""),
+    "fuzz.txt": (("--group=fuzz",), "dev.txt"),
 }
 HEADER = "# Written by scripts/lock.py (make lock): every version with the hashes of all its published files.\n"
 # torch has one version and many builds, whose files and dependencies differ by where they come from (the CPU's is under
@@ -51,7 +52,7 @@ def locked(name: str, *, upgrade: bool) -> str:
         words += [f"--no-emit-package={one}" for one in BUILDS]
         words += ["--constraint", str(FOLDER / like)] if like else []
         words += [*asked, "--output-file", str(written)]
-        words += [str(ROOT / "pyproject.toml")] if name != "tools.txt" else []
+        words += [str(ROOT / "pyproject.toml")] if name not in {"tools.txt", "fuzz.txt"} else []
         subprocess.run(words, cwd=ROOT, check=True)
         return HEADER + written.read_text()
 

@@ -131,8 +131,9 @@ def _column(values: list[Any]) -> Array:
     plain = [value for value in values if value is not None]
     if plain and all(map(_is_number, plain)):
         whole = all(isinstance(value, int) and abs(value) < 2**63 for value in plain) and len(plain) == len(values)
-        kept = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-        return kept.astype(np.int64) if whole else kept
+        if whole:  # not by way of floats, which tell no numbers apart beyond 2 ** 53
+            return np.array(values, dtype=np.int64)
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     if plain and len(plain) == len(values) and all(isinstance(value, bool) for value in plain):
         return np.array(values, dtype=bool)
     held = np.empty(len(values), dtype=object)

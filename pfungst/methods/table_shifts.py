@@ -46,11 +46,12 @@ def columns_of(data: Dataset) -> Columns:
 def _known(values: Array) -> tuple[Any, float]:
     try:
         numbers = values.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = np.full(len(values), np.nan)
     numbers = numbers[np.isfinite(numbers)]
     if len(np.unique(numbers)) > FEW:
-        return float(np.median(numbers)), float(numbers.std())
+        with np.errstate(over="ignore", invalid="ignore"):  # a deviation that no float holds is none
+            return float(np.median(numbers)), float(numbers.std())
     present = [value for value in values.tolist() if value is not None and value == value]  # noqa: PLR0124 - NaN
     spelled, counts = np.unique([str(value) for value in present], return_counts=True)
     commonest = spelled[np.argmax(counts)] if len(spelled) else None
@@ -97,7 +98,9 @@ def units(row: Array, rng: np.random.Generator, known: Columns, factor: float) -
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+    if isinstance(value, int):
+        return abs(value) < 1 << 1023  # what a float can hold
+    return isinstance(value, float | np.number) and bool(np.isfinite(value))
 
 
 TABLE_SHIFTS = (
