@@ -34,8 +34,8 @@ def tables(draw, texts=TEXTS):
     rows = draw(st.integers(1, 6))
     some = lambda cells, **more: draw(st.lists(cells, min_size=rows, max_size=rows, **more))  # noqa: E731 - a short word
     return {
-        "id": some(texts, unique=True), "label": some(texts), "a": some(NUMBERS), "n": some(st.integers(-(2**53), 2**53)),
-        "site": some(texts), "z": [0.5] * rows,
+        "id": some(texts, unique=True), "label": some(texts), "a": some(NUMBERS), "site": some(texts),
+        "n": some(st.integers(-(2**53), 2**53)), "z": [0.5] * rows,
     }  # fmt: skip
 
 
