@@ -15,7 +15,7 @@ from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
 from pfungst.statistics.estimate import Estimate, severity
 from pfungst.statistics.intervals import difference_of_shares
-from pfungst.statistics.sequential import looks, sequential_mean
+from pfungst.statistics.sequential import FIRST, looks, sequential_mean
 from pfungst.summarised import joined_answers
 
 Held = tuple[Cue, ...]
@@ -59,10 +59,16 @@ class Trial:
 
     def followed(self, data: Dataset, done: Passes, tolerance: float) -> "Trial":
         """The same as far as the first look that settles it, or that was not asked yet."""
+        trial = self
+        if len(looks(min(self.rows, len(data.halves[self.half])))) == 1:
+            return trial
         for rows in looks(self.planned(data)):
-            # Passes end at the same rows however many there are: with more of them no row is asked twice.
+            # Passes end at the same rows however few of the data are asked yet: with more of them none is asked twice.
             trial = replace(self, upto=next(end for end in looks(self.rows) if end >= rows))
-            if not trial.ran(done) or settled(trial.reliance(data, done), tolerance):
+            # Where most rows carry no label, a look has seen too few to stop on.
+            if not trial.ran(done) or (
+                2 * len(trial.moved(data, done)) >= FIRST and settled(trial.reliance(data, done), tolerance)
+            ):
                 break
         return trial
 

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -120,6 +120,24 @@ def test_a_cue_at_the_tolerance_is_asked_about_all_rows_and_a_clear_one_is_not(m
         0.06: ([FIRST] * 2 + [rest] * 2, 0, "found"),
         0.9: ([FIRST] * 2, rest, "found"),
     }
+
+
+def test_a_look_that_saw_few_labels_does_not_end_it(many):
+    sparse = replace(many, labels=np.where(np.arange(ROWS) % 4 == 0, many.labels, -1))
+    trial, done = Trial(Region((6 / 8, 0.0, 1.0, 2 / 8)), "swap", PLANNED, "confirmation"), Passes()
+    while not (trial := trial.followed(sparse, done, 0.05)).ran(done):
+        done = done.with_({one: planted.answered(Reader(0.9), sparse, one) for one in trial.passes if one not in done})
+    assert trial.spared(sparse) == 0
+    assert trial.reliance(sparse, done).rows < FIRST / 2
+
+
+def test_data_with_one_look_are_asked_in_one_pass_and_stages_of_larger_data_in_the_same_ones(many):
+    trial = Trial(Region((6 / 8, 0.0, 1.0, 2 / 8)), "swap", PLANNED, "confirmation")
+    assert trial.followed(dataset(2600), Passes(), 0.05) == trial
+    assert {one.rows for one in trial.passes} == {PLANNED}
+    for limit, spans in ((900, {(0, FIRST)}), (2600, {(0, FIRST), (FIRST, PLANNED)}), (ROWS, {(0, FIRST)})):
+        some = many.limited(limit)
+        assert {(one.after, one.rows) for one in trial.followed(some, Passes(), 0.05).passes} == spans, limit
 
 
 def test_nothing_changes_where_the_first_look_holds_all_rows(all_at_once):
