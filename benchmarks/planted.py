@@ -128,7 +128,8 @@ def dataset(rows: Rows, classes: int, seed: int) -> Dataset:
 
 def answered(model: Answering, data: Dataset, asked: Predict) -> Outputs:
     """One pass, all rows at once."""
-    batch, _ = data.batch(data.sample(asked.rows, asked.half), asked.half)
+    rows = data.sample(asked.rows, asked.half)[asked.after if isinstance(asked, Predict) else 0 :]
+    batch, _ = data.batch(rows, asked.half)
     return replace(asked.run(model, batch), rows=batch.rows)
 
 

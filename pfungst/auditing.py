@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -22,7 +23,7 @@ from pfungst.engine.ray import reach
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
-from pfungst.findings import Condition, Finding, Report, Skipped
+from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped
 from pfungst.losses import unanswered
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
@@ -249,9 +250,21 @@ def _result(stage: Stage, rounds: Rounds, done: Passes, judged: Judged, *, compl
         headline=(*tested, *conditions),
         findings=ranked,
         skipped=tuple(skipped),
-        passes=tuple(rounds.records[one] for one in done),
+        passes=_recorded(stage, rounds, done, skipped),
     )
     return Audit(redacted(report) if study.request.redact_paths else report, pictures, study.request.out)
+
+
+def _recorded(stage: Stage, rounds: Rounds, done: Passes, skipped: Sequence[Skipped]) -> tuple[PassRecord, ...]:
+    """The passes, with the rows that probes did without."""
+    broken = {entry.probe for entry in skipped if entry.reason.startswith(BROKE)}
+    spared = {
+        one: rows
+        for probe in stage.chosen
+        if probe.topic not in broken
+        for one, rows in probe.spared(stage.study.data, done).items()
+    }
+    return tuple(msgspec.structs.replace(rounds.records[one], spared=spared.get(one, 0)) for one in done)
 
 
 def _as_tested(study: Study, done: Passes) -> tuple[list[Condition], float]:

@@ -247,7 +247,8 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the model over rows: what was asked, how many rows, whether answers stood in the cache.
 
     ``asked`` names the probes that wanted it. ``forwards`` is its cost in forward passes of one row, a backward
-    counting as two. ``seconds`` is the time of the sweep spent on it.
+    counting as two. ``seconds`` is the time of the sweep spent on it. ``spared`` is how many further rows it could have
+    had, which were not asked because these had settled what they were asked for.
     """
 
     name: str
@@ -259,6 +260,7 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool
     asked: tuple[str, ...] = ()
     seconds: float = 0.0
+    spared: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Outputs: what the model said about some rows, checked once where it enters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -202,6 +202,21 @@ def from_top(predictions: IntArray, confidence: FloatArray, classes: int) -> Out
     z = np.full((len(c), classes), -np.inf, np.float32)
     z[np.arange(len(c)), predictions] = np.log(np.minimum(c, 1.0))
     return Outputs(z, normalised=True, complete=False)
+
+
+def joined_outputs(some: Sequence[Outputs]) -> Outputs:
+    """Consecutive answers as one; features only where all have them."""
+    if len(some) == 1:
+        return some[0]
+    features = [part.features for part in some if part.features is not None]
+    rows = [part.rows for part in some if part.rows is not None]
+    return Outputs(
+        np.concatenate([part.logits for part in some]),
+        np.concatenate(features) if len(features) == len(some) else None,
+        np.concatenate(rows),
+        some[0].normalised,
+        some[0].complete,
+    )
 
 
 def parts(values: Array) -> Iterator[slice]:

@@ -39,6 +39,11 @@ class Probe:
         """What the answers mean."""
         raise NotImplementedError
 
+    def spared(self, data: Dataset, done: Passes) -> Mapping[Pass, int]:
+        """Passes that were ended early because what they had shown was enough, and the rows that it saved each."""
+        del data, done
+        return {}
+
 
 def _is_probe(item: object) -> bool:
     return isinstance(item, type) and issubclass(item, Probe) and bool(item.topic) and item.question.endswith("?")

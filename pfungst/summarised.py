@@ -7,7 +7,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs, joined_outputs, parts
 
 KEPT = 5
 """Classes that are kept of each row, the likeliest."""
@@ -121,3 +121,11 @@ def joined_summaries(some: Sequence[Summarised]) -> Summarised:
         log_sums=np.concatenate([part.log_sums for part in some]),
         width=some[0].width,
     )
+
+
+def joined_answers(some: Sequence[Outputs], labels: IntArray) -> Outputs:
+    """Consecutive answers as one, summaries of all where some are; ``labels`` are those of the whole set (-1: none)."""
+    if not any(isinstance(part, Summarised) for part in some):
+        return joined_outputs(some)
+    each = (summarised(part, labels[part.rows]) if part.complete else part for part in some)
+    return joined_summaries([part for part in each if isinstance(part, Summarised)])

@@ -7,7 +7,7 @@ from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset, Half
 from pfungst.errors import InputError
 from pfungst.findings import Skipped
-from pfungst.passes import Pass, Passes
+from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe
 
 SHARD_ROWS, ANSWERED_ROWS = 1024, 1 << 16
@@ -107,10 +107,12 @@ def possible(
 
 
 def pieces(one: Pass, data: Dataset) -> Iterator[Piece]:
-    """The pieces of a pass, shard by shard."""
+    """The pieces of a pass, shard by shard; one that goes on ``after`` others begins with a shard of its own."""
     size = shard_rows(data.on(one.on))
+    after = one.after if isinstance(one, Predict) else 0
+    assert after % size == 0, "a pass goes on after whole shards"
     for half, count in data.on(one.on).extent(one.rows, one.half).items():
-        for number in range(-(-count // size)):
+        for number in range(after // size, -(-count // size)):
             yield Piece(one, Shard(one.on, number, half), min(size, count - number * size))
 
 

@@ -15,8 +15,8 @@ from pfungst.engine.sweep import Swept, joined
 from pfungst.errors import InputError
 from pfungst.findings import PassRecord
 from pfungst.outputs import Outputs
-from pfungst.passes import Answers, Pass, Passes
-from pfungst.summarised import Summarised, summarised
+from pfungst.passes import Answers, Pass, Passes, Predict
+from pfungst.summarised import Summarised, joined_answers
 
 
 @dataclass
@@ -60,9 +60,11 @@ class Rounds:
         return self._agreed(done.with_(whole))
 
     def _all(self, one: Pass, parts: Mapping[Piece, Answers]) -> list[Answers]:
-        """The parts of a pass. Raises InputError if there is none."""
+        """The parts of a pass. Raises InputError if there is none, and no pass before it either."""
         asked = list(pieces(one, self.data))
         found = [parts[piece] for piece in asked if piece in parts]
+        if not found and isinstance(one, Predict) and one.after:
+            return [Outputs(np.zeros((0, len(self.data.classes)), np.float32), rows=np.zeros(0, np.int64))]
         if asked and not found:
             some, why = self.data.on(one.on), next(iter(self.lost[one.on].values()))
             raise InputError(
@@ -73,13 +75,10 @@ class Rounds:
 
     def _joined(self, one: Pass, some: Sequence[Answers]) -> Answers:
         """Consecutive answers of a pass; where an audit of fewer rows kept them all, but this one summaries, those."""
-        if any(isinstance(part, Summarised) for part in some):
+        plain = [part for part in some if isinstance(part, Outputs)]
+        if any(isinstance(part, Summarised) for part in plain):
             labels = self.data.on(one.on).labels
-            known = np.full(len(self.data.on(one.on)), -1) if labels is None else labels
-            some = [
-                summarised(part, known[part.rows]) if isinstance(part, Outputs) and part.complete else part
-                for part in some
-            ]
+            return joined_answers(plain, np.full(len(self.data.on(one.on)), -1) if labels is None else labels)
         return joined(some)
 
     def _agreed(self, done: Passes) -> Passes:

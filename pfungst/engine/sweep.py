@@ -19,7 +19,7 @@ from pfungst.engine.room import Room
 from pfungst.errors import InputError, Unanswered
 from pfungst.maps import Maps, joined_maps
 from pfungst.models.model import Model
-from pfungst.outputs import NotFinite, Outputs
+from pfungst.outputs import NotFinite, Outputs, joined_outputs
 from pfungst.passes import Answers, Attack, Attribute, Pass, Predict, Prove
 from pfungst.proven import Proven, joined_proofs
 from pfungst.summarised import Summarised, joined_summaries, summarised
@@ -224,7 +224,7 @@ class Sweep:
             outputs = outputs if len(outputs) == rows else outputs.take(slice(0, rows))
             return Outputs(outputs.logits, outputs.features, batch.rows[part], outputs.normalised, outputs.complete)
 
-        return _joined_outputs(list(self.room.parts(ask, len(batch), most, padded=True)))
+        return joined_outputs(list(self.room.parts(ask, len(batch), most, padded=True)))
 
     def _asked(self, one: Predict) -> Model:
         return self.members[one.by] if one.by else self.model
@@ -278,18 +278,4 @@ def joined(parts: Sequence[Answers]) -> Answers:
         return joined_summaries([part for part in parts if isinstance(part, Summarised)])
     if isinstance(parts[0], Proven):
         return joined_proofs([part for part in parts if isinstance(part, Proven)])
-    return _joined_outputs([part for part in parts if isinstance(part, Outputs)])
-
-
-def _joined_outputs(parts: Sequence[Outputs]) -> Outputs:
-    if len(parts) == 1:
-        return parts[0]
-    features = [part.features for part in parts if part.features is not None]
-    rows = [part.rows for part in parts if part.rows is not None]
-    return Outputs(
-        np.concatenate([part.logits for part in parts]),
-        np.concatenate(features) if len(features) == len(parts) else None,
-        np.concatenate(rows),
-        parts[0].normalised,
-        parts[0].complete,
-    )
+    return joined_outputs([part for part in parts if isinstance(part, Outputs)])

@@ -177,7 +177,7 @@ def _gallery(data: Dataset, done: Passes, trial: Trial) -> Examples:
     rows = kept.outputs.rows
     assert rows is not None, "answers of a pass know their rows"
     alone = _alone(data, trial)
-    passes: list[Predict] = [Predict(), *trial.passes]
+    passes: list[Predict] = [Predict(), *(arm[0] for arm in trial.arms)]
     answers: list[Labelled] = [Labelled(done[Predict()].at(rows), kept.labels, None), kept, reversed_]
     order = np.argsort(-moved, kind="stable")
     if alone in done:

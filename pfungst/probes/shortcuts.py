@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
-from scipy.special import ndtr
 
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Skipped
@@ -23,7 +22,7 @@ from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
 from pfungst.probes.cue_words import answered, claim, latent_claim, noun, numbers, part_of_the_thing, remedy
 from pfungst.probes.metadata_cues import metadata_cues
-from pfungst.probes.trials import CLEAR, Held, Trial, natural_loss
+from pfungst.probes.trials import CLEAR, Held, Trial, beyond, natural_loss
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import proportion_of
 from pfungst.task import MUST_NOT_MATTER, Task
@@ -45,7 +44,9 @@ class Shortcuts(Probe):
     from it. A border, a small place, a column or a word counts only where it is a cue of its own: it predicts the
     label, and given the class nothing around it predicts it, as it would predict a part of an object. Cues are chosen
     on the discovery rows, verdicts come from the confirmation rows. Where several carry the answer, each is judged with
-    the stronger ones held at the row's own value.
+    the stronger ones held at the row's own value. Of many confirmation rows 1,024 are asked first, and more only about
+    cues that these leave open; intervals and p-values hold whenever one stops (repeated confidence intervals, Jennison
+    & Turnbull 1989, with Bonferroni's bound over the looks).
     """
 
     topic: ClassVar[str] = "shortcuts"
@@ -92,7 +93,7 @@ class Shortcuts(Probe):
         reason = self.unfit(data)
         if reason:
             yield Skipped(probe=self.topic, reason=reason)
-        if reason or not all(trial.ran(done) for cue in self._tried(data, done) for trial in self._trials(data, cue)):
+        if reason or not self._compared(data, done):
             return
         trials = self._looked(data, done)
         if not all(trial.ran(done) for trial in trials.values()):
@@ -121,6 +122,10 @@ class Shortcuts(Probe):
             if cue not in trials and not isinstance(cue, Region) and self._standing(data, cue).latent:
                 yield self._latent(data, cue, _unused(self._best(data, done, cue).reliance(data, done)))
         yield from metadata_cues(data, done)
+
+    def _compared(self, data: Dataset, done: Passes) -> bool:
+        """Whether every cue was tried on the discovery rows."""
+        return all(trial.ran(done) for cue in self._tried(data, done) for trial in self._trials(data, cue))
 
     def unfit(self, data: Dataset) -> str:
         """Why the data cannot be examined, or nothing."""
@@ -200,9 +205,17 @@ class Shortcuts(Probe):
         return {
             cue: replace(trial, rows=max(QUIET, self._few(data)))
             if trial.way == "transport" and cue not in tried
-            else trial
+            else trial.followed(data, done, self.tolerance(cue))
             for cue, trial in looked.items()
         }
+
+    def spared(self, data: Dataset, done: Passes) -> Mapping[Pass, int]:
+        """The last passes of the cues that were settled before all rows were asked."""
+        if self.unfit(data) or not self._compared(data, done):
+            return {}
+        looked = [trial for trial in self._looked(data, done).values() if trial.ran(done)]
+        asked = [*looked, *(plain for trial in looked if (plain := trial.plain()).ran(done))]
+        return {arm[-1]: rows for trial in asked if (rows := trial.spared(data)) for arm in trial.arms}
 
     def _suspects(self, data: Dataset, done: Passes) -> Mapping[Cue, Held]:
         """Cues that carry the answer on the discovery rows, strongest first, each with the stronger ones to be held."""
@@ -318,7 +331,7 @@ class Shortcuts(Probe):
             claim=said,
             effect=effect,
             tolerance=tolerance,
-            p_value=_beyond(effect, tolerance),
+            p_value=beyond(effect, tolerance),
             evidence=tuple(evidence(data, done, trial, looked)) if found else (),
             remedy=remedy(noun(trial.cue)) if found else "",
         )
@@ -379,9 +392,3 @@ def _unused(effect: Estimate, status: Status = "absent") -> str:
 
 def _spelled(name: str) -> str:
     return name.replace("-", "_")
-
-
-def _beyond(effect: Estimate, tolerance: float) -> float:
-    """One-sided p-value of "reliance <= tolerance", read off the interval."""
-    error = max((effect.high - effect.low) / 3.92, 1e-9)
-    return float(ndtr((tolerance - effect.value) / error))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
+from scipy.special import ndtr
 
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.datasets.dataset import Batch, Dataset, Half
@@ -11,32 +13,77 @@ from pfungst.methods.standing import scores, units_of
 from pfungst.methods.swaps import Swap, Way, arms
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
-from pfungst.statistics.estimate import Estimate
-from pfungst.statistics.intervals import difference_of_shares, paired_mean
+from pfungst.statistics.estimate import Estimate, severity
+from pfungst.statistics.intervals import difference_of_shares
+from pfungst.statistics.sequential import FIRST, looks, sequential_mean
+from pfungst.summarised import joined_answers
 
 Held = tuple[Cue, ...]
 
 CLEAR = np.log(100)
 """A likelihood a hundred times as high."""
 
+SURE = 1e-4
+"""A p-value that survives Holm's correction over five hundred tests."""
+
 
 @dataclass(frozen=True)
 class Trial:
-    """Both arms of a cue: its class's own, and another's; ``held`` cues stay the row's own in both."""
+    """Both arms of a cue: its class's own, and another's; ``held`` cues stay the row's own in both.
+
+    ``upto``: so many of the rows are asked as yet, in a pass from each possible look to the next; 0 for all in one.
+    """
 
     cue: Cue
     way: Way
     rows: int
     half: Half
     held: Held = ()
+    upto: int = 0
 
     @property
-    def passes(self) -> tuple[Predict, Predict]:
-        """The arm that keeps the class's cue, and the one that reverses it."""
+    def arms(self) -> tuple[tuple[Predict, ...], tuple[Predict, ...]]:
+        """The passes of the arm that keeps the class's cue, and of the one that reverses it."""
+        ends = [rows for rows in looks(self.rows) if rows <= self.upto] or [self.rows]
+        spans = list(zip([0, *ends], ends, strict=False))
         kept, reversed_ = (
-            Predict(under, rows=self.rows, half=self.half) for under in arms(self.cue, self.way, self.held)
+            tuple(Predict(under, rows=end, half=self.half, after=start) for start, end in spans)
+            for under in arms(self.cue, self.way, self.held)
         )
         return kept, reversed_
+
+    @property
+    def passes(self) -> tuple[Predict, ...]:
+        """The passes of both arms."""
+        return tuple(one for arm in self.arms for one in arm)
+
+    def followed(self, data: Dataset, done: Passes, tolerance: float) -> "Trial":
+        """The same as far as the first look that settles it, or that was not asked yet."""
+        trial = self
+        if len(looks(min(self.rows, len(data.halves[self.half])))) == 1:
+            return trial
+        for rows in looks(self.planned(data)):
+            # Passes end at the same rows however few of the data are asked yet: with more of them none is asked twice.
+            trial = replace(self, upto=next(end for end in looks(self.rows) if end >= rows))
+            # Where most rows carry no label, a look has seen too few to stop on.
+            if not trial.ran(done) or (
+                2 * len(trial.moved(data, done)) >= FIRST and settled(trial.reliance(data, done), tolerance)
+            ):
+                break
+        return trial
+
+    def spared(self, data: Dataset) -> int:
+        """Rows of each arm that are not asked as yet."""
+        return self.planned(data) - min(self.upto or self.rows, self.planned(data))
+
+    def planned(self, data: Dataset) -> int:
+        """Rows of each arm that may be asked of these data."""
+        return sum(data.extent(self.rows, self.half).values())
+
+    def _look(self, data: Dataset) -> tuple[int, tuple[int, ...]]:
+        """The number of the look that is due with the rows asked, and the rows of all that are planned."""
+        planned = looks(self.planned(data)) if self.upto else (self.rows,)
+        return sum(rows <= (self.upto or self.rows) for rows in planned), planned
 
     def ran(self, done: Passes) -> bool:
         """Whether both arms were asked."""
@@ -44,7 +91,8 @@ class Trial:
 
     def answers(self, data: Dataset, done: Passes) -> tuple[Labelled, Labelled]:
         """The labelled answers of both arms, row by row."""
-        kept, reversed_ = (labelled(data, done[one]) for one in self.passes)
+        assert data.labels is not None, "unfit data are not judged"
+        kept, reversed_ = (labelled(data, joined_answers([done[one] for one in arm], data.labels)) for arm in self.arms)
         assert kept is not None, "unfit data are not judged"
         assert reversed_ is not None, "unfit data are not judged"
         return kept, reversed_
@@ -55,8 +103,9 @@ class Trial:
         return kept.outputs.probability_of(kept.labels) - reversed_.outputs.probability_of(reversed_.labels)
 
     def reliance(self, data: Dataset, done: Passes) -> Estimate:
-        """Its mean."""
-        return paired_mean(self.moved(data, done), units=self.answers(data, done)[0].units, name="reliance")
+        """Its mean; the interval holds whenever one stops asking."""
+        (look, planned), units = self._look(data), self.answers(data, done)[0].units
+        return sequential_mean(self.moved(data, done), units, "reliance", look=look, of=len(planned))
 
     def plain(self) -> "Trial":
         """The same with nothing held."""
@@ -70,6 +119,29 @@ class Trial:
         bank = data.donors(self.half)
         batch = Batch(tuple(data.ids[row] for row in rows), rows, np.zeros((len(rows), 0)), kept.labels, data.seed)
         return np.asarray(bank.labels[Swap(self.cue, "other class", self.held).drawn(batch, bank)])
+
+
+def settled(effect: Estimate, tolerance: float) -> bool:
+    """Whether further rows would change nothing: it lies inside the tolerance, or surely beyond, in one severity.
+
+    >>> settled(Estimate(name="reliance", value=0.5, low=0.45, high=0.55, rows=1024), 0.05)
+    True
+    >>> settled(Estimate(name="reliance", value=0.3, low=0.26, high=0.34, rows=1024), 0.05)
+    False
+    """
+    if effect.against(tolerance) != "found":
+        return effect.against(tolerance) == "absent"
+    most = severity(msgspec.structs.replace(effect, low=effect.high), "loss", tolerance)
+    return severity(effect, "loss", tolerance) == most and beyond(effect, tolerance) <= SURE
+
+
+def beyond(effect: Estimate, tolerance: float) -> float:
+    """One-sided p-value of "reliance <= tolerance", read off the interval.
+
+    An interval of one of several looks is wider, so that a p-value below 0.3 holds whenever one stops.
+    """
+    error = max((effect.high - effect.low) / 3.92, 1e-9)
+    return float(ndtr((tolerance - effect.value) / error))
 
 
 def natural_loss(

@@ -6,6 +6,7 @@ from typing import Any
 
 from pfungst.findings import Report
 from pfungst.report.markup import clean
+from pfungst.report.numbers import count
 
 LISTED = 12
 LONGEST = 400
@@ -82,3 +83,12 @@ def source(report: Report, part: str) -> str:
 
 def _named(report: Report) -> tuple[tuple[Mapping[str, Any], str], ...]:
     return (report.model, "MODEL"), (report.data, "DATA")
+
+
+def spared(report: Report) -> str:
+    """What was saved where the first rows of a pass settled what it was asked for; nothing where all were asked."""
+    early = [one for one in report.passes if one.spared]
+    if not early:
+        return ""
+    rows, asked = sum(one.spared for one in early), sum(one.rows for one in report.passes)
+    return f"{count(len(early), 'pass')} settled early: {rows:,} of {asked + rows:,} rows were not shown"

@@ -11,7 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from pfungst.findings import Report, Shot
 from pfungst.report import opening
 from pfungst.report.cards import Budget, cards, quadrants
-from pfungst.report.facts import chance, command, facts, given, source
+from pfungst.report.facts import chance, command, facts, given, source, spared
 from pfungst.report.figures import draw
 from pfungst.report.forest import forest
 from pfungst.report.gallery import Pictures
@@ -142,7 +142,7 @@ def _spent(report: Report) -> str:
     seconds = sum(item.seconds for item in report.passes)
     return (
         f"{count(len(report.passes), 'pass')}, {count(asked, 'row')} shown, {seconds:.0f} s; "
-        f"{stored:,} answered from the cache"
+        f"{stored:,} answered from the cache" + (f"; {spared(report)}" if spared(report) else "")
     )
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pfungst.findings import BeforeAfter, Condition, Finding, Report, Skipped
 from pfungst.report.axes import honest
-from pfungst.report.facts import chance
+from pfungst.report.facts import chance, spared
 from pfungst.report.markup import clean
 from pfungst.report.numbers import bounds, count, places, plainly, rough, rows, value
 from pfungst.report.words import headline
@@ -79,6 +79,8 @@ class Writer:
         yield Group(Text(), Text("Found", style="bold"), *self.found(report))
         yield Group(*self.undecided(report))
         yield Group(Text(), Text("Not examined", style="bold"), *self.skipped(report.skipped))
+        if saved := spared(report):
+            yield Group(Text(), self.words(f"{saved[0].upper()}{saved[1:]}.", "dim"))
 
     def remains(self, report: Report) -> RenderableType:
         """One line a condition: name, accuracy with interval, bar, rows."""

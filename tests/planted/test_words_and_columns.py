@@ -120,7 +120,7 @@ def accused(model, data, probe):
     done = Passes()
     while new := [one for one in dict.fromkeys(probe.needs(data, done)) if one not in done]:
         for one in new:
-            rows = data.sample(one.rows, one.half)
+            rows = data.sample(one.rows, one.half)[getattr(one, "after", 0) :]
             batch, _ = data.batch(rows, one.half)
             done = done.with_({one: replace(one.run(model, batch), rows=rows)})
     said = [one for one in probe.judge(data, done) if isinstance(one, Finding) and one.kind == "cue"]
