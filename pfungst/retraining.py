@@ -1,6 +1,6 @@
 """Retraining: the last layer fitted anew on rows whose cue says nothing of the label, and what that bought."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,8 +167,18 @@ def _swapped(before: Audit, after: Audit) -> tuple[BeforeAfter, ...]:
 
 def _reliances(before: Audit, after: Audit) -> tuple[BeforeAfter, ...]:
     sides = [{one.subject: one.effect for one in each.report.findings if one.kind == "cue"} for each in (before, after)]
-    names = dict.fromkeys((*sides[0], *sides[1]))
-    return tuple(_line(f"reliance on {name}", sides[0].get(name), sides[1].get(name)) for name in names)
+    names = [name for name in dict.fromkeys((*sides[0], *sides[1])) if ":" in name or not _spelled_out(name, sides)]
+    return tuple(_line(f"reliance on {name}", *(_reliance(name, side) for side in sides)) for name in names)
+
+
+def _spelled_out(family: str, sides: Sequence[Mapping[str, Estimate]]) -> bool:
+    """Whether members of a family of cues stand there by name: then the family has no line of its own."""
+    return any(name.startswith(f"{family}:") for side in sides for name in side)
+
+
+def _reliance(name: str, found: Mapping[str, Estimate]) -> Estimate | None:
+    """A cue's reliance; where no member of its family carries the answer, that of the strongest, which bounds it."""
+    return found.get(name, found.get(name.split(":", maxsplit=1)[0]))
 
 
 def _line(name: str, before: Estimate | None, after: Estimate | None) -> BeforeAfter:
