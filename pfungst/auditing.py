@@ -291,7 +291,7 @@ def _settings(study: Study, chosen: Sequence[Probe], done: Passes, sizes: Sequen
         "rows": study.data.limit,
         "batch_size": request.batch_size,
         "inference": getattr(study.model, "inference", "as it is"),
-        "batch_size_halved_to": list(sizes),
+        **({"batch_size_halved_to": list(sizes)} if sizes else {}),
         "probes": [probe.topic for probe in chosen],
         "assumed": [*_assumed(study), *_left_out(done), *_short_of_memory(sizes)],
         "must_not_matter": {cue: request.task.tolerance(cue) for cue in sorted(_cues(request))},

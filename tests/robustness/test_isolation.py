@@ -26,16 +26,6 @@ from pfungst.passes import Passes, Predict
 ROWS = 200
 
 
-@pytest.fixture(scope="module")
-def poisonous():
-    folder = str(Path(__file__).parent)
-    sys.path.insert(0, folder)
-    import poisonous
-
-    yield poisonous
-    sys.path.remove(folder)
-
-
 def answered(executor, data, heard=None, asked=None):
     rounds = Rounds(data, executor, listen=lambda event, facts: None if heard is None else heard.append((event, facts)))
     with closing(executor):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,18 +22,6 @@ ray = pytest.importorskip("ray", reason="the executor is an extra: pip install p
 from pfungst.engine.ray import Actors  # noqa: E402 - only where ray is there
 
 ONLY = ("calibration", "unknowns")
-
-
-@pytest.fixture(scope="module")
-def poisonous():
-    """The module of the model, which actors import by its name: its folder is named before Ray starts."""
-    folder = str(Path(__file__).parent)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(folder)
-        patched.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
-        import poisonous
-
-        yield poisonous
 
 
 @pytest.fixture(scope="module")

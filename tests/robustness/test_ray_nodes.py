@@ -1,9 +1,7 @@
 """Two nodes of a Ray cluster share the work, and say what one process says."""
 
 import json
-import os
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,18 +16,6 @@ ray = pytest.importorskip("ray", reason="the executor is an extra: pip install p
 from pfungst.engine.ray import Actors  # noqa: E402 - only where ray is there
 
 ONLY = ("calibration",)
-
-
-@pytest.fixture(scope="module")
-def poisonous():
-    folder = str(Path(__file__).parent)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(folder)
-        patched.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
-        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        import poisonous
-
-        yield poisonous
 
 
 @pytest.fixture(scope="module")

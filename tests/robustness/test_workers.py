@@ -1,8 +1,6 @@
 """Processes that die or hang cost the rows that kill them, and nothing else."""
 
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +13,6 @@ from pfungst.errors import InputError
 from pfungst.passes import Passes, Predict
 
 ROWS = 1500
-
-
-@pytest.fixture(scope="module")
-def poisonous():
-    """The module of the model, which workers import by its name."""
-    folder = str(Path(__file__).parent)
-    sys.path.insert(0, folder)
-    import poisonous
-
-    yield poisonous
-    sys.path.remove(folder)
 
 
 def answered(executor, data, heard=None):
