@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
@@ -17,6 +16,8 @@ FEWEST = 100
 BINS = 200
 MOST = 0.6
 LARGEST = 30.0
+STEPS, CLOSE, STEEPEST = 50, 1e-4, 5.0
+"""Of the fit: at most so many steps, the gain in log-likelihood that ends it, the logarithm of the steepest slope."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +58,9 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
     margin = margin / max(float(margin.std()), 1e-6)
     binned = _binned(margin, right)
     rates = np.concatenate([[0.0], np.geomspace(5e-4, MOST, 60)])
-    fits = [_fitted(rate, binned) for rate in rates]
+    losses, curves = _fitted(rates, binned)
     effective, groups = effective_rows(right.astype(np.float64), units)
-    losses = np.array([loss for loss, _, _ in fits]) * effective / len(right)
+    losses = losses * effective / len(right)
     best = int(losses.argmin())
     share = Estimate(
         name="share of wrong labels",
@@ -69,7 +70,7 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
         rows=groups,
         unit="row" if units is None else "unit",
     )
-    _, offset, slope = fits[best]
+    offset, slope = curves[best]
     mistaken = (1 - share.value) * expit(-(offset + slope * margin))
     probability = np.where(right, 0.0, share.value / np.maximum(share.value + mistaken, 1e-300))
     return LabelErrors(share, share.value + mistaken, probability)
@@ -97,18 +98,51 @@ def _bound(rates: FloatArray, losses: FloatArray) -> float:
 def _binned(margin: FloatArray, right: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean margin, rows and right rows of at most 200 bins of equal size."""
     order = np.argsort(margin, kind="stable")
-    bins = np.array_split(order, min(BINS, len(order)))
-    means = np.array([margin[rows].mean() for rows in bins])
-    return means, np.array([len(rows) for rows in bins], np.float64), np.array([right[rows].sum() for rows in bins])
+    count = min(BINS, len(order))
+    starts = np.arange(count) * len(order) // count
+    rows = np.diff(starts, append=len(order)).astype(np.float64)
+    return np.add.reduceat(margin[order], starts) / rows, rows, np.add.reduceat(right[order], starts, dtype=np.float64)
 
 
-def _fitted(rate: float, binned: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[float, float, float]:
-    """Negative log-likelihood at the best offset and slope for a rate, and both."""
+def _fitted(rates: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Negative log-likelihood (rates,) at the best offset and slope for each rate, and both, (rates, 2).
+
+    All rates climb side by side, by Fisher scoring with Levenberg's damping: a step that does not gain is not taken and
+    the next is shorter. The slope is held by its logarithm, so that it stays above 0.
+    """
+    at, damping = np.zeros((len(rates), 2)), np.full(len(rates), 1e-3)
+    loss, slope, curve = _likelihood(rates, at, binned)
+    left = np.arange(len(rates))
+    for _ in range(STEPS):
+        short = damping[left, None] * (np.diagonal(curve[left], axis1=1, axis2=2) + 1e-9)
+        step = np.linalg.solve(curve[left] + short[:, :, None] * np.eye(2), slope[left, :, None])[..., 0]
+        tried = at[left] + np.clip(step, -2.0, 2.0)
+        tried[:, 1] = np.minimum(tried[:, 1], STEEPEST)
+        found = _likelihood(rates[left], tried, binned)
+        gain = loss[left] - found[0]
+        better = gain > 0
+        rows = left[better]
+        at[rows], loss[rows], slope[rows], curve[rows] = tried[better], *(part[better] for part in found)
+        damping[left] *= np.where(better, 0.1, 10.0)
+        left = left[np.abs(gain) >= CLOSE]
+        if not len(left):
+            break
+    return loss, np.column_stack([at[:, 0], np.exp(at[:, 1])])
+
+
+def _likelihood(
+    rates: FloatArray, at: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Negative log-likelihood (rates,), its descent (rates, 2) and expected curvature (rates, 2, 2)."""
     means, rows, right = binned
-
-    def loss(at: FloatArray) -> float:
-        share = np.clip((1 - rate) * expit(at[0] + np.exp(min(at[1], 5.0)) * means), 1e-12, 1 - 1e-12)
-        return -float((right * np.log(share) + (rows - right) * np.log1p(-share)).sum())
-
-    found = minimize(loss, (0.0, 0.0), method="Nelder-Mead", options={"maxiter": 200, "xatol": 1e-3, "fatol": 1e-4})
-    return float(found.fun), float(found.x[0]), float(np.exp(min(found.x[1], 5.0)))
+    steep = np.exp(at[:, 1:]) * means
+    sure = expit(at[:, :1] + steep)
+    kept = 1 - rates[:, None]
+    share = np.clip(kept * sure, 1e-12, 1 - 1e-12)
+    loss = -(np.log(share) @ right + np.log1p(-share) @ (rows - right))
+    moves = kept * sure * (1 - sure) / (share * (1 - share))
+    pull, weight = (right - rows * share) * moves, rows * moves * moves * share * (1 - share)
+    slope = np.stack([pull.sum(axis=1), (pull * steep).sum(axis=1)], axis=1)
+    crossed = (weight * steep).sum(axis=1)
+    curve = np.stack([weight.sum(axis=1), crossed, crossed, (weight * steep * steep).sum(axis=1)], axis=1)
+    return loss, slope, curve.reshape(-1, 2, 2)
