@@ -16,6 +16,7 @@ from pfungst.datasets.donors import Donors
 from pfungst.datasets.ids import Numbered, ids_at
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.frame import Frame
+from pfungst.seeded import generator, philox
 
 Modality: TypeAlias = Literal["image", "table", "text", "answers"]
 Half: TypeAlias = Literal["", "discovery", "confirmation"]
@@ -77,7 +78,7 @@ class Batch:
         secret = hashlib.blake2b(spelled.encode(), digest_size=32).digest()
         for name in self.ids:
             digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest()
-            yield np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+            yield generator(digest)
 
     def take(self, index: Array) -> "Batch":
         """The rows at these indices (or under this mask)."""
@@ -166,7 +167,7 @@ class Dataset:
         secret = hashlib.blake2b(f"{self.seed}|order".encode(), digest_size=32).digest()
         if self.units is None and isinstance(self.ids, Numbered) and len(self) > COUNTED:
             # The n-th number of a counter-based generator depends on n and the key alone, as a hash of n would.
-            return np.random.Philox(key=int.from_bytes(secret[:16], "little")).random_raw(len(self)) >> np.uint64(1)
+            return philox(secret).random_raw(len(self)) >> np.uint64(1)
         names = self.ids if self.units is None else [str(unit) for unit in self.units]
         hashed = (
             hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest() for name in names

@@ -49,7 +49,7 @@ class Donors:
         """Position of each donor in the data set."""
         return np.asarray(self._bank.rows)
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Row id of each donor."""
         return tuple(self._bank.ids)

@@ -69,7 +69,7 @@ def _guessed(data: Dataset, most: int = 400) -> tuple[Cue, ...]:
 
     def compute() -> float:
         inputs, labels = shrunk(donors.inputs[:most]), donors.labels[:most]
-        told = discriminant(cue.measure(inputs), labels, len(data.classes), folds_of(len(inputs))).opportunity().value
+        told = discriminant(measured(cue, inputs), labels, len(data.classes), folds_of(len(inputs))).opportunity().value
         return (told - chance(data)) / (1 - chance(data))
 
     return (cue,) if donors.known(("guessed background", most), compute) >= GUESSED else ()

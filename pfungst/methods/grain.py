@@ -9,6 +9,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.methods.cues import FLOOR, cues, like, per_channel, settled, unit
+from pfungst.seeded import generator
 
 LEAST = FLOOR / 8
 """Added under the logarithm: half a grey level, below which eight bits hold no noise."""
@@ -101,7 +102,7 @@ def grains(inputs: Array) -> Iterator[np.random.Generator]:
     """One random generator a picture, seeded by its content: equal pictures get equal grain in any batch."""
     for picture in inputs:
         digest = hashlib.blake2b(np.ascontiguousarray(picture).tobytes(), digest_size=16).digest()
-        yield np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+        yield generator(digest)
 
 
 cues(Noise())

@@ -17,6 +17,7 @@ from pfungst.maps import Maps
 from pfungst.methods.attributions import ASKING, attributions, mapped, plain_picture, score
 from pfungst.methods.cues import like, unit
 from pfungst.methods.occlusion import windows
+from pfungst.seeded import generator
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class MaskPool:
 
     def _generator(self, kind: str, cells: int) -> np.random.Generator:
         digest = hashlib.blake2b(canonical((kind, cells, self)).encode(), digest_size=16).digest()
-        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+        return generator(digest)
 
 
 @dataclass(frozen=True)

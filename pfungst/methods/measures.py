@@ -7,7 +7,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.methods.cues import Cue
+from pfungst.methods.cues import Cue, measured
 from pfungst.methods.properties import properties
 from pfungst.methods.writing import Length
 
@@ -34,7 +34,7 @@ def _of(data: Dataset, inputs: Array) -> dict[str, FloatArray]:
         new = [at for at, name in enumerate(data.features) if numeric and name not in data.columns]
         return {data.features[at]: inputs[:, at].astype(np.float64) for at in new}
     cues: tuple[Cue, ...] = (Length(),) if data.modality == "text" else _looks(inputs)
-    coded = {cue.name: cue.measure(inputs) for cue in cues}
+    coded = {cue.name: measured(cue, inputs) for cue in cues}
     return {name: values[:, 0] for name, values in coded.items() if values.shape[1] == 1 or name == "length"}
 
 

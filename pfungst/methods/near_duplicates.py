@@ -17,7 +17,7 @@ CLOSE = 0.02
 """Most that the mean brightness, and the contrast, of such pictures may differ, on a scale of 1."""
 
 FLAT = 0.02
-CHUNK = 1024
+CHUNK = 256
 
 
 def near_duplicates(inputs: Array, others: Array | None = None) -> IntArray:
@@ -63,18 +63,27 @@ def _alike(first: FloatArray, second: FloatArray | None) -> IntArray:
     scaled, means, spreads = _scaled(first)
     others = (scaled, means, spreads) if second is None else _scaled(second)
     mirrored = scaled.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(len(scaled), -1)
-    pairs = []
-    for start in range(0, len(scaled), CHUNK):
-        here = slice(start, start + CHUNK)
-        likeness = np.maximum(scaled[here] @ others[0].T, mirrored[here] @ others[0].T)
-        apart = np.abs(means[here, None] - others[1]) + np.abs(spreads[here, None] - others[2])
+    # Only what is about as bright can be alike: both sides go by brightness, and each part meets its own stretch alone.
+    order, ranked = np.argsort(means, kind="stable"), np.argsort(others[1], kind="stable")
+    bright = others[1][ranked]
+    pairs = [np.zeros((0, 2), np.int64)]
+    for start in range(0, len(order), CHUNK):
+        here = order[start : start + CHUNK]
+        low = np.searchsorted(bright, means[here[0]] - CLOSE - 1e-6)
+        high = np.searchsorted(bright, means[here[-1]] + CLOSE + 1e-6, side="right")
+        met = np.sort(ranked[low:high])
+        if not len(met):
+            continue
+        likeness = np.maximum(scaled[here] @ others[0][met].T, mirrored[here] @ others[0][met].T)
+        apart = np.abs(means[here, None] - others[1][met]) + np.abs(spreads[here, None] - others[2][met])
         likeness[(apart > CLOSE) | (spreads[here, None] < FLAT)] = -1.0
         if second is None:
-            likeness[np.arange(len(scaled))[None] >= np.arange(start, start + len(likeness))[:, None]] = -1.0
+            likeness[met[None] >= here[:, None]] = -1.0
         best = likeness.argmax(axis=1)
         good = np.flatnonzero(likeness[np.arange(len(best)), best] >= LEAST)
-        pairs.append(np.stack([good + start, best[good]], axis=1))
-    return np.concatenate(pairs) if pairs else np.zeros((0, 2), np.int64)
+        pairs.append(np.stack([here[good], met[best[good]]], axis=1))
+    found = np.concatenate(pairs)
+    return found[np.argsort(found[:, 0], kind="stable")]
 
 
 def _scaled(thumbnails: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -75,16 +75,26 @@ def discriminant(measured: FloatArray, labels: IntArray, classes: int, folds: In
     # Where something shows in few rows only, dividing by its spread would make those rows count more than all others.
     x = np.clip((measured - measured.mean(axis=0)) / (measured.std(axis=0) + 0.01), -4, 4)
     scores = np.full((len(x), classes), -np.inf)
-    for fold in np.unique(folds):
-        seen, unseen = folds != fold, folds == fold
-        present = np.unique(labels[seen])
-        means = np.stack([x[seen & (labels == k)].mean(axis=0) for k in present])
-        left = x[seen] - means[np.searchsorted(present, labels[seen])]
-        spread = left.T @ left / len(left) + 0.01 * np.eye(x.shape[1])
+    held = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    sums = np.stack([_sums(x[rows], labels[rows], classes) for rows in held])
+    grams = np.stack([x[rows].T @ x[rows] for rows in held])
+    for fold, rows in enumerate(held):
+        # Sums over all rows less those of the fold: every row is read twice, whatever the number of folds.
+        of_class, gram = sums.sum(axis=0) - sums[fold], grams.sum(axis=0) - grams[fold]
+        present = np.flatnonzero(of_class[:, -1])
+        counts = of_class[present, -1]
+        means = of_class[present, :-1] / counts[:, None]
+        spread = (gram - (means.T * counts) @ means) / counts.sum() + 0.01 * np.eye(x.shape[1])
         weights = np.linalg.solve(spread, means.T)
-        scores[np.ix_(unseen, present)] = x[unseen] @ weights - 0.5 * (means * weights.T).sum(axis=1)
+        scores[np.ix_(rows, present)] = x[rows] @ weights - 0.5 * (means * weights.T).sum(axis=1)
     lowest = scores[np.isfinite(scores)].min(initial=0.0)
     return Discriminant(np.where(np.isfinite(scores), scores, lowest), labels, folds)
+
+
+def _sums(x: FloatArray, labels: IntArray, classes: int) -> FloatArray:
+    """Sum of the rows of each class and their number, (classes, d + 1)."""
+    whole = np.column_stack([x, np.ones(len(x))])
+    return np.asarray((labels == np.arange(classes)[:, None]).astype(np.float64) @ whole)
 
 
 def central(values: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Batch
 from pfungst.datasets.donors import Donors
-from pfungst.methods.cues import Cue, Property, swapped
+from pfungst.methods.cues import Cue, Property, measured, swapped
 
 Donor = Literal["same class", "other class"]
 Direction = Literal["away", "towards"]
@@ -85,7 +85,7 @@ class Transport:
         rows = batch.take(has)
         assert rows.donors is not None, "taking rows keeps the donors"
         bank = rows.donors
-        means = bank.class_means(bank.known(self.cue, lambda: self.cue.measure(bank.inputs)))
+        means = bank.class_means(bank.known(self.cue, lambda: measured(self.cue, bank.inputs)))
         change = means[self._others(rows, bank)] - means[rows.labels]
         given = self.cue.push(rows.inputs, change if self.direction == "towards" else -change)
         for cue in self.held:
