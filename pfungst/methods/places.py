@@ -1,5 +1,6 @@
 """Places: cues that are the pixels at a fixed place of the picture."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,9 @@ from pfungst.methods.cues import unit
 
 Box = tuple[float, float, float, float]
 """Top, left, bottom, right as shares of the side."""
+
+Edges = tuple[int, int, int, int]
+"""First row, row after the last, first column, column after the last."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,16 @@ class Region:
 
     def measure(self, inputs: Array) -> FloatArray:
         """Means of at most ``blocks`` by ``blocks`` tiles of the box, (rows, tiles * channels)."""
-        down, across = self.slices(*inputs.shape[1:3])
-        part = unit(inputs[:, down, across])
-        tiles = [
-            part[:, rows][:, :, columns].mean(axis=(1, 2), dtype=np.float64)
-            for rows in np.array_split(np.arange(part.shape[1]), min(self.blocks, part.shape[1]))
-            for columns in np.array_split(np.arange(part.shape[2]), min(self.blocks, part.shape[2]))
-        ]
-        return np.concatenate(tiles, axis=1)
+        tiles = self.tiles(*inputs.shape[1:3])
+        return np.concatenate(
+            [unit(inputs[:, t:b, left:r]).mean(axis=(1, 2), dtype=np.float64) for t, b, left, r in tiles], axis=1
+        )
+
+    def tiles(self, height: int, width: int) -> list[Edges]:
+        """The edges of the tiles in pixels."""
+        down, across = self.slices(height, width)
+        rows, columns = cut(down.start, down.stop, self.blocks), cut(across.start, across.stop, self.blocks)
+        return [(*one, *other) for one in rows for other in columns]
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Give the donors' pixels inside the box."""
@@ -102,6 +108,18 @@ class Region:
         given = inputs.copy()
         given[:, down, across] = donors[:, down, across]
         return given
+
+
+def cut(first: int, last: int, pieces: int) -> list[tuple[int, int]]:
+    """At most so many pieces of a stretch, as equal as they can be, the longer ones first.
+
+    >>> cut(2, 9, 3)
+    [(2, 5), (5, 7), (7, 9)]
+    """
+    count = min(pieces, last - first)
+    size, longer = divmod(last - first, count)
+    starts = [first + at * size + min(at, longer) for at in range(count + 1)]
+    return list(itertools.pairwise(starts))
 
 
 def _span(start: float, stop: float, side: int) -> slice:
