@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
+from pfungst.methods.logistic import logistic_regression
 from pfungst.statistics.auroc import auroc
 from pfungst.statistics.estimate import Estimate, Status
 from pfungst.statistics.multiplicity import holm
@@ -267,8 +265,10 @@ def arm_balance(features: Array, acted: Array, units: Array | None = None, seed:
     told = np.zeros(len(x))
     for one in range(_FOLDS):
         rest = fold != one
-        model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
-        told[~rest] = model.fit(x[rest], arm[rest]).decision_function(x[~rest])
+        spread = x[rest].std(axis=0)
+        scaled = (x - x[rest].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        model = logistic_regression(scaled[rest], arm[rest], class_weight="balanced")
+        told[~rest] = model.decision_function(scaled[~rest])
     known, strangers = (None, None) if units is None else (codes[~arm], codes[arm])
     area = auroc(told[~arm], told[arm], "AUC of the arm from features", known_units=known, stranger_units=strangers)
     if area.value > UNBALANCED and area.low > 0.5:

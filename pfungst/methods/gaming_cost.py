@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import binom
 
 from pfungst.arrays import FloatArray
 from pfungst.errors import InputError
 from pfungst.methods.feedback_responses import coefficients
 from pfungst.statistics.estimate import Estimate
+from pfungst.statistics.medians import binomial_quantile
 from pfungst.statistics.proportions import proportion_of
 
 Cost = Literal["l1", "l2", "words"]
@@ -76,7 +76,7 @@ def gaming_cost(
             "smaller share, or free more columns or words"
         )
     low, high = (
-        int(np.clip(binom.ppf(level, rows, share) + more, 0, rows - 1)) for level, more in ((0.025, -1), (0.975, 0))
+        int(np.clip(binomial_quantile(level, rows, share) + more, 0, rows - 1)) for level, more in ((0.025, -1), (0.975, 0))
     )
     finite = ordered[np.isfinite(ordered)]
     name = f"{'words' if cost == 'words' else cost + ' cost'} with which {share:.0%} cross"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
+from pfungst.methods.logistic import logistic_regression
 from pfungst.statistics.estimate import Estimate
 
 FOLDS, AXES = 5, 32
@@ -41,7 +41,7 @@ def inclusion_weights(tested: Array, new: Array, seed: int = 0) -> FloatArray:
     folds = np.random.default_rng(seed).permutation(len(both)) % FOLDS
     odds = np.zeros(len(both))
     for fold in range(FOLDS):
-        fitted = LogisticRegression(C=0.1, max_iter=1000).fit(both[folds != fold], target[folds != fold])
+        fitted = logistic_regression(both[folds != fold], target[folds != fold], C=0.1, max_iter=1000)
         odds[folds == fold] = np.exp(np.clip(fitted.decision_function(both[folds == fold]), -20, 20))
     ranks = np.argsort(np.argsort(odds, kind="stable"), kind="stable")
     apart = (ranks[len(tested) :].mean() - (len(new) - 1) / 2) / len(tested)

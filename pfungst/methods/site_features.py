@@ -4,10 +4,9 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.methods.logistic import logistic_regression
 from pfungst.methods.site_pairs import A_CELL
 from pfungst.methods.site_tests import DRAWS, FOLDS, SMALL, Sited, folds_by_chance, shuffled
 from pfungst.statistics.estimate import Estimate
@@ -190,6 +189,6 @@ def _fitted(x: FloatArray, labels: IntArray, seen: BoolArray, asked: BoolArray) 
         return np.asarray(labels[asked] == labels[rows[0]])
     with warnings.catch_warnings():
         # Separable rows have no finite optimum without the penalty; what a thousand steps reach answers alike.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fit = LogisticRegression(C=0.1, max_iter=1000, tol=1e-3).fit(x[rows], labels[rows])
+        warnings.filterwarnings("ignore", "lbfgs failed to converge")
+        fit = logistic_regression(x[rows], labels[rows], C=0.1, max_iter=1000, tol=1e-3)
     return np.asarray(fit.predict(x[asked]) == labels[asked])

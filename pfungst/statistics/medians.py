@@ -1,7 +1,7 @@
 """Medians: intervals by order, for numbers some of which are only known to be large."""
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrik
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.statistics.estimate import Estimate
@@ -23,7 +23,7 @@ def median(
     count = len(ordered) if units is None else len(np.unique(units))
     if not count:
         return None
-    rank = float(binom.ppf((1 - level) / 2, count, 0.5))
+    rank = binomial_quantile((1 - level) / 2, count, 0.5)
     share = max(0.0, (rank - 0.5) / count)
     low, middle, high = np.quantile(ordered, (share, 0.5, min(1.0, 1 - share)), method="inverted_cdf")
     if not np.isfinite(high):
@@ -32,3 +32,14 @@ def median(
         name=name, value=float(middle), low=float(low), high=float(high), level=level, rows=count,
         unit="row" if units is None else "unit",
     )  # fmt: skip
+
+
+def binomial_quantile(share: float, rows: int, p: float) -> int:
+    """The least number that a binomial count of ``rows`` does not exceed with at least this probability.
+
+    >>> binomial_quantile(0.025, 100, 0.5), binomial_quantile(1.0, 7, 0.5)
+    (40, 7)
+    """
+    # Of scipy.special: scipy.stats takes longer to import than most audits take to judge.
+    found = max(0, int(np.ceil(bdtrik(share, rows, p))))
+    return found - 1 if found and bdtr(found - 1, rows, p) >= share else found
