@@ -58,10 +58,10 @@ class Outputs:
         """Log of the sum of exponentiated logits, (rows,) float64; about 0 for log-probabilities."""
         found = np.empty(len(self))
         for part in parts(self.logits):
-            z = self.logits[part].astype(np.float64)
-            top = z.max(axis=1, initial=-np.inf)
-            z -= top[:, None]
-            found[part] = top + np.log(np.exp(z, out=z).sum(axis=1))
+            z = by_class(self.logits[part])
+            top = z.max(axis=0, initial=-np.inf)
+            z -= top
+            found[part] = top + np.log(np.exp(z, out=z).sum(axis=0))
         return found
 
     @property
@@ -227,6 +227,15 @@ def parts(values: Array) -> Iterator[slice]:
     """
     size = max(1, PART // max(1, int(np.prod(values.shape[1:]))))
     return (slice(start, min(start + size, len(values))) for start in range(0, len(values), size))
+
+
+def by_class(scores: Array) -> FloatArray:
+    """A float64 copy of (rows, classes) as (classes, rows), rows side by side: sums over few classes are faster so.
+
+    >>> by_class(np.array([[1, 2], [3, 4], [5, 6]], np.float32)).tolist()
+    [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]
+    """
+    return np.array(scores.T, np.float64, order="C")
 
 
 def two_dimensional(values: Array, what: str) -> Array:

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
 from pfungst.methods.recalibration import checked, temperature
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs, by_class, parts
 
 LARGEST = 20.0
 """Bound of every weight and intercept: separable rows drive them there, and then nothing can be recommended."""
@@ -49,7 +49,7 @@ class Affine:
         """The answers with these scores; another class may answer."""
         made = np.empty(outputs.logits.shape, np.float32)
         for part in parts(outputs.logits):
-            made[part] = _scores(outputs.take(part), self.of) @ self.weight.T + self.intercept
+            made[part] = (self.weight @ _scores(outputs.take(part), self.of) + self.intercept[:, None]).T
         return replace(outputs, logits=made, normalised=False, clipped=0)
 
     def folded(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -77,16 +77,18 @@ def vector(outputs: Outputs, targets: IntArray | FloatArray) -> Affine:
     >>> np.diag(fitted.weight).round(1).tolist()
     [1.0, 0.5, 0.2]
     """
-    scores, classes = _ready(outputs, targets, "vector scaling")
-    wide = scores.astype(np.float64)
+    classes, scores = _ready(outputs, targets, "vector scaling"), by_class(outputs.logits)
+    aims, shares = _aimed(scores, targets)
+    aimed = np.concatenate([np.diagonal(aims), shares])
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
-        value, gap = _cross_entropy(wide * theta[:classes] + theta[classes:], targets)
-        return value, np.concatenate([(gap * wide).sum(axis=0), gap.sum(axis=0)])
+        value, p = _softmax(scores * theta[:classes, None] + theta[classes:, None])
+        means = np.concatenate([np.einsum("kr,kr->k", p, scores), p.sum(axis=1)]) / len(targets)
+        return value - float(aimed @ theta), means - aimed
 
     start = np.concatenate([np.full(classes, 1 / temperature(outputs, targets).value), np.zeros(classes)])
     best, least = least_of(loss, start, [(0.0, LARGEST)] * classes + [(-LARGEST, LARGEST)] * classes)
-    refuse_bounds(np.abs(best).max() < LARGEST and least > SEPARATED, "vector scaling", len(scores))
+    refuse_bounds(np.abs(best).max() < LARGEST and least > SEPARATED, "vector scaling", len(targets))
     return Affine(np.diag(best[:classes]), best[classes:] - best[classes:].mean())
 
 
@@ -138,7 +140,7 @@ def _full(
     name: str,
     of: Literal["scores", "log-probabilities"],
 ) -> Affine:
-    rows, classes = len(_ready(outputs, targets, name)[0]), outputs.classes
+    rows, classes = len(outputs), _ready(outputs, targets, name)
     enough_rows(rows, classes * (classes + 1) // 2, f"{name} with {classes} classes")
     scores, third = _scores(outputs, of), np.arange(rows) % 3 == 2
     start = np.concatenate([np.eye(classes).ravel() / temperature(outputs, targets).value, np.zeros(classes)])
@@ -153,11 +155,13 @@ def _chosen(
     scores: FloatArray, targets: IntArray | FloatArray, held: BoolArray, start: FloatArray
 ) -> tuple[float, FloatArray]:
     """The strength with the least log-loss on the rows held out, and the weights it left."""
-    classes, best = scores.shape[1], (np.inf, STRENGTHS[0], start)
+    classes, best = len(scores), (np.inf, STRENGTHS[0], start)
+    seen, judged = scores[:, ~held], scores[:, held]
+    aims, shares = _aimed(judged, targets[held])
     for strength in STRENGTHS:
-        start, _ = _odir(scores[~held], targets[~held], strength, start, 1e-7)
+        start, _ = _odir(seen, targets[~held], strength, start, 1e-7)
         weight, intercept = start[:-classes].reshape(classes, classes), start[-classes:]
-        loss, _ = _cross_entropy(scores[held] @ weight.T + intercept, targets[held])
+        loss = _softmax(weight @ judged + intercept[:, None])[0] - float((weight * aims).sum() + intercept @ shares)
         if loss > best[0]:
             break
         best = (loss, strength, start)
@@ -167,20 +171,22 @@ def _chosen(
 def _odir(
     scores: FloatArray, targets: IntArray | FloatArray, strength: float, start: FloatArray, enough: float = 1e-10
 ) -> tuple[FloatArray, float]:
-    classes = scores.shape[1]
+    classes, rows = scores.shape
+    aims, shares = _aimed(scores, targets)
     off = (1 - np.eye(classes)) * 2 * strength / max(1, classes * (classes - 1))
     low = 2 * strength * INTERCEPTS / classes
     # Steps are taken in units of each weight's own curvature: the penalty alone would make it a thousandfold uneven.
-    curves = (scores**2).mean(axis=0) / classes + off
+    curves = (scores**2).mean(axis=1) / classes + off
     scale = np.concatenate([curves.ravel(), np.full(classes, 1 / classes + low)]) ** -0.5
 
     def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
         theta = scaled * scale
         weight, intercept = theta[:-classes].reshape(classes, classes), theta[-classes:]
-        value, gap = _cross_entropy(scores @ weight.T + intercept, targets)
+        value, p = _softmax(weight @ scores + intercept[:, None])
         pull, lift = off * weight, low * intercept
-        value += 0.5 * float((pull * weight).sum() + lift @ intercept)
-        return value, scale * np.concatenate([(gap.T @ scores + pull).ravel(), gap.sum(axis=0) + lift])
+        value += float(((0.5 * pull - aims) * weight).sum() + (0.5 * lift - shares) @ intercept)
+        slopes = (p @ scores.T / rows - aims + pull).ravel(), p.sum(axis=1) / rows - shares + lift
+        return value, scale * np.concatenate(slopes)
 
     limits = [(-LARGEST / each, LARGEST / each) for each in scale]
     found, least = least_of(loss, start / scale, limits, enough)
@@ -196,27 +202,29 @@ def least_of(
     return np.asarray(found.x), float(found.fun)
 
 
-def _cross_entropy(scores: FloatArray, targets: IntArray | FloatArray) -> tuple[float, FloatArray]:
-    """Mean log-loss, and its derivative by the scores, which is (p - t) / rows; ``scores`` is written over."""
-    scores -= scores.max(axis=1, keepdims=True)
-    rows = np.arange(len(scores))
-    own = float((scores[rows, targets] if targets.ndim == 1 else (targets * scores).sum(axis=1)).sum())
-    gap = np.exp(scores, out=scores)
-    total = gap.sum(axis=1)
-    gap /= total[:, None]
-    if targets.ndim == 1:
-        gap[rows, targets] -= 1
-    else:
-        gap -= targets
-    gap /= len(gap)
-    return (float(np.log(total).sum()) - own) / len(gap), gap
+def _softmax(scores: FloatArray) -> tuple[float, FloatArray]:
+    """Mean log-sum-exp of scores (classes, rows), and the probabilities, which are written over them."""
+    top = scores.max(axis=0)
+    scores -= top
+    total = np.exp(scores, out=scores).sum(axis=0)
+    scores /= total
+    return float((np.log(total) + top).mean()), scores
 
 
-def _ready(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> tuple[FloatArray, int]:
-    """The scores and the number of classes, if there are rows enough of every class."""
-    scores = checked(outputs, targets)
+def _aimed(scores: FloatArray, targets: IntArray | FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean over the rows of t s', (classes, classes), and of t: the log-loss is the mean log-sum-exp less their part.
+
+    Its part of weights A and intercepts c is the sum of A times the first and c times the second, whatever these are.
+    """
+    hits = (targets == np.arange(len(scores))[:, None]).astype(np.float64) if targets.ndim == 1 else targets.T
+    return np.asarray(hits @ scores.T / len(targets)), np.asarray(hits.mean(axis=1))
+
+
+def _ready(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> int:
+    """The number of classes, if there are rows enough of every class."""
+    checked(outputs, targets)
     enough_of_each(outputs, targets, name)
-    return scores, outputs.classes
+    return outputs.classes
 
 
 def enough_of_each(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> None:
@@ -249,4 +257,6 @@ def refuse_bounds(inside: bool, name: str, rows: int) -> None:
 
 
 def _scores(outputs: Outputs, of: str) -> FloatArray:
-    return outputs.log_probabilities if of == "log-probabilities" else outputs.logits.astype(np.float64)
+    """Scores or log-probabilities, (classes, rows)."""
+    scores = by_class(outputs.logits)
+    return scores - outputs.log_sum_exp if of == "log-probabilities" and not outputs.normalised else scores

@@ -4,17 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
 
-from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.methods.affine_recalibration import enough_of_each, enough_rows
 from pfungst.methods.recalibration import checked
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs, by_class, parts
 
 BINS, A_BIN = 15, 20
 """Bins of a histogram, and the least rows for each."""
 
 NEWTON_STEPS = 60
+MANY = 4000
+"""Rows from which on the steps begin where those of an eighth of them ended."""
+
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -31,8 +33,13 @@ class LogOdds:
 
     def __call__(self, outputs: Outputs) -> Outputs:
         """The answers with these probabilities; another class may answer."""
-        a, b, c = self.weights
-        return _renormalised(outputs, lambda one: expit(a * _logs(one)[0] - b * _logs(one)[1] + c))
+        a, b, c = self.weights[:, :, None]
+
+        def mapped(one: Outputs) -> FloatArray:
+            inside, outside = _logs(one)
+            return _sigmoid(a * inside - b * outside + c)
+
+        return _renormalised(outputs, mapped)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +53,8 @@ class Curves:
         """The answers with these probabilities; another class may answer."""
 
         def mapped(one: Outputs) -> FloatArray:
-            p, curves = one.probabilities, zip(self.knots, self.values, strict=True)
-            return np.stack([np.interp(p[:, k], at, value) for k, (at, value) in enumerate(curves)], axis=1)
+            curves = zip(_probabilities(one), self.knots, self.values, strict=True)
+            return np.stack([np.interp(p, at, value) for p, at, value in curves])
 
         return _renormalised(outputs, mapped)
 
@@ -68,10 +75,10 @@ class Bins:
         """The answers with these probabilities; another class may answer where the bin is low."""
 
         def mapped(one: Outputs) -> FloatArray:
-            top, p = (np.arange(len(one)), one.predictions), one.probabilities
+            top, p = (one.predictions, np.arange(len(one))), _probabilities(one)
             given = self.values[np.searchsorted(self.edges, one.confidence)]
             p[top] = 0.0
-            p *= ((1 - given) / np.maximum(p.sum(axis=1), TINY))[:, None]
+            p *= (1 - given) / np.maximum(p.sum(axis=0), TINY)
             p[top] = given
             return p
 
@@ -139,8 +146,8 @@ def isotonic(outputs: Outputs, targets: IntArray | FloatArray) -> Curves:
     >>> bool(np.abs(isotonic(outputs, labels)(outputs).probabilities[:, 1] - p).mean() < 0.03)
     True
     """
-    p, hits = _one_by_one(outputs, targets, "isotonic regression")
-    curves = [_never_falling(p[:, k], hits[:, k], 1 / outputs.classes) for k in range(outputs.classes)]
+    hits, p = _one_by_one(outputs, targets, "isotonic regression"), _probabilities(outputs)
+    curves = [_never_falling(*one, 1 / outputs.classes) for one in zip(p, hits, strict=True)]
     return Curves(tuple(at for at, _ in curves), tuple(value for _, value in curves))
 
 
@@ -172,12 +179,12 @@ def histogram_binning(outputs: Outputs, targets: IntArray | FloatArray) -> Bins:
     return Bins(edges, (sums + 1 / outputs.classes) / (counts + 1))
 
 
-def _one_by_one(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> tuple[FloatArray, FloatArray]:
-    """Probability and frequency of each class, (rows, classes) both."""
+def _one_by_one(outputs: Outputs, targets: IntArray | FloatArray, name: str) -> FloatArray:
+    """Frequency of each class, (classes, rows), if there are rows enough."""
     checked(outputs, targets)
     enough_of_each(outputs, targets, name)
-    hits = targets if targets.ndim == 2 else targets[:, None] == np.arange(outputs.classes)
-    return outputs.probabilities, np.asarray(hits, np.float64)
+    hits = targets.T if targets.ndim == 2 else targets == np.arange(outputs.classes)[:, None]
+    return np.ascontiguousarray(hits, np.float64)
 
 
 def _by_class(
@@ -186,74 +193,96 @@ def _by_class(
     terms: Callable[[FloatArray, FloatArray], tuple[FloatArray, ...]],
     name: str,
 ) -> LogOdds:
-    _, hits = _one_by_one(outputs, targets, name)
-    inside, outside = _logs(outputs)
-    above, below = hits.sum(axis=0), len(hits) - hits.sum(axis=0)
-    aims = hits * ((above + 1) / (above + 2)) + (1 - hits) / (below + 2)
-    x = np.stack(terms(inside, outside))
-    free = np.ones((len(x), outputs.classes), bool)
+    hits = _one_by_one(outputs, targets, name)
+    above, below = hits.sum(axis=1), (1 - hits).sum(axis=1)
+    aims = hits * ((above + 1) / (above + 2))[:, None] + (1 - hits) / (below + 2)[:, None]
+    x = np.stack(terms(*_logs(outputs)), axis=1)
+    free = np.ones(x.shape[:2], bool)
     weights = _logistic(x, aims, free)
-    if len(x) == 2:
-        return LogOdds(np.stack([weights[0], weights[0], weights[1]]))
+    if x.shape[1] == 2:
+        return LogOdds(weights.T[[0, 0, 1]])
     for _ in range(2):
-        free[:2] &= weights[:2] >= 0
+        if (weights[:, :2] >= 0).all():
+            break
+        free[:, :2] &= weights[:, :2] >= 0
         # One class alone may be fitted anew: the others start where they ended.
         weights = _logistic(x, aims, free, np.where(free, weights, 0.0))
-    return LogOdds(np.where(free, weights, 0.0))
+    return LogOdds(np.where(free, weights, 0.0).T)
 
 
 def _logistic(x: FloatArray, aims: FloatArray, free: BoolArray, start: FloatArray | None = None) -> FloatArray:
-    """Weights (terms, classes) of least log-loss of sigmoid(sum of weights x), each class alone, by damped Newton.
+    """Weights (classes, terms) of least log-loss of sigmoid(sum of weights x), each class alone, by damped Newton.
 
-    ``x`` is (terms, rows, classes), ``aims`` the frequencies (rows, classes); weights that are not ``free`` stay 0.
+    ``x`` is (classes, terms, rows), ``aims`` the frequencies (classes, rows); weights that are not ``free`` stay 0.
     """
-    rows = x.shape[1]
-    weights = np.where(free, 1.0, 0.0) if start is None else start
-    weights[-1] = 0.0 if start is None else weights[-1]
-    losses = _losses(x, aims, weights)
+    slack = 1e-12 * x.shape[2]
+    weights = _begun(x, aims) if start is None else start
+    losses, p = _at(x, aims, weights)
     for _ in range(NEWTON_STEPS):
-        p = expit(np.einsum("trk,tk->rk", x, weights))
-        slope = np.einsum("trk,rk->tk", x, p - aims) * free
-        curve = np.einsum("trk,rk,urk->ktu", x, p * (1 - p), x, optimize=True)
-        mask = free.T[:, :, None] & free.T[:, None, :]
-        step = np.linalg.solve(np.where(mask, curve, 0.0) + _ridge(curve, free), slope.T[:, :, None])[:, :, 0].T
-        size = np.ones(x.shape[2])
+        slope = (x @ (p - aims)[:, :, None])[:, :, 0] * free
+        curve = (x * (p * (1 - p))[:, None]) @ x.transpose(0, 2, 1)
+        mask = free[:, :, None] & free[:, None, :]
+        step = np.linalg.solve(np.where(mask, curve, 0.0) + _ridge(curve, free), slope[:, :, None])[:, :, 0]
+        size = np.ones((len(x), 1))
         for _ in range(30):
-            tried = _losses(x, aims, weights - size * step)
-            worse = tried > losses + 1e-12 * rows
-            if not worse.any():
+            tried, p_tried = _at(x, aims, weights - size * step)
+            better = (tried <= losses + slack)[:, None]
+            if better.all():
                 break
-            size = np.where(worse, size / 2, size)
-        better = tried <= losses + 1e-12 * rows
+            size = np.where(better, size, size / 2)
         weights = np.where(better, weights - size * step, weights)
-        losses = np.where(better, tried, losses)
+        losses, p = np.where(better[:, 0], tried, losses), np.where(better, p_tried, p)
         if np.abs(size * step * better).max() <= 1e-6 * max(1.0, np.abs(weights).max()):
             break
     return weights
 
 
+def _begun(x: FloatArray, aims: FloatArray) -> FloatArray:
+    """Where the steps begin: at the identity, or of many rows where those of an eighth of them end."""
+    identity, few = np.tile(np.append(np.ones(x.shape[1] - 1), 0.0), (len(x), 1)), slice(None, None, 8)
+    # A class of which an eighth has no row would begin far away.
+    if x.shape[2] < MANY or (aims[:, few].max(axis=1) < aims.max(axis=1)).any():
+        return identity
+    return _logistic(np.ascontiguousarray(x[:, :, few]), aims[:, few], np.ones(x.shape[:2], bool), identity)
+
+
 def _ridge(curve: FloatArray, free: BoolArray) -> FloatArray:
     """A trifle on the diagonal, and one where a weight is held, so that each class has a step."""
-    diagonal = np.einsum("ktt->kt", curve) * 1e-10 + 1e-12 + ~free.T
+    diagonal = np.einsum("ktt->kt", curve) * 1e-10 + 1e-12 + ~free
     return np.asarray(np.eye(curve.shape[1]) * diagonal[:, None, :])
 
 
-def _losses(x: FloatArray, aims: FloatArray, weights: FloatArray) -> FloatArray:
-    odds = np.einsum("trk,tk->rk", x, weights)
-    return np.asarray((np.logaddexp(0, odds) - aims * odds).sum(axis=0))
+def _at(x: FloatArray, aims: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Log-loss of each class at these weights, (classes,), and the probabilities, (classes, rows)."""
+    odds = (weights[:, None, :] @ x)[:, 0]
+    less = np.exp(-np.abs(odds))
+    losses = np.log(1 + less) + np.maximum(odds, 0) - aims * odds
+    return losses.sum(axis=1), np.where(odds >= 0, 1.0, less) / (1 + less)
+
+
+def _sigmoid(odds: FloatArray) -> FloatArray:
+    return np.asarray(1 / (1 + np.exp(np.minimum(-odds, 700.0))))
 
 
 def _logs(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
-    """Logarithms of p and of 1 - p, (rows, classes) both; the answer's 1 - p is summed over the others."""
-    logs = outputs.log_probabilities
-    rows, top = np.arange(len(logs)), outputs.predictions
+    """Logarithms of p and of 1 - p, (classes, rows) both; the answer's 1 - p is summed over the others."""
+    logs, top = _log_probabilities(outputs), (outputs.predictions, np.arange(len(outputs)))
     p = np.exp(logs)
-    rest = p.copy()
-    rest[rows, top] = 0.0
-    p[rows, top] = 0.0
-    outside = np.log1p(-np.minimum(p, 1 - 1e-16))
-    outside[rows, top] = np.log(np.maximum(rest.sum(axis=1), TINY))
+    p[top] = 0.0
+    rest = p.sum(axis=0)
+    outside = np.log(1 - p)
+    outside[top] = np.log(np.maximum(rest, TINY))
     return np.maximum(logs, np.log(TINY)), outside
+
+
+def _log_probabilities(outputs: Outputs) -> FloatArray:
+    logs = by_class(outputs.logits)
+    return logs if outputs.normalised else logs - outputs.log_sum_exp
+
+
+def _probabilities(outputs: Outputs) -> FloatArray:
+    """Probabilities, (classes, rows)."""
+    return np.asarray(np.exp(_log_probabilities(outputs)))
 
 
 def _never_falling(p: FloatArray, hits: FloatArray, prior: float) -> tuple[FloatArray, FloatArray]:
@@ -281,10 +310,10 @@ def _pooled(rows: FloatArray, sums: FloatArray) -> tuple[IntArray, IntArray, Flo
         first, rows, sums = first[starts], np.add.reduceat(rows, starts), np.add.reduceat(sums, starts)
 
 
-def _renormalised(outputs: Outputs, mapped: Callable[[Outputs], Array]) -> Outputs:
-    """The outputs with these values for probabilities, each row divided by its sum; read in parts."""
+def _renormalised(outputs: Outputs, mapped: Callable[[Outputs], FloatArray]) -> Outputs:
+    """The outputs with these values (classes, rows) for probabilities, each row divided by its sum; read in parts."""
     made = np.empty(outputs.logits.shape, np.float32)
     for part in parts(outputs.logits):
         p = np.maximum(mapped(outputs.take(part)), TINY)
-        made[part] = np.log(p / p.sum(axis=1, keepdims=True))
+        made[part] = np.log(p / p.sum(axis=0)).T
     return replace(outputs, logits=made, normalised=True, clipped=0)

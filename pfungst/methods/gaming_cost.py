@@ -76,7 +76,8 @@ def gaming_cost(
             "smaller share, or free more columns or words"
         )
     low, high = (
-        int(np.clip(binomial_quantile(level, rows, share) + more, 0, rows - 1)) for level, more in ((0.025, -1), (0.975, 0))
+        int(np.clip(binomial_quantile(level, rows, share) + more, 0, rows - 1))
+        for level, more in ((0.025, -1), (0.975, 0))
     )
     finite = ordered[np.isfinite(ordered)]
     name = f"{'words' if cost == 'words' else cost + ' cost'} with which {share:.0%} cross"

@@ -7,7 +7,7 @@ import numpy as np
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.methods.affine_recalibration import SEPARATED, enough_rows, least_of, refuse_bounds
 from pfungst.methods.recalibration import COLDEST, HOTTEST, checked, temperature
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs, by_class, parts
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def _mixed_loss(theta: FloatArray, scores: FloatArray, targets: IntArray | Float
     inverse, share, classes = float(np.exp(-theta[0])), float(theta[1]), scores.shape[1]
     value, slopes = 0.0, np.zeros(2)
     for part in parts(scores):
-        z = scores[part].astype(np.float64) * inverse
-        z -= z.max(axis=1, keepdims=True)
+        z = by_class(scores[part]) * inverse
+        z -= z.max(axis=0)
         p = np.exp(z)
-        p /= p.sum(axis=1, keepdims=True)
-        mean, aimed = (p * z).sum(axis=1, keepdims=True), targets[part]
-        weight: FloatArray = np.ones((len(p), 1))
+        p /= p.sum(axis=0)
+        mean, aimed = np.einsum("kr,kr->r", p, z), targets[part]
+        weight: FloatArray = np.ones((1, 1))
         if aimed.ndim == 1:
-            chosen = np.arange(len(p)), aimed
-            p, z = p[chosen][:, None], z[chosen][:, None]
+            chosen = aimed, np.arange(len(aimed))
+            p, z = p[chosen][None], z[chosen][None]
         else:
-            weight = np.asarray(aimed, np.float64)
+            weight = by_class(aimed)
         mixed = np.maximum((1 - share) * p + share / classes, np.finfo(np.float64).tiny)
         value -= float((weight * np.log(mixed)).sum())
         slopes[0] += float((weight * (1 - share) * p * (z - mean) / mixed).sum())

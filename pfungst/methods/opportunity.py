@@ -123,8 +123,8 @@ def within(values: FloatArray, labels: IntArray) -> FloatArray:
     return left
 
 
-def folds_of(rows: int, units: Array | None = None) -> IntArray:
+def folds_of(rows: int, units: Array | None = None, folds: int = FOLDS) -> IntArray:
     """A fold for each row; rows of a unit share one."""
     if units is None:
-        return np.arange(rows) % FOLDS
-    return np.unique(units.astype(str), return_inverse=True)[1] % FOLDS
+        return np.arange(rows) % folds
+    return np.unique(units.astype(str), return_inverse=True)[1] % folds
