@@ -13,10 +13,10 @@ from pfungst.arrays import Array, BoolArray, IntArray
 from pfungst.canonical import canonical
 from pfungst.datasets.decoded import Decoded
 from pfungst.datasets.donors import Donors
-from pfungst.datasets.ids import Numbered, ids_at
+from pfungst.datasets.ids import Numbered, counted, ids_at
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.frame import Frame
-from pfungst.seeded import generator, philox
+from pfungst.seeded import generator
 
 Modality: TypeAlias = Literal["image", "table", "text", "answers"]
 Half: TypeAlias = Literal["", "discovery", "confirmation"]
@@ -25,7 +25,7 @@ Reader: TypeAlias = Callable[[IntArray], Sequence[Any] | Array]
 
 What lies in memory is given as one array, of which every row can be read."""
 
-COUNTED = 1 << 20
+COUNTED = 1 << 14
 """Rows without names beyond which their order is drawn by counting: a hash for each would take longer than the rest."""
 
 
@@ -166,8 +166,7 @@ class Dataset:
         """One 63-bit number a row from (seed, unit or id): the order of the rows and their half."""
         secret = hashlib.blake2b(f"{self.seed}|order".encode(), digest_size=32).digest()
         if self.units is None and isinstance(self.ids, Numbered) and len(self) > COUNTED:
-            # The n-th number of a counter-based generator depends on n and the key alone, as a hash of n would.
-            return philox(secret).random_raw(len(self)) >> np.uint64(1)
+            return counted(self.ids, secret)
         names = self.ids if self.units is None else [str(unit) for unit in self.units]
         hashed = (
             hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest() for name in names

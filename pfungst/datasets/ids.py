@@ -6,6 +6,7 @@ from typing import overload
 import numpy as np
 
 from pfungst.arrays import IntArray
+from pfungst.seeded import philox
 
 
 class Numbered(Sequence[str]):
@@ -51,6 +52,22 @@ class Numbered(Sequence[str]):
 def numbered_rows(rows: int) -> Numbered:
     """The ids "0", "1", ... of so many rows."""
     return Numbered(range(rows))
+
+
+def counted(ids: Numbered, secret: bytes) -> IntArray:
+    """A 63-bit number for each row without a name, from the secret and the row's number alone; (rows,) uint64.
+
+    The n-th number of a counter-based generator depends on n and the key alone, as a hash of n would, in a hundredth of
+    the time.
+
+    >>> some, secret = numbered_rows(9), bytes(16)
+    >>> bool((counted(some, secret)[[7, 2]] == counted(some.at(np.array([7, 2])), secret)).all())
+    True
+    """
+    asked = ids.numbers
+    most = len(asked) if isinstance(asked, range) else int(asked.max(initial=-1)) + 1
+    drawn = philox(secret).random_raw(most) >> np.uint64(1)
+    return drawn if isinstance(asked, range) else drawn[asked]
 
 
 def ids_at(ids: Sequence[str], rows: IntArray) -> Sequence[str]:

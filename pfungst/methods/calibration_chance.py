@@ -11,7 +11,7 @@ from pfungst.errors import InputError
 from pfungst.findings import Bin
 from pfungst.methods.calibration_errors import calibration_errors
 from pfungst.statistics.binning import bin_index, checked_pair
-from pfungst.statistics.cell_errors import CELL_ERRORS, by_bin
+from pfungst.statistics.cell_errors import BINNED, CELL_ERRORS, by_bin
 from pfungst.statistics.consistency import (
     Cells,
     bootstrap_draws,
@@ -26,7 +26,7 @@ from pfungst.statistics.proportions import wilson
 from pfungst.statistics.units import bracketed, effective_rows
 
 ECE = "expected-calibration-error"
-DRAWS = 1000
+DRAWS, JOINED = 1000, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +210,8 @@ def error_estimate(
     c, a = checked_pair(confidence, correct)
     value = calibration_errors[error](c, a, bins)
     known = chance or by_chance(c, a, bins, units, draws=draws, seed=seed, names=(error,))
-    cells, null = known.cells, known.nulls[error]
+    # What is read off bins is drawn in wider cells: the rows of one are then as good as equally sure.
+    cells, null = known.cells.joined(JOINED if error in BINNED else 1), known.nulls[error]
     again = (
         bootstrap_draws(cells, draws, seed + 1)
         if units is None

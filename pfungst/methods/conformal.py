@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.datasets.dataset import COUNTED
+from pfungst.datasets.ids import Numbered, counted
 from pfungst.errors import InputError
 from pfungst.outputs import Outputs, parts
 from pfungst.registry import Registry
@@ -149,8 +151,13 @@ def quantile(scores: FloatArray, doubt: float) -> float:
 
 
 def uniforms_of(ids: Sequence[str], seed: int) -> FloatArray:
-    """A uniform number in [0, 1) for each row, from the seed and the row's id alone; (rows,)."""
+    """A uniform number in [0, 1) for each row, from the seed and the row's id alone; (rows,).
+
+    Of many rows without names they are drawn by counting, as the order of the rows is.
+    """
     secret = hashlib.blake2b(f"{seed}|conformal".encode(), digest_size=32).digest()
+    if isinstance(ids, Numbered) and len(ids) > COUNTED:
+        return (counted(ids, secret) >> np.uint64(10)) * 2.0**-53
     hashed = (
         hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest() for name in ids
     )

@@ -18,7 +18,7 @@ DOUBT = 0.1
 FEWEST = 30
 """Rows of a class or of a column's value below which its coverage is not shown."""
 
-LARGEST = 2_000_000
+LARGEST = 1_000_000
 """Rows times classes beyond which rows are left out, evenly: every class of every row is sorted."""
 
 

@@ -56,7 +56,7 @@ def bin_index(confidence: FloatArray, bins: int) -> IntArray:
 def equal_mass_index(confidence: FloatArray, bins: int) -> IntArray:
     """The bin of each confidence by rank, numbered without gaps; a run of ties lies in the bin of its middle.
 
-    Of more than two million rows those of one level of doubt count as ties, so that they need not be sorted.
+    Of more than 262,144 rows those of one level of doubt count as ties, so that they need not be sorted.
 
     >>> equal_mass_index(np.array([0.1, 0.9, 0.9, 0.9]), 2)
     array([0, 1, 1, 1])

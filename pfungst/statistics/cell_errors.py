@@ -96,3 +96,6 @@ CELL_ERRORS: dict[str, CellError] = {
     "kuiper-calibration-error": kuiper,
 }
 """By the name of the same error of single rows."""
+
+BINNED = frozenset(list(CELL_ERRORS)[:5])
+"""Those that look at whole bins only."""

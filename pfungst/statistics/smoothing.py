@@ -9,7 +9,8 @@ STEPS = 40
 COARSE = (12, 3)
 """Neighbouring cells first looked at as one; what is narrower than ``WIDE`` of them is looked at closer."""
 
-WIDE = 6.0
+WIDE, NEAR = 6.0, 0.15
+"""Joined cells change a width by less than this share, nearly always; where they do, the search is as wide as ever."""
 
 
 def smooth_error(residuals: Array) -> FloatArray:
@@ -27,7 +28,7 @@ def smooth_error(residuals: Array) -> FloatArray:
     left = np.arange(len(h))
     for joined in (*(many for many in COARSE if h.shape[1] % (many * 100) == 0), 1):
         part = _joined(h[left], joined)
-        found[left] = _fixed_point(part)
+        found[left] = _fixed_point(part, found[left])
         left = left[found[left] < WIDE / part.shape[1]]
         if not len(left):
             break
@@ -50,8 +51,8 @@ def _joined(h: FloatArray, many: int) -> FloatArray:
     return found
 
 
-def _fixed_point(h: FloatArray) -> FloatArray:
-    """The width that equals the smoothed error, by bracketed secant steps on each row.
+def _fixed_point(h: FloatArray, near: FloatArray) -> FloatArray:
+    """The width that equals the smoothed error, by bracketed secant steps on each row; ``near`` is a guess (0: none).
 
     Smoothing multiplies the k-th coefficient of the cosine transform by exp(-(pi k s)^2 / 2).
     """
@@ -64,8 +65,15 @@ def _fixed_point(h: FloatArray) -> FloatArray:
 
     # Smoothing keeps the sum and never makes absolute values larger, so S(s) = s lies between these two.
     low, high = np.abs(h.sum(axis=1)), np.minimum(np.abs(h).sum(axis=1), 1.0)
-    every = np.arange(len(h))
-    above, below, last = excess(low, every), excess(high, every), np.zeros(len(h))
+    every, last = np.arange(len(h)), np.zeros(len(h))
+    above, below = np.full((2, len(h)), -1.0)
+    if near.any():
+        first, second = np.clip((1 - NEAR) * near, low, high), np.clip((1 + NEAR) * near, low, high)
+        above, below = excess(first, every), excess(second, every)
+        held = (above >= 0) & (below < 0)
+        low, high = np.where(held, first, low), np.where(held, second, high)
+    wide = every[(above < 0) | (below >= 0)]
+    above[wide], below[wide] = excess(low[wide], wide), excess(high[wide], wide)
     for _ in range(STEPS):
         rows = np.flatnonzero(high - low > 1e-6 * high + 1e-12)
         if not len(rows):

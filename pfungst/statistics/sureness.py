@@ -9,7 +9,7 @@ import numpy as np
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
 
-MANY = 1 << 21
+MANY = 1 << 18
 """Rows beyond which they are counted by level of their doubt; of fewer every confidence is a level of its own."""
 
 _SHIFT = 12
@@ -82,7 +82,7 @@ def _counted(confidence: FloatArray, wrong: BoolArray) -> Sureness:
 
 
 def runs_of(confidence: Array, wrong: Array) -> Runs:
-    """Runs of equally sure rows; of more than two million rows those of one level, so that they need not be sorted.
+    """Runs of equally sure rows; of more than 262,144 rows those of one level, so that they need not be sorted.
 
     ``wrong`` is True, or how wrong a row is, in [0, 1].
 
