@@ -78,12 +78,13 @@ def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
     assert outputs.rows is not None, "answers of a pass know their rows"
     if data.labels is None:
         return None
-    has = data.labels[outputs.rows] >= 0
+    labels, rows = data.labels[outputs.rows], outputs.rows
+    has = labels >= 0
     if not has.any():
         return None
-    kept = outputs if has.all() else outputs.take(has)
-    rows = outputs.rows[has]
-    return Labelled(kept, data.labels[rows], None if data.units is None else data.units[rows])
+    if not has.all():
+        outputs, labels, rows = outputs.take(has), labels[has], rows[has]
+    return Labelled(outputs, labels, None if data.units is None else data.units[rows])
 
 
 def shot(data: Dataset, one: Predict, outputs: Outputs, index: int) -> Shot:

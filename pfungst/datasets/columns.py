@@ -36,6 +36,8 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
         # Names and cells are looked at here for the first time, and may be no text or no date.
         names = table.column_names
         columns = [as_array(column) for column in table.columns]
+        del table
+        give_back()
     except InputError:
         raise  # it is a ValueError too
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
@@ -44,6 +46,11 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{source} has two columns named {twice!r}; rename one")
     return dict(zip(names, columns, strict=True))
+
+
+def give_back() -> None:
+    """Let Arrow give back what it keeps for its next table: as much again as the last, and there is none."""
+    pa.default_memory_pool().release_unused()
 
 
 def _unpacked(data: bytes, source: str, most: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from pfungst.arrays import Array, BoolArray, IntArray
+from pfungst.arrays import Array, BoolArray, IntArray, grouped
 from pfungst.canonical import canonical
 from pfungst.datasets.decoded import Decoded
 from pfungst.datasets.donors import Donors
@@ -161,7 +161,6 @@ class Dataset:
         own = (f"{name} of {self.source}" for name in self.ids)
         return np.array([one if gone else value for one, gone, value in zip(own, blank, values, strict=True)], object)
 
-    @cached_property
     def _draw(self) -> IntArray:
         """One 63-bit number a row from (seed, unit or id): the order of the rows and their half."""
         secret = hashlib.blake2b(f"{self.seed}|order".encode(), digest_size=32).digest()
@@ -179,8 +178,9 @@ class Dataset:
 
         Every prefix is a random sample, stratified by class: it holds each class at its share of the half.
         """
-        odd = (self._draw & np.uint64(1)).astype(bool)
-        mixed = self._draw if self.units is None else self._within_units()
+        drawn = self._draw()
+        odd = (drawn & np.uint64(1)).astype(bool)
+        mixed = drawn if self.units is None else self._within_units()
         order = np.argsort(mixed, kind="stable")
         return {
             "discovery": self._stratified(order[~odd[order]], mixed),
@@ -193,14 +193,13 @@ class Dataset:
             return order
         labels = self.labels[order] - self.labels.min()
         counts = np.bincount(labels)
-        grouped = np.argsort(labels, kind="stable")
         rank = np.empty(len(order))
-        rank[grouped] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rank[grouped(labels)] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         jitter = (mixed[order] & np.uint64(0xFFFFFFFF)) / 2.0**32
         return order[np.argsort((rank + jitter) / counts[labels], kind="stable")]
 
     def _within_units(self) -> IntArray:
-        return replace(self, roles=Roles())._draw  # noqa: SLF001 - its own kind
+        return replace(self, roles=Roles())._draw()  # noqa: SLF001 - its own kind
 
     def extent(self, rows: int | None = None, half: Half = "") -> dict[Half, int]:
         """How many rows of each half a sample takes: all, the first ``rows`` of one half, or evenly of both."""
@@ -295,7 +294,7 @@ class Dataset:
         3
         """
         few = replace(self, limit=rows)
-        vars(few).update(_draw=self._draw, halves=self.halves, _donors=self._donors, _decoded=self._decoded)
+        vars(few).update(halves=self.halves, _donors=self._donors, _decoded=self._decoded)
         return few
 
     @cached_property

@@ -22,7 +22,7 @@ from pfungst.statistics.consistency import (
 )
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import proportion_of
-from pfungst.statistics.proportions import wilson
+from pfungst.statistics.proportions import proportion, wilson
 from pfungst.statistics.units import bracketed, effective_rows
 
 ECE = "expected-calibration-error"
@@ -159,16 +159,19 @@ def reliability(
     """
     c, a = checked_pair(confidence, correct)
     index = bin_index(c, bins)
-    held = np.unique(index)
+    counts, right = np.bincount(index), np.bincount(index, a)
+    stated, held = np.bincount(index, c), np.flatnonzero(counts)
     bands = [None] * len(held) if chance is None else [(float(low), float(high)) for low, high in chance.bands]
     assert len(bands) == len(held), "the simulation has the bins of the diagram"
     return tuple(
         Bin(
-            confidence=float(c[rows].mean()),
-            accuracy=proportion_of(a[rows], None if units is None else np.asarray(units)[rows], "accuracy"),
+            confidence=float(stated[at] / counts[at]),
+            accuracy=proportion(float(right[at]), int(counts[at]), "accuracy")
+            if units is None
+            else proportion_of(a[index == at], np.asarray(units)[index == at], "accuracy"),
             calibrated=band,
         )
-        for rows, band in zip((index == b for b in held), bands, strict=True)
+        for at, band in zip(held, bands, strict=True)
     )
 
 

@@ -7,7 +7,9 @@ from scipy.special import expit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.outputs import Outputs, parts
+from pfungst.statistics.binning import equal_mass_index
 from pfungst.statistics.estimate import Estimate
+from pfungst.statistics.sureness import MANY
 from pfungst.statistics.units import effective_rows
 
 FEWEST = 100
@@ -97,6 +99,10 @@ def _bound(rates: FloatArray, losses: FloatArray) -> float:
 
 def _binned(margin: FloatArray, right: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean margin, rows and right rows of at most 200 bins of equal size."""
+    if len(margin) > MANY:
+        index = equal_mass_index(1 - margin / max(float(margin.max()), 1e-12), BINS)
+        rows = np.bincount(index).astype(np.float64)
+        return np.bincount(index, margin) / rows, rows, np.bincount(index, right).astype(np.float64)
     order = np.argsort(margin, kind="stable")
     count = min(BINS, len(order))
     starts = np.arange(count) * len(order) // count

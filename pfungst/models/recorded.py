@@ -11,7 +11,7 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.datasets.columns import read_table
+from pfungst.datasets.columns import give_back, read_table
 from pfungst.datasets.labels import coded
 from pfungst.datasets.npz import open_npz
 from pfungst.errors import InputError
@@ -76,6 +76,7 @@ def load_recorded(path: Path, task: Task, outputs: str | None = None) -> Recorde
     most = task.limits.unpacked
     table = open_npz(path, most) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path), most))
     del data  # as large as the answers themselves
+    give_back()
     return recorded(table, task, str(path), identity, outputs)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from pfungst.arrays import BoolArray, IntArray
+from pfungst.arrays import BoolArray, IntArray, by_group
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Estimates, Finding
 from pfungst.methods.calibration_errors import signed_gap
@@ -50,11 +50,10 @@ Gap = tuple[str, Estimate, str]
 def by_class(rows: Labelled, classes: tuple[str, ...], tolerance: float) -> Iterator[Finding]:
     """A finding for each class whose stated confidence is off by more than the tolerance, or one that says none is."""
     answers, right = rows.outputs.predictions, rows.correct
-    order = np.argsort(answers, kind="stable")  # one sort, where a comparison for each class would read all rows again
     gaps = [
         (classes[at], gap, f"{_words(gap)} on {gap.rows} {gap.unit}s")
-        for here in np.split(order, np.flatnonzero(np.diff(answers[order])) + 1)
-        if (gap := _gap(rows, right, here, classes[(at := int(answers[here[0]]))])) is not None
+        for at, here in by_group(answers)
+        if (gap := _gap(rows, right, here, classes[at])) is not None
     ]
     yield from _by_part(gaps, CLASSES, tolerance)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pfungst.arrays import BoolArray, FloatArray, IntArray
+from pfungst.arrays import BoolArray, FloatArray, IntArray, by_group
 from pfungst.datasets.dataset import Dataset
 from pfungst.methods.label_errors import margins
 from pfungst.outputs import Outputs, parts
@@ -46,19 +46,24 @@ def reasons(data: Dataset, rows: Labelled, suspects: IntArray, kinds: Mapping[st
     one unit of log-probability; label and answer are of one kind, or nearest classes.
     ``suspects`` are the rows whose label looks wrong, ``kinds`` names groups of classes that the user calls alike.
     """
-    answers, outputs = rows.outputs.predictions, rows.outputs
     wrong = ~rows.correct
+    outputs, labels = rows.outputs.take(wrong), rows.labels[wrong]
+    answers = outputs.predictions
     held = np.zeros((len(REASONS), len(answers)), bool)
     held[-1] = True
     if data.label_counts is not None:
         assert outputs.rows is not None, "answers of a pass know their rows"
         votes = data.label_counts[outputs.rows].astype(np.float64)
         held[0] = votes[np.arange(len(answers)), answers] >= HUMAN_SHARE * np.maximum(votes.sum(axis=1), 1e-12)
-    held[1, suspects] = True
+    suspected = np.zeros(len(wrong), bool)
+    suspected[suspects] = True
+    held[1] = suspected[wrong]
     if outputs.complete:
-        held[2] = (_second(outputs) == rows.labels) & (margins(outputs) < NEAR)
-    held[3] = alike(outputs, rows.labels, data.classes, kinds)[rows.labels, answers]
-    return Reasons(np.where(wrong, held.argmax(axis=0), -1))
+        held[2] = (_second(outputs) == labels) & (margins(outputs) < NEAR)
+    held[3] = alike(rows.outputs, rows.labels, data.classes, kinds)[labels, answers]
+    codes = np.full(len(wrong), -1)
+    codes[wrong] = held.argmax(axis=0)
+    return Reasons(codes)
 
 
 def alike(
@@ -77,10 +82,9 @@ def alike(
     if kinds or count < 5 or not outputs.complete:
         return same
     near = np.full((count, count), -np.inf)
-    order = np.argsort(labels, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+    for label, rows in by_group(labels):
         some = outputs.take(rows[:: 1 + len(rows) // ENOUGH])
-        near[labels[rows[0]]] = _middle(np.maximum(some.log_probabilities, -30.0))
+        near[label] = _middle(np.maximum(some.log_probabilities, -30.0))
     near = np.maximum(near, near.T)
     np.fill_diagonal(near, -np.inf)
     closest = np.argsort(-near, axis=1, kind="stable")[:, : max(1, (count - 1) // 5)]

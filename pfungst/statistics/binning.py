@@ -50,7 +50,11 @@ def bin_index(confidence: FloatArray, bins: int) -> IntArray:
     >>> bin_index(np.array([0.0, 0.5, 0.51, 1.0]), 2)
     array([0, 0, 1, 1])
     """
-    return np.asarray(np.clip(np.ceil((confidence - EDGE) * bins) - 1, 0, bins - 1), np.int64)
+    place = np.asarray(confidence - EDGE)
+    place *= bins
+    np.ceil(place, out=place)
+    place -= 1
+    return np.asarray(np.clip(place, 0, bins - 1, out=place), np.int64)
 
 
 def equal_mass_index(confidence: FloatArray, bins: int) -> IntArray:

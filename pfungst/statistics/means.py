@@ -79,7 +79,7 @@ def _t_interval(values: FloatArray, units: Array | None, level: float) -> tuple[
     centre = float(values.mean())
     totals: Array = values - centre
     if units is None:
-        groups, variance = n, float(values.var(ddof=1)) / n
+        groups, variance = n, float(totals @ totals) / (n - 1) / n
     else:
         codes, groups = numbered(units, n)
         totals, variance = np.bincount(codes, totals, minlength=groups), robust_variance(values, codes, groups)
@@ -90,9 +90,10 @@ def _t_interval(values: FloatArray, units: Array | None, level: float) -> tuple[
 
 
 def _skewness(values: Array) -> float:
-    largest = float(np.abs(values).max())
+    """Skewness of centred values, which are written over: of many rows there is no memory for four copies."""
+    largest = max(float(values.max()), -float(values.min()))
     if largest == 0:
         return 0.0
-    scaled = values / largest
-    squares = scaled**2
-    return float((squares * scaled).mean() / squares.mean() ** 1.5)
+    values /= largest
+    squares = values**2
+    return float(squares @ values) / len(values) / math.sqrt(float(squares.mean())) ** 3
