@@ -42,4 +42,5 @@ def binomial_quantile(share: float, rows: int, p: float) -> int:
     """
     # Of scipy.special: scipy.stats takes longer to import than most audits take to judge.
     found = max(0, int(np.ceil(bdtrik(share, rows, p))))
-    return found - 1 if found and bdtr(found - 1, rows, p) >= share else found
+    # Where the number is met exactly, rounding must not go one further.
+    return found - 1 if found and bdtr(found - 1, rows, p) >= share * (1 - 1e-12) else found

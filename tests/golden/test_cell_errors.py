@@ -5,7 +5,7 @@ import pytest
 
 from pfungst.errors import InputError
 from pfungst.statistics.binning import bin_index, equal_mass_index
-from pfungst.statistics.cell_errors import CELL_ERRORS, by_bin
+from pfungst.statistics.cell_errors import BINNED, CELL_ERRORS, by_bin
 from pfungst.statistics.consistency import (
     Cells,
     Draws,
@@ -223,3 +223,21 @@ def test_units_of_another_length_are_refused() -> None:
     for draws in (unit_null_draws, unit_bootstrap_draws):
         with pytest.raises(InputError, match="name one unit for each row"):
             list(draws(FEW, np.zeros(100), np.zeros(99), 10, 0))
+
+
+def test_wider_cells_have_the_bins_of_narrow_ones() -> None:
+    confidence = RNG.uniform(0.3, 1, 2000)
+    cells = cells_of(confidence, (RNG.uniform(size=2000) < confidence).astype(float), BINS)
+    wide = cells.joined(60)
+    assert len(wide.rows) < 80
+    assert len(cells.rows) > 800
+    assert wide.total == cells.total == wide.votes.sum()
+    for name in BINNED:
+        expected = CELL_ERRORS[name](cells, cells.observed)[0]
+        assert CELL_ERRORS[name](wide, wide.observed)[0] == pytest.approx(expected, abs=1e-3), name
+    assert np.bincount(wide.of_row).tolist() == wide.rows.tolist()
+    assert np.bincount(wide.of_row, confidence) / wide.rows == pytest.approx(wide.confidence)
+    once, again = cells.joined(1), cells
+    assert all(
+        np.array_equal(getattr(once, name), getattr(again, name)) for name in ("rows", "bins", "places", "of_row")
+    )

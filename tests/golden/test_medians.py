@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from pfungst.statistics.medians import median
+from pfungst.statistics.medians import binomial_quantile, median
 
 
 @pytest.mark.parametrize("rows", [6, 10, 25, 57, 200])
@@ -44,3 +44,10 @@ def test_units_count_as_single_values() -> None:
     assert (found.rows, found.unit, found.name) == (10, "unit", "budget")
     assert found.low == pytest.approx((alone.low - 0.5) * 10, abs=5.5)
     assert found.high - found.low > median(values).high - median(values).low
+
+
+@pytest.mark.parametrize("p", [0.5, 0.03, 0.9])
+def test_binomial_quantiles_are_scipys(p: float) -> None:
+    for rows in (1, 2, 7, 40, 1000, 123_457):
+        for share in (1e-6, 0.025, 0.5, 0.975, 1 - 1e-9):
+            assert binomial_quantile(share, rows, p) == binom.ppf(share, rows, p)

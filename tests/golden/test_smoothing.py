@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from pfungst.statistics.smoothing import smooth_error
+from pfungst.statistics.smoothing import _fixed_point, smooth_error
 
 
 def _by_hand(residuals: np.ndarray) -> float:
@@ -62,3 +62,11 @@ def test_mass_at_the_ends_is_reflected() -> None:
         residuals = np.zeros(3600)
         residuals[end] = 0.25
         assert smooth_error(residuals)[0] == pytest.approx(0.25, rel=1e-5)
+
+
+def test_a_guess_changes_nothing_but_the_time() -> None:
+    rng = np.random.default_rng(3)
+    draws = rng.normal(size=(4, 300)) / 300
+    alone = _fixed_point(draws, np.zeros(4))
+    for guess in (alone, 1.1 * alone, 3 * alone, alone / 3, alone * [1, 9, 0.1, 1]):
+        assert _fixed_point(draws, guess) == pytest.approx(alone, rel=1e-5)

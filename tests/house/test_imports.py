@@ -32,3 +32,12 @@ def test_every_module_imports_without_extras():
         [sys.executable, "-W", "error", "-c", BLOCK, *names], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_an_audit_waits_for_nothing_that_few_audits_need():
+    """scikit-learn brings pandas and scipy.stats along: together a second of processor time."""
+    asked = "import sys, pfungst.auditing; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "scipy.special" in loaded
+    assert not loaded & {"sklearn", "pandas", "scipy.stats", "torch", "ray"}

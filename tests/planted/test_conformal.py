@@ -5,6 +5,8 @@ import pytest
 from scipy.special import betaincinv
 
 import pfungst
+from pfungst.datasets.dataset import COUNTED
+from pfungst.datasets.ids import numbered_rows
 from pfungst.errors import InputError
 from pfungst.methods.conformal import conformal_scores, quantile, split_conformal, uniforms_of
 from pfungst.outputs import from_logits, from_top
@@ -155,3 +157,12 @@ def test_the_report_shows_what_was_promised_and_what_was_held(tmp_path):
         return int(row[-1].split(": ")[1].split("%")[0])
 
     assert share(by["least ambiguous", "by site"]) > share(by["least ambiguous", "one for all"])
+
+
+def test_uniform_numbers_of_many_rows_without_names_are_their_own_too():
+    ids = numbered_rows(COUNTED + 9)
+    drawn, order = uniforms_of(ids, 3), np.random.default_rng(0).permutation(len(ids))
+    np.testing.assert_array_equal(uniforms_of(ids.at(order), 3), drawn[order])
+    assert (uniforms_of(ids, 4) != drawn).mean() > 0.99
+    assert (drawn.min() >= 0, drawn.max() < 1) == (True, True)
+    assert np.abs(np.sort(drawn) - (np.arange(len(drawn)) + 0.5) / len(drawn)).max() < 0.02

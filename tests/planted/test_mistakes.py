@@ -8,12 +8,14 @@ import pytest
 
 import pfungst
 from pfungst.datasets.dataset import Dataset
+from pfungst.methods import label_errors as label_errors_module
 from pfungst.methods.label_errors import label_errors
 from pfungst.methods.near_duplicates import near_duplicates
 from pfungst.methods.slices import by_columns, worst
 from pfungst.outputs import from_logits
 from pfungst.probe import Labelled
 from pfungst.probes.error_reasons import reasons
+from pfungst.statistics import binning
 from pfungst.statistics.intervals import wilson
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel")
@@ -60,6 +62,17 @@ def test_the_likeliest_wrong_labels_are_wrong():
     suspects = label_errors(outputs, labels).suspects
     assert len(suspects) > 20
     assert mistaken[suspects[:20]].mean() >= 0.8
+
+
+def test_of_very_many_rows_margins_are_counted_and_the_share_is_the_same(monkeypatch):
+    outputs, labels, _ = world(20_000, 4, 0.08, 3)
+    sorted_ones = label_errors(outputs, labels)
+    for module in (label_errors_module, binning):
+        monkeypatch.setattr(module, "MANY", 0)
+    counted = label_errors(outputs, labels)
+    for name in ("value", "low", "high"):
+        assert getattr(counted.share, name) == pytest.approx(getattr(sorted_ones.share, name), abs=2e-3)
+    assert len(counted.suspects) == pytest.approx(len(sorted_ones.suspects), rel=0.03)
 
 
 def test_labels_of_few_patients_are_known_less_surely():

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 import pfungst
+from pfungst.datasets.dataset import Dataset
+from pfungst.datasets.ids import numbered_rows
 from pfungst.methods.opportunity import folds_of
-from pfungst.methods.recalibration import cross_fitted, log_losses
+from pfungst.methods.recalibration import cross_fitted, log_losses, thinned
 from pfungst.methods.recalibrators import recalibrators
 from pfungst.outputs import from_logits, from_probabilities
+from pfungst.probe import Labelled
+from pfungst.probes.recalibrated import recalibrated
 
 SPREAD = np.array([[1.2, 0.4, -0.6, 0.0], [0.0, 1.0, 0.6, -0.6], [0.0, -0.3, 1.0, 0.3], [-0.5, 0.3, 0.0, 1.2]])
 """Its rows sum to one, so that it does the same to scores and to log-probabilities."""
@@ -146,3 +150,39 @@ def test_of_answers_alone_nothing_is_said(tmp_path):
     assert "remov" not in finding.claim
     assert table(finding, "What recalibration buys") is None
     assert table(finding, "Sets of classes") is None
+
+
+@pytest.mark.parametrize("name", recalibrators)
+def test_ten_thousand_rows_of_a_fold_do_what_all_do(name):
+    z, _, labels = world(50_000)
+    outputs = DISTORTIONS[name](z)
+    few, every = (
+        log_losses(cross_fitted(outputs, labels, folds_of(50_000, folds=2), recalibrators[name], most), labels).mean()
+        for most in (10_000, None)
+    )
+    assert abs(few - every) < 0.002
+
+
+def test_thinned_rows_have_the_shares_of_all_and_one_of_each_class():
+    labels = np.random.default_rng(0).choice(4, 9000, p=[0.7, 0.2, 0.0995, 0.0005])
+    kept = thinned(labels, 900)
+    assert 900 <= len(kept) <= 904
+    assert (np.diff(kept) > 0).all()
+    assert (np.bincount(labels[kept]) >= 1).all()
+    assert np.abs(np.bincount(labels[kept]) / len(kept) - np.bincount(labels) / 9000).max() < 0.004
+    assert thinned(np.eye(4)[labels], 900).tolist() == kept.tolist()
+    assert thinned(labels, 9000).tolist() == list(range(9000))
+
+
+def test_of_many_rows_two_folds_are_fitted_and_the_table_says_on_how_many():
+    z, _, labels = world(30_000)
+    rows = Labelled(from_logits(2.5 * z), labels, None)
+    (table, saved), sentence = recalibrated(Dataset("test", "", "answers", numbered_rows(30_000), lambda at: at), rows)
+    assert table.title.endswith("each of 30000 rows judged by one fitted on other rows, 10000 at most")
+    assert [row[0] for row in table.rows] == ["as it is", *(name.replace("-", " ") for name in recalibrators)]
+    assert len(saved.items) == len(recalibrators)
+    assert "of its log-loss" in sentence
+    numbers = {row[0]: [float(one) for one in row[1:]] for row in table.rows}
+    p = rows.outputs.probabilities
+    assert numbers["as it is"][1] == pytest.approx(((p - np.eye(4)[labels]) ** 2).sum(axis=1).mean(), abs=6e-5)
+    assert abs(numbers["temperature"][0] - (-np.log(world(30_000)[1][np.arange(30_000), labels]).mean())) < 1e-3

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pfungst.arrays import by_group, grouped
 from pfungst.statistics.bootstrap import multinomial_bootstrap
 from pfungst.statistics.cell_errors import CELL_ERRORS
 from pfungst.statistics.consistency import bootstrap_draws, cells_of, null_draws
@@ -254,3 +255,13 @@ def test_multinomial_draws_hold_as_many_rows_and_no_empty_cell(counts: np.ndarra
     found = multinomial_bootstrap(counts, inside, draws=20, seed=1)
     assert len(found) == 20
     assert (found == multinomial_bootstrap(counts, inside, draws=20, seed=1)).all()
+
+
+@few
+@given(hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-1, 70_000) | st.integers(-1, 5)))
+def test_rows_of_a_class_stand_together_in_their_order(classes: np.ndarray) -> None:
+    assert np.array_equal(grouped(classes), np.argsort(classes, kind="stable"))
+    kept = classes[classes >= 0]
+    for one, rows in by_group(kept):
+        assert np.array_equal(rows, np.flatnonzero(kept == one))
+    assert sum(len(rows) for _, rows in by_group(kept)) == len(kept)
