@@ -49,5 +49,7 @@ def test_units_count_as_single_values() -> None:
 @pytest.mark.parametrize("p", [0.5, 0.03, 0.9])
 def test_binomial_quantiles_are_scipys(p: float) -> None:
     for rows in (1, 2, 7, 40, 1000, 123_457):
-        for share in (1e-6, 0.025, 0.5, 0.975, 1 - 1e-9):
+        for share in (1e-6, 0.025, 0.51, 0.975, 1 - 1e-9):
             assert binomial_quantile(share, rows, p) == binom.ppf(share, rows, p)
+    # Half of the counts of an odd number of fair coins are at most its lesser half, exactly.
+    assert [binomial_quantile(0.5, rows, 0.5) for rows in (1, 7, 123_457)] == [0, 3, 61_728]
