@@ -13,7 +13,7 @@ LANE_VENV := .venv-lane
 FUZZ_VENV := .venv-fuzz
 FUZZ_STAMP := $(FUZZ_VENV)/.installed
 
-.PHONY: demo test check bench trust fuzz mutants tricks selfaudit docs screenshots clean
+.PHONY: demo test check coverage bench trust fuzz mutants tricks selfaudit docs screenshots clean
 .PHONY: lock audit-deps dist-test test-newest test-lowest test-pre test-offline
 
 # The audit ends with 1 when it found something, and the example is built to be caught.
@@ -30,6 +30,13 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# Which lines and branches of pfungst the tests reach (COVERED=path: those tests alone), in subprocesses and workers too;
+# ends with 1 where a test fails, or they reach fewer than 95 % of the lines or 90 % of the branches.
+coverage: $(STAMP)
+	rm -rf build/coverage
+	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal $(COVERED); tests=$$?; $(BIN)/coverage combine --quiet && \
+	  $(BIN)/coverage json --quiet && $(BIN)/python scripts/covered.py && exit $$tests
 
 # What pfungst costs beside other packages, in environments of their own, and how costs grow: ratios, into
 # benchmarks/results.json and from there into docs/benchmarks.md.
