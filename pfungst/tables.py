@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pfungst.engine.sealed import check_seal
 from pfungst.errors import InputError, first_line
 from pfungst.findings import PassRecord, Report
 from pfungst.imported import needed
@@ -61,7 +62,7 @@ class PassAnswers:
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows, or some columns of them, as an Arrow table. Raises InputError if they cannot be read."""
-        return self._read(pq.read_table, columns=None if columns is None else list(columns))
+        return self._read(_sound, columns=None if columns is None else list(columns))
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> Any:
         """The same as a pandas frame."""
@@ -79,6 +80,11 @@ class PassAnswers:
                 f"the answers {self.record.name!r} cannot be read ({first_line(error)}); the same `pfungst audit` "
                 "command writes them again"
             ) from None
+
+
+def _sound(file: str, columns: list[str] | None) -> pa.Table:
+    check_seal(Path(file))
+    return pq.read_table(file, columns=columns)
 
 
 class Answers(Mapping[str, PassAnswers]):

@@ -18,6 +18,7 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.image import decode, peculiarities
 from pfungst.engine.cache import _read, kept_answers
 from pfungst.engine.journal import Journal, read_events
+from pfungst.engine.sealed import seal
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.load import bind, load_data, load_model
 from pfungst.log_rows import in_time, once
@@ -94,6 +95,8 @@ def _image(path: Path) -> None:
 
 
 def _part(path: Path) -> None:
+    """A file without the right seal is refused before anything else of it is read, so it gets one."""
+    seal(path)
     _read(path, PART, 6)
     kept_answers(path)
 

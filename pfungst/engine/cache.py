@@ -1,7 +1,6 @@
 """Cache: answers in Parquet, one part for each pass and shard. A part that exists and checks out is done."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
 from pfungst.engine.rows import spelled_ids
+from pfungst.engine.sealed import sealed, write_sealed
 from pfungst.engine.sweep import Swept
 from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
@@ -27,7 +27,8 @@ from pfungst.statistics.units import numbered
 from pfungst.summarised import Summarised
 
 _FORMAT = 4
-# Pages have checksums, the description of the columns has none: it may name others, or other kinds of them.
+_STREAMS = ("logits", "features", "map", "top_logs")
+# A seal says that a file is as it was written, not by whom: what it holds may be anything.
 _DAMAGED = (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 
 
@@ -111,7 +112,7 @@ def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
         InputError: if the file cannot be read or holds no answers.
     """
     try:
-        table = pq.ParquetFile(file, page_checksum_verification=True).read(use_threads=False)
+        table = sealed(file).read(use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         found = _answers(table, table["row"].to_numpy(), about)
         labels, ids = table["label"].to_numpy(), tuple(table["id"].to_pylist())
@@ -208,27 +209,13 @@ def _list_of(values: Array) -> pa.Array:
 
 def _write(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    pq.write_table(
-        table,
-        partial,
-        compression="zstd",
-        use_dictionary=False,
-        use_byte_stream_split=[
-            f"{name}.list.element" for name in ("logits", "features", "map", "top_logs") if name in table.column_names
-        ],
-        row_group_size=65_536,
-        write_page_checksum=True,
-    )
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    streams = [f"{name}.list.element" for name in _STREAMS if name in table.column_names]
+    write_sealed(path, table, use_dictionary=False, use_byte_stream_split=streams)
 
 
 def _read(path: Path, key: str, rows: int) -> Kept | None:
     try:
-        # One thread: files are small, and a damaged page must fail here rather than be read as wrong numbers.
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+        file = sealed(path)
         names = [name for name in file.schema_arrow.names if name in _READ]
         table = file.read(columns=names, use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])

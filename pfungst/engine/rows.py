@@ -1,7 +1,6 @@
 """Rows: what is known of each test row besides the answers, kept beside them in ``rows.parquet``."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.ids import Numbered
+from pfungst.engine.sealed import sealed, write_sealed
 from pfungst.errors import InputError, first_line
 
 ROWS = "rows.parquet"
@@ -43,15 +42,9 @@ def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: 
             columns[f"column:{name}" if name in OWN else _utf8(name)] = column
     packed = json.dumps(dict(about), sort_keys=True).encode()
     table = pa.table(columns).replace_schema_metadata({b"pfungst": packed})
-    partial = folder / f".{ROWS}.tmp"
     # Ids differ: a dictionary of them would be begun for every group of rows and thrown away.
     words = [name for name in table.column_names if name not in {"row", "id"}]
-    pq.write_table(
-        table, partial, compression="zstd", use_dictionary=words, row_group_size=65_536, write_page_checksum=True
-    )
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(folder / ROWS)
+    write_sealed(folder / ROWS, table, use_dictionary=words)
 
 
 def spelled_ids(data: Dataset, rows: IntArray, *, redact: bool) -> Any:
@@ -73,7 +66,7 @@ def kept_rows(folder: Path) -> tuple[Any, Mapping[str, Any]] | None:
     if not path.exists():
         return None
     try:
-        table = pq.ParquetFile(path, page_checksum_verification=True).read(use_threads=False)
+        table = sealed(path).read(use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         table = table.select([*OWN, *(name for name in table.column_names if name not in OWN)])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:

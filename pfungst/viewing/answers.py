@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pfungst.arrays import FloatArray
 from pfungst.viewing.rows import Rows
-from pfungst.viewing.run import AS_IT_IS
+from pfungst.viewing.run import AS_IT_IS, source
 
 _SAID = frozenset({"prediction", "answers", "confidence", "logits", "top", "top_logs", "own"})
 
@@ -66,24 +65,24 @@ def _summary(kept: dict[str, Any]) -> Likely:
 
 def _kept(file: Path, row: int, guess: int) -> dict[str, Any] | None:
     """What a file keeps of a row; one group of rows is read. ``guess`` is where it stands if rows are in like order."""
-    source = pq.ParquetFile(file, page_checksum_verification=True)
-    names = [name for name in source.schema_arrow.names if name in _SAID]
-    starts = np.cumsum([0, *(source.metadata.row_group(at).num_rows for at in range(source.num_row_groups))])
-    at = guess if guess < starts[-1] and _row(source, starts, guess) == row else _sought(source, row)
+    kept = source(file)
+    names = [name for name in kept.schema_arrow.names if name in _SAID]
+    starts = np.cumsum([0, *(kept.metadata.row_group(at).num_rows for at in range(kept.num_row_groups))])
+    at = guess if guess < starts[-1] and _row(kept, starts, guess) == row else _sought(kept, row)
     if at is None:
         return None
     group = int(np.searchsorted(starts, at, side="right")) - 1
-    found: dict[str, Any] = source.read_row_group(group, columns=names).slice(int(at - starts[group]), 1).to_pylist()[0]
+    found: dict[str, Any] = kept.read_row_group(group, columns=names).slice(int(at - starts[group]), 1).to_pylist()[0]
     return found
 
 
-def _row(source: Any, starts: Any, at: int) -> int:
+def _row(file: Any, starts: Any, at: int) -> int:
     group = int(np.searchsorted(starts, at, side="right")) - 1
-    return int(source.read_row_group(group, columns=["row"])["row"][int(at - starts[group])].as_py())
+    return int(file.read_row_group(group, columns=["row"])["row"][int(at - starts[group])].as_py())
 
 
-def _sought(source: Any, row: int) -> int | None:
-    found = np.flatnonzero(source.read(columns=["row"])["row"].to_numpy() == row)
+def _sought(file: Any, row: int) -> int | None:
+    found = np.flatnonzero(file.read(columns=["row"])["row"].to_numpy() == row)
     return int(found[0]) if len(found) else None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pfungst.audit_result import Audit, saved
 from pfungst.engine.rows import kept_rows
+from pfungst.engine.sealed import check_seal
 from pfungst.errors import InputError, first_line
 from pfungst.findings import PassRecord, Report
 
@@ -93,10 +95,22 @@ def opened(folder: Path) -> Run:
     return Run(folder, audit, conditions, plain, *(kept or (None, {})))
 
 
+def source(file: Path) -> pq.ParquetFile:
+    """An answers file, its seal checked once while it stays as it is. Raises OSError, ArrowInvalid if it is damaged."""
+    told = file.stat()
+    _sound(file, told.st_size, told.st_mtime_ns)
+    return pq.ParquetFile(file, page_checksum_verification=True)
+
+
+@lru_cache(maxsize=4096)
+def _sound(file: Path, _size: int, _changed: int) -> None:
+    check_seal(file)
+
+
 def columns_of(file: Path, names: list[str]) -> Any:
     """Columns of an answers file as one table. Raises InputError if it is damaged or holds none of these."""
     try:
-        table = pq.ParquetFile(file, page_checksum_verification=True).read(columns=names)
+        table = source(file).read(columns=names)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
     if set(table.column_names) != set(names):

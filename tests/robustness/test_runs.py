@@ -95,13 +95,14 @@ def test_killed_audit_goes_on_and_equals_the_uninterrupted_one(demo, whole, tmp_
     assert timeless(out) == reference
 
 
-def test_damaged_answers_are_recomputed(demo, tmp_path):
+@pytest.mark.parametrize("place", [1 / 3, 0.98], ids=["in a page", "in the footer"])
+def test_damaged_answers_are_recomputed(demo, tmp_path, place):
     model, data, ood = demo
     out = tmp_path / "damaged"
     audit(model, data, ood=ood, out=out, only=("calibration",))
     file = next(iter(sorted((out / "answers").glob("test.*.parquet"))))
     raw = bytearray(file.read_bytes())
-    raw[len(raw) // 3] ^= 0xFF
+    raw[int(place * len(raw))] ^= 0xFF
     file.write_bytes(raw)
     before = timeless(out)
     again = audit(model, data, ood=ood, out=out, only=("calibration",))
