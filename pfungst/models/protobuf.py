@@ -7,7 +7,6 @@ initializers 5 and outputs 12; of ``NodeProto`` inputs, outputs, operation and a
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -88,11 +87,6 @@ def last_operation(data: bytes, output: str) -> str:
     except (IndexError, ValueError):
         return ""
     return node.operation if node is not None else ""
-
-
-def last_operation_of(path: Path, output: str) -> str:
-    """The same for a file."""
-    return last_operation(path.read_bytes(), output)
 
 
 def last_linear(data: bytes, output: str) -> Linear | None:
