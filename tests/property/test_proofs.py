@@ -35,6 +35,20 @@ class Residual(nn.Module):
         return nn.functional.log_softmax(self.last(torch.flatten(self.pool(x), 1)), 1)
 
 
+class Written(nn.Module):
+    """Products, quotients and differences that are written out instead of being layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Parameter(torch.randn(2, 8)), nn.Parameter(torch.randn(8, 3))
+        self.bias, self.convolution = nn.Parameter(torch.randn(3)), nn.Conv2d(1, 2, 2)
+
+    def forward(self, x):
+        found = torch.relu(self.convolution(x).mean((2, 3)) @ self.first)
+        found = torch.addmm(self.bias, torch.ones(8) - 0.5 * -found / 3, self.second)
+        return torch.sub(found, torch.relu(found), alpha=0.5)
+
+
 def dense(numbers, classes, **more):
     layers = (nn.Flatten(), nn.Linear(numbers, 8), nn.ReLU(), nn.Linear(8, 8), nn.LeakyReLU(0.3), nn.Dropout())
     return nn.Sequential(*layers, nn.Linear(8, classes), **more)
@@ -52,6 +66,7 @@ NETWORKS = {
     "one score": (lambda: dense(2, 1), (1, 1, 2)),
     "convolutions": (convolutions, (1, 8, 8)),
     "residual": (Residual, (2, 7, 7)),
+    "written out": (Written, (1, 4, 4)),
 }
 
 
@@ -237,6 +252,45 @@ def test_what_proofs_do_not_cover_is_named(layer, words):
     assert "bounds" in model.offers
     with pytest.raises(InputError, match=f"nothing is proven.*{words}"):
         model.proof(np.zeros((1, 8, 8, 1), np.float32), np.zeros(1, np.int64), "linf", 0.1)
+
+
+class Made(nn.Module):
+    """A module whose answer to two pictures (1, 8, 8) is a function of theirs."""
+
+    def __init__(self, made):
+        super().__init__()
+        self.forward = made
+        self.weight = nn.Parameter(torch.ones(64, 64))
+
+
+def flat(x):
+    return torch.flatten(x, 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda x: torch.softmax(flat(x), 1) * 2, "mul after a softmax"),
+        (lambda x: torch.softmax(x, 2), "a softmax over other axes"),
+        (lambda x: flat(x) * torch.relu(flat(x)), "a product of two layers"),
+        (lambda x: torch.addmm(flat(x), flat(x), torch.ones(64, 64)), "a product of two layers"),
+        (lambda x: torch.ones(2, 2) @ flat(x), "a product of two layers"),
+        (lambda x: flat(x) / (torch.relu(flat(x)) + 1), "a quotient of two layers"),
+        (lambda x: x + nn.functional.adaptive_avg_pool2d(x, 1), "a sum of layers of different shapes"),
+        (lambda x: flat(x) + torch.arange(128.0).reshape(2, 64), "differs from row to row"),
+        (lambda x: nn.functional.dropout(flat(x), 0.5, training=True), "dropout"),
+        (lambda x: x @ torch.ones(8, 2), "more than one vector a row"),
+        (lambda x: nn.functional.conv2d(x, torch.ones(1, 1, 3, 3), padding="same"), "padded by name"),
+        (lambda x: nn.functional.avg_pool2d(x, 3, ceil_mode=True), "with a ceiling"),
+        (lambda x: nn.functional.adaptive_avg_pool2d(x, 3), "does not divide"),
+        (lambda x: x.mean((1, 2)), "a mean over other axes"),
+        (lambda x: torch.ones(2, 3), "do not depend on the input"),  # noqa: ARG005 - that is what is refused
+        (lambda x: flat(x) if x.sum() > 0 else -flat(x), "cannot be drawn as a graph"),
+    ],
+)
+def test_arithmetic_that_proofs_do_not_cover_is_named(made, words):
+    with pytest.raises(InputError, match=f"nothing is proven.*{words}"):
+        read_layers(Made(made), torch.rand(2, 1, 8, 8))
 
 
 def test_a_module_that_answers_otherwise_than_its_graph_is_refused():
