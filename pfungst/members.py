@@ -85,6 +85,8 @@ def _words(source: str | Path) -> str:
 
 
 def _same(words: str, member: Model, model: Model) -> None:
+    if ("new inputs" in member.offers) != ("new inputs" in model.offers):
+        raise InputError(f"--member {words} and the model must both be networks, or both recorded answers")
     if member.named and model.named and member.classes != model.classes:
         raise InputError(
             f"--member {words} answers {', '.join(member.classes[:5])} and the model {', '.join(model.classes[:5])}: "
@@ -100,5 +102,3 @@ def _same(words: str, member: Model, model: Model) -> None:
             f"--member {words} wants pictures as {member.frame} and the model as {model.frame}; rows are framed "
             "once for all members, so give members of the same size"
         )
-    if ("new inputs" in member.offers) != ("new inputs" in model.offers):
-        raise InputError(f"--member {words} and the model must both be networks, or both recorded answers")

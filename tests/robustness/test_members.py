@@ -1,5 +1,7 @@
 """Members of an ensemble are opened from whatever names them, and refused in a sentence where they do not fit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,47 @@ def test_an_audit_with_made_members(data, tmp_path):
 def test_members_that_do_not_fit_are_refused(data, members, words):
     with pytest.raises(InputError, match=words):
         studied(data, members)
+
+
+class Wolves(Net):
+    """The same network with names for its classes."""
+
+    def __init__(self, *names):
+        super().__init__(classes=len(names))
+        self.config = SimpleNamespace(id2label=dict(enumerate(names)))
+
+
+def test_a_member_with_other_names_or_another_number_of_classes_is_refused(data, tmp_path, onnx_classifier):
+    model = Wolves("husky", "wolf", "fox")
+    with pytest.raises(InputError, match="answers wolf, husky, fox and the model husky"):
+        studied(data, (Wolves("wolf", "husky", "fox"),), model)
+    three, four = (
+        str(onnx_classifier(np.ones((64, count)), (1, 8, 8), folder=tmp_path / str(count))) for count in (3, 4)
+    )
+    with pytest.raises(InputError, match="gives 4 scores a row and the model 3"):
+        studied(data, (four,), three)
+
+
+def test_a_module_says_only_when_asked_how_many_classes_it_answers_and_then_it_is_said(data):
+    result = pfungst.audit(Net(), data, members=(Net(seed=1, classes=4),), only=("calibration",))
+    assert "ensemble" not in {one.kind for one in result.findings}
+    assert any(
+        "[(120, 3), (120, 4)]; they must answer the same rows and classes" in one.reason for one in result.skipped
+    )
+
+
+def test_a_member_that_wants_other_pictures_is_refused(data, tmp_path, onnx_classifier):
+    paths = [
+        onnx_classifier(np.ones((side * side, 3)), (1, side, side), folder=tmp_path / str(side)) for side in (8, 6)
+    ]
+    with pytest.raises(InputError, match=r"wants pictures as Frame.*framed once for all members"):
+        studied(data, (str(paths[1]),), str(paths[0]))
+
+
+def test_recorded_answers_are_no_member_of_a_network(data, tmp_path):
+    np.savez(tmp_path / "kept.npz", logits=np.zeros((120, 3)), labels=data[1])
+    with pytest.raises(InputError, match="must both be networks, or both recorded answers"):
+        studied(data, (str(tmp_path / "kept.npz"),))
 
 
 def test_dropout_needs_a_layer_of_dropout(data):
