@@ -263,3 +263,44 @@ def test_orders_settle_ties_by_place_and_put_missing_last(database):
     found = asked(database, "order by label desc, confidence")
     key = [(DATA["label"][row] is None, -(DATA["label"][row] or 0), DATA["confidence"][row], row) for row in found]
     assert key == sorted(key)
+
+
+MANY = Vocabulary(
+    ("Husky", "Wolf"),
+    OWN | {"right": Field("right", "truth", "right")},
+    {f"score {i}": Field(f"score {i}", "number", f"column:{i}") for i in range(20)},
+    {"border swapped": "k1", "night": "k2"},
+    {"cue:border": "border swapped"},
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "values"),
+    [
+        ('condition("border swapped") = wolf', "k1:answer", (1,)),
+        ('condition("Border Swapped").answer = WOLF', "k1:answer", (1,)),
+        ('condition("cue:border").confidence < 0.5', "k1:confidence", (0.5,)),
+        ('column("SCORE 3") > 1', "column:3", (1.0,)),
+    ],
+)
+def test_conditions_and_columns_are_found_by_any_of_their_names(words, key, values):
+    parsed = parse(words)
+    sql = compiled(parsed.condition, parsed.order, MANY)
+    assert key in sql.columns
+    assert tuple(sql.values) == values
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ('condition("night").colour = 1', "a condition has .answer and .confidence, not .colour"),
+        ('condition("day") = wolf', "there is no condition 'day'; there are border swapped, night, cue:border"),
+        ('column("scor 7") > 1', r"there are score 7, .* and 8 more"),
+        ("answer = fox", "there is no class 'fox'; there are Husky, Wolf"),
+        ("right = maybe", "right is yes or no, not 'maybe'"),
+    ],
+)
+def test_names_that_are_not_there_are_answered_with_those_that_are(words, said):
+    parsed = parse(words)
+    with pytest.raises(FilterError, match=said):
+        compiled(parsed.condition, parsed.order, MANY)
