@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.outputs import Outputs, parts
@@ -18,8 +18,17 @@ FEWEST = 100
 BINS = 200
 MOST = 0.6
 LARGEST = 30.0
+"""Margins are cut off here; an answer as sure as that states certainty, which is no measure of how sure it is."""
+
 STEPS, CLOSE, STEEPEST = 50, 1e-4, 5.0
 """Of the fit: at most so many steps, the gain in log-likelihood that ends it, the logarithm of the steepest slope."""
+
+OFF = 1.4
+"""Deviation of the logarithm of the slope about 0 that is expected: margins four times too large or small are usual.
+
+Temperatures of networks in wide use lie between 0.5 and 3 (Guo et al. 2017, arXiv:1706.04599; Minderer et al. 2021,
+arXiv:2106.07998).
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +58,19 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
     A model errs less the surer it is; a wrong label does not care how sure it is. With m the margin of an answer (the
     log-probability of the first class less that of the second), the label is the answer with probability
     (1 - q) sigmoid(a + b m), b > 0: a psychometric function with lapse rate q (Wichmann & Hill 2001, Percept.
-    Psychophys. 63:1293). q is its maximum-likelihood value, the interval that of the profile likelihood, scaled to the
-    effective number of rows where rows come in units. Of the rows that contradict their label, one with margin m has a
-    wrong label with probability q / (q + (1 - q)(1 - sigmoid(a + b m))).
+    Psychophys. 63:1293). ln b is normal about 0, what it is where margins are calibrated: else answers that are all
+    about as sure could be said to err alike for no reason. An answer that states certainty, as trees do, counts as sure
+    as the surest of the others. q is its value of greatest penalised likelihood, the interval that of the profile, with
+    the effective number of rows where rows come in units. Of the rows that contradict their label, one with margin m has
+    a wrong label with probability q / (q + (1 - q)(1 - sigmoid(a + b m))).
 
     The rate holds where an answer that is sure is right. A model that follows a trick is sure and wrong where the trick
     misleads it, which looks the same from here.
     """
     margin, right = margins(outputs), outputs.predictions == labels
-    margin = margin / max(float(margin.std()), 1e-6)
-    binned = _binned(margin, right)
-    rates = np.concatenate([[0.0], np.geomspace(5e-4, MOST, 60)])
-    losses, curves = _fitted(rates, binned)
     effective, groups = effective_rows(right.astype(np.float64), units)
-    losses = losses * effective / len(right)
+    rates = np.concatenate([[0.0], np.geomspace(5e-4, MOST, 60)])
+    losses, curves = _fitted(rates, _binned(_short_of_certain(margin), right, effective / len(right)))
     best = int(losses.argmin())
     share = Estimate(
         name="share of wrong labels",
@@ -73,9 +81,15 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
         unit="row" if units is None else "unit",
     )
     offset, slope = curves[best]
-    mistaken = (1 - share.value) * expit(-(offset + slope * margin))
+    mistaken = (1 - share.value) * expit(-(offset + slope * _short_of_certain(margin)))
     probability = np.where(right, 0.0, share.value / np.maximum(share.value + mistaken, 1e-300))
     return LabelErrors(share, share.value + mistaken, probability)
+
+
+def _short_of_certain(margin: FloatArray) -> FloatArray:
+    """Margins of which those that are cut off are the largest of the others, if there are any."""
+    short = margin[margin < LARGEST]
+    return np.minimum(margin, short.max()) if len(short) else margin
 
 
 def margins(outputs: Outputs) -> FloatArray:
@@ -97,26 +111,32 @@ def _bound(rates: FloatArray, losses: FloatArray) -> float:
     return float(np.interp(0.0, above[at - 1 : at + 1], rates[at - 1 : at + 1]))
 
 
-def _binned(margin: FloatArray, right: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean margin, rows and right rows of at most 200 bins of equal size."""
+def _binned(margin: FloatArray, right: BoolArray, weight: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean margin, rows and right rows of at most 200 bins of equal size; a row counts for ``weight`` rows."""
     if len(margin) > MANY:
         index = equal_mass_index(1 - margin / max(float(margin.max()), 1e-12), BINS)
         rows = np.bincount(index).astype(np.float64)
-        return np.bincount(index, margin) / rows, rows, np.bincount(index, right).astype(np.float64)
+        return np.bincount(index, margin) / rows, weight * rows, weight * np.bincount(index, right)
     order = np.argsort(margin, kind="stable")
     count = min(BINS, len(order))
     starts = np.arange(count) * len(order) // count
     rows = np.diff(starts, append=len(order)).astype(np.float64)
-    return np.add.reduceat(margin[order], starts) / rows, rows, np.add.reduceat(right[order], starts, dtype=np.float64)
+    kept = np.add.reduceat(right[order], starts, dtype=np.float64)
+    return np.add.reduceat(margin[order], starts) / rows, weight * rows, weight * kept
 
 
 def _fitted(rates: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Negative log-likelihood (rates,) at the best offset and slope for each rate, and both, (rates, 2).
+    """Penalised negative log-likelihood (rates,) at the best offset and slope for each rate, and both, (rates, 2).
 
     All rates climb side by side, by Fisher scoring with Levenberg's damping: a step that does not gain is not taken and
-    the next is shorter. The slope is held by its logarithm, so that it stays above 0.
+    the next is shorter. The slope is held by its logarithm, so that it stays above 0. They start in the midst of the
+    margins, where the curve is not flat yet.
     """
-    at, damping = np.zeros((len(rates), 2)), np.full(len(rates), 1e-3)
+    means, rows, right = binned
+    middle = float(means @ rows / rows.sum())
+    steep = min(1.0, 1 / max(float(np.sqrt((means - middle) ** 2 @ rows / rows.sum())), 1e-6))
+    start = (logit(np.clip(right.sum() / rows.sum(), 0.01, 0.99)) - steep * middle, np.log(steep))
+    at, damping = np.tile(start, (len(rates), 1)), np.full(len(rates), 1e-3)
     loss, slope, curve = _likelihood(rates, at, binned)
     left = np.arange(len(rates))
     for _ in range(STEPS):
@@ -127,8 +147,8 @@ def _fitted(rates: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]
         found = _likelihood(rates[left], tried, binned)
         gain = loss[left] - found[0]
         better = gain > 0
-        rows = left[better]
-        at[rows], loss[rows], slope[rows], curve[rows] = tried[better], *(part[better] for part in found)
+        gained = left[better]
+        at[gained], loss[gained], slope[gained], curve[gained] = tried[better], *(part[better] for part in found)
         damping[left] *= np.where(better, 0.1, 10.0)
         left = left[np.abs(gain) >= CLOSE]
         if not len(left):
@@ -139,16 +159,17 @@ def _fitted(rates: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]
 def _likelihood(
     rates: FloatArray, at: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Negative log-likelihood (rates,), its descent (rates, 2) and expected curvature (rates, 2, 2)."""
+    """Penalised negative log-likelihood (rates,), its descent (rates, 2), expected curvature (rates, 2, 2)."""
     means, rows, right = binned
     steep = np.exp(at[:, 1:]) * means
     sure = expit(at[:, :1] + steep)
     kept = 1 - rates[:, None]
     share = np.clip(kept * sure, 1e-12, 1 - 1e-12)
-    loss = -(np.log(share) @ right + np.log1p(-share) @ (rows - right))
+    loss = 0.5 * (at[:, 1] / OFF) ** 2 - (np.log(share) @ right + np.log1p(-share) @ (rows - right))
     moves = kept * sure * (1 - sure) / (share * (1 - share))
     pull, weight = (right - rows * share) * moves, rows * moves * moves * share * (1 - share)
-    slope = np.stack([pull.sum(axis=1), (pull * steep).sum(axis=1)], axis=1)
+    slope = np.stack([pull.sum(axis=1), (pull * steep).sum(axis=1) - at[:, 1] / OFF**2], axis=1)
     crossed = (weight * steep).sum(axis=1)
-    curve = np.stack([weight.sum(axis=1), crossed, crossed, (weight * steep * steep).sum(axis=1)], axis=1)
+    bent = (weight * steep * steep).sum(axis=1) + OFF**-2
+    curve = np.stack([weight.sum(axis=1), crossed, crossed, bent], axis=1)
     return loss, slope, curve.reshape(-1, 2, 2)

@@ -57,6 +57,31 @@ def test_the_share_of_wrong_labels_is_covered_and_found():
     assert np.mean(values) == pytest.approx(0.08, abs=0.01)
 
 
+def test_wrong_labels_are_found_where_all_answers_are_about_as_sure():
+    found = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        answers, margin = rng.integers(0, 2, 1000), np.abs(rng.normal(7, 2, 1000))
+        wrong = (rng.random(1000) * (1 + np.exp(margin)) < 1) ^ (rng.random(1000) < 0.12)
+        logits = np.eye(2)[answers] * margin[:, None]
+        found += label_errors(from_logits(logits), answers ^ wrong).share.low > 0.03
+    assert found >= 11
+
+
+@pytest.mark.parametrize("levels", [(60.0,), (60.0, 0.7), (60.0, 0.7, 0.0)], ids=["tree", "small leaves", "neighbours"])
+def test_models_that_state_certainty_and_err_are_not_taken_for_wrong_labels(levels):
+    """Full trees and near neighbours: one answer in four is wrong where they state certainty, more elsewhere."""
+    found = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        answers, which = rng.integers(0, 4, 1000), rng.integers(0, len(levels), 1000)
+        wrong = rng.random(1000) < np.array([0.25, 0.45, 0.6])[which]
+        labels = np.where(wrong, (answers + rng.integers(1, 4, 1000)) % 4, answers)
+        logits = np.eye(4)[answers] * np.array(levels)[which][:, None]
+        found += label_errors(from_logits(logits), labels).share.low > 0.03
+    assert found == 0
+
+
 def test_the_likeliest_wrong_labels_are_wrong():
     outputs, labels, mistaken = world(2000, 4, 0.08, 7)
     suspects = label_errors(outputs, labels).suspects
