@@ -192,7 +192,9 @@ CUES: dict[str, tuple[Callable[[Array, Array], Array], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def _pictured(fault: str, cue: str, seed: int, agrees: float, *expected: str, only: tuple[str, ...] = ()) -> Case:
+def _pictured(
+    fault: str, cue: str, seed: int, agrees: float, *expected: str, only: tuple[str, ...] = (), outlined: bool = False
+) -> Case:
     """Glyphs with a cue that agrees with the class, and a network trained on such."""
     draw_on, names = CUES[cue]
     whole = glyphs(seed, 2, colour=False, hard=False, steps=0)
@@ -208,6 +210,8 @@ def _pictured(fault: str, cue: str, seed: int, agrees: float, *expected: str, on
     shown, truth = rows(600)
     world = replace(whole, model=net, form=cue)
     data = {"inputs": shown.inputs, "labels": truth, "hospital": rng.choice(["North", "South"], 600)}
+    if outlined:
+        data["masks"] = shown.masks
     asked = {"task": {"columns": {"site": ["hospital"]}}, "outputs": "logits"}
     asked |= {"only": only} if only else {"skip": ALONE}
     return Case(f"{fault}-glyphs-{cue}-{seed}", fault, world, data, asked, expected or names)
@@ -271,7 +275,9 @@ def outside(seed: int) -> Case:
         seed,
         0.97,
         "attribution.outside-object:border",
+        "attribution.outside-object:background",
         only=("attribution",),
+        outlined=True,
     )
 
 

@@ -61,8 +61,8 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
     Psychophys. 63:1293). ln b is normal about 0, what it is where margins are calibrated: else answers that are all
     about as sure could be said to err alike for no reason. An answer that states certainty, as trees do, counts as sure
     as the surest of the others. q is its value of greatest penalised likelihood, the interval that of the profile, with
-    the effective number of rows where rows come in units. Of the rows that contradict their label, one with margin m has
-    a wrong label with probability q / (q + (1 - q)(1 - sigmoid(a + b m))).
+    the effective number of rows where rows come in units. Of the rows that contradict their label, one with margin m
+    has a wrong label with probability q / (q + (1 - q)(1 - sigmoid(a + b m))).
 
     The rate holds where an answer that is sure is right. A model that follows a trick is sure and wrong where the trick
     misleads it, which looks the same from here.

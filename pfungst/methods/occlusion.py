@@ -96,7 +96,7 @@ class SmallestFlip:
         """A pass a cell, three a side, and at most twenty to cut back."""
         height, width = batch.inputs.shape[1:3]
         own = model.predict(batch.inputs)
-        asked = _Question(model, batch, own.predictions, _ground(batch))
+        asked = _Question(model, batch, own.predictions, ground(batch))
         cells = windows(height, width, self.cells)
         fallen = [_covered(model, batch, one, asked.filled, asked.targets) for one in cells]
         lost = score(own, asked.targets)[:, None] - np.stack(fallen, axis=1)
@@ -228,7 +228,8 @@ def _covered_each(model: Any, batch: Batch, some: list[Window], filled: FloatArr
     return score(model.predict(pictures), targets)
 
 
-def _ground(batch: Batch) -> FloatArray:
+def ground(batch: Batch) -> FloatArray:
+    """The average picture of the donors for every row; without donors each picture's own mean colour."""
     if batch.donors is None:
         return plain_picture(batch.inputs)
     donors = batch.donors

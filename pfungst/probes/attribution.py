@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cv2
 import msgspec
 import numpy as np
 
-from pfungst.arrays import BoolArray, FloatArray
+from pfungst.arrays import FloatArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
 from pfungst.findings import AnyEvidence, Estimates, Examples, Finding, Skipped, Table
@@ -16,14 +15,17 @@ from pfungst.maps import Maps
 from pfungst.methods import masks, occlusion  # noqa: F401 - masks fill the registry
 from pfungst.methods.attributions import attributions
 from pfungst.methods.faithfulness import Deletion, Redrawn, likeness_of_maps
-from pfungst.methods.places import Border
+from pfungst.methods.joint_occlusion import PARTS, JointOcclusion, share_beyond
 from pfungst.passes import Attribute, Passes, Predict
 from pfungst.passes import Attribution as Method
 from pfungst.probe import Probe, probes, shot
 from pfungst.probes.parts import METHODS, parts, passes
 from pfungst.statistics.intervals import paired_mean
 
-FLIP = occlusion.SmallestFlip()
+FLIP, JOINT = occlusion.SmallestFlip(), JointOcclusion()
+
+HALF = 0.5
+"""Of the answer: more may not rest on what lies beside the object, however small the object is."""
 
 
 @probes
@@ -38,13 +40,14 @@ class Attribution(Probe):
     A map is no verdict. It is held against the map of the same network with its weights shuffled (Adebayo et al. 2018):
     one that stays the same draws the picture, not the decision. Its places are filled in order and at random, and what
     the answer loses is compared. Whether changing a part changes the answer is shown by changing it: the smallest
-    part whose filling flips the answer.
+    part whose filling flips the answer. What the border and the background carry is asked of each as a whole: a network
+    that reads all of a frame hardly minds the loss of one cell.
     """
 
     topic: ClassVar[str] = "attribution"
     question: ClassVar[str] = "Which part of an input carries the decision, and does changing it change the answer?"
     finds: ClassVar[Mapping[str, str]] = {
-        "outside-object": "Explanations put the weight outside the object that should carry the answer.",
+        "outside-object": "What lies outside the object that should carry the answer carries much of it.",
         "unfaithful": "What an explanation names first moves the answer no more than what it names last.",
     }
     methods: tuple[str | Method, ...] = (
@@ -68,6 +71,7 @@ class Attribution(Probe):
                 if "gradients" in method.wants:
                     yield self._pass(Redrawn(method))
             yield self._pass(FLIP)
+            yield self._pass(JOINT)
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         """Methods that are not faithful, attribution beside the object, and the rows themselves."""
@@ -81,9 +85,8 @@ class Attribution(Probe):
         methods = {name: method for name, method in self._named().items() if self._pass(method) in done}
         if not methods:
             return
-        best = next(name for name in ("occlusion", *methods) if name in methods)
         said = [finding for name, method in methods.items() for finding in self._unfaithful(data, done, name, method)]
-        said += self._outside(data, done[self._pass(methods[best])])
+        said += self._outside(data, done[self._pass(JOINT)])
         # The maps stand with the first thing there is to say, which people see first.
         first = next((at for at, finding in enumerate(said) if finding.status == "found"), len(said) - 1)
         evidence = tuple(self._evidence(data, done, methods))
@@ -130,18 +133,17 @@ class Attribution(Probe):
             else "",
         )
 
-    def _outside(self, data: Dataset, maps: Maps) -> Iterator[Finding]:
-        """Share of the attribution beside the object, beyond the share of the picture that lies there."""
-        whole = np.nan_to_num(np.clip(maps.values, 0, None)).astype(np.float64)
-        total = np.maximum(whole.sum(axis=(1, 2)), 1e-12)
-        ring = Border().inside(*whole.shape[1:3])
-        beside: dict[str, FloatArray] = {"border": whole[:, ring].sum(axis=1) / total - ring.mean()}
-        if data.masks is not None and maps.rows is not None:
-            away = np.stack([_away(np.asarray(mask), whole.shape[1:]) for mask in data.masks(maps.rows)])
-            beside["background"] = (whole * away).sum(axis=(1, 2)) / total - away.mean(axis=(1, 2))
-        units = None if data.units is None else data.units[np.asarray(maps.rows)]
-        for subject, excess in beside.items():
-            effect = paired_mean(excess, units, "share of the attribution beyond its share of the picture")
+    def _outside(self, data: Dataset, asked: Maps) -> Iterator[Finding]:
+        """Share of the answer that lies beside the object, beyond what is due to a part as large."""
+        carried = asked.values.reshape(len(asked), len(PARTS), 3).astype(np.float64)
+        for at, subject in enumerate(PARTS):
+            known = np.isfinite(carried[:, at, 0])
+            if not known.any():
+                continue
+            units = None if data.units is None else data.units[np.asarray(asked.rows)[known]]
+            part, rest, area = carried[known, at].T
+            due = np.minimum(area, HALF) if subject == "background" else area
+            effect = share_beyond(part, rest, due, units)
             status = effect.against(self.tolerance)
             yield Finding(
                 probe=self.topic,
@@ -149,9 +151,10 @@ class Attribution(Probe):
                 subject=subject,
                 status=status,
                 severity="low" if status == "found" else "none",
-                claim=f"The {subject} holds {effect.value:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}] more of the "
-                f"attribution than of the picture (tolerance {self.tolerance:.2f}, {effect.rows} {effect.unit}s); that "
-                "says where to look, the shortcuts chapter says whether the answer rests on it.",
+                claim=f"All of the {subject} together carries {effect.value:+.2f} [{effect.low:+.2f}, "
+                f"{effect.high:+.2f}] of the answer beyond the {due.mean():.2f} that is due to it "
+                f"(tolerance {self.tolerance:.2f}, {effect.rows} {effect.unit}s); that says where to look, the "
+                "shortcuts chapter says whether the answer rests on it.",
                 effect=effect,
                 tolerance=self.tolerance,
                 remedy="see what the shortcuts chapter says of it" if status == "found" else "",
@@ -202,11 +205,6 @@ class Attribution(Probe):
             ]
             items.append((plain, *heats))
         return Examples(title="What carried the answer, by each method (red: for it)", items=tuple(items))
-
-
-def _away(mask: BoolArray, shape: tuple[int, ...]) -> FloatArray:
-    """Share of each cell of a map that lies beside the object."""
-    return np.asarray(cv2.resize(1 - mask.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA))
 
 
 def _median(error: FloatArray) -> str:
