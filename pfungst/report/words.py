@@ -155,9 +155,9 @@ _KINDS = {
     "mistakes.slice": Words("Some rows fare worse: {}", "Do some rows fare worse: {}?", "The average hides them."),
     "mistakes.label-error": Words("Labels look wrong", "Are the labels right?", "Accuracy is measured against them."),
     "attribution.outside-object": Words(
-        "The maps point at {}",
-        "Do the maps point at {}?",
-        "A map says where to look, not yet what is used.",
+        "Hiding {} costs the answer much",
+        "Does hiding {} cost the answer much?",
+        "That says where to look, not yet what is used.",
         ours=True,
     ),
     "attribution.unfaithful": Words(
