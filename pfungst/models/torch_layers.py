@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from pfungst.errors import InputError, first_line
 from pfungst.models.torch_forms import loaded
@@ -239,6 +239,10 @@ def _sum(sign: float) -> Callable[..., Values]:
     return read
 
 
+def _taken_from(reading: _Reading, given: tuple[int, ...], first: Any, second: Any, alpha: float = 1.0) -> Values:
+    return cast("Values", _sum(-1.0)(reading, given, second, first, alpha))
+
+
 def _times(reading: _Reading, given: tuple[int, ...], first: Any, second: Any) -> Values:
     del given
     if isinstance(first, Values) and isinstance(second, Values):
@@ -325,6 +329,7 @@ _READ: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "add": _sum(1.0),
     "sub": _sum(-1.0),
+    "rsub": _taken_from,
     "mul": _times,
     "div": _over,
     "neg": _negative,
