@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from pfungst.errors import InputError, first_line
 from pfungst.models.torch_forms import loaded
@@ -240,7 +240,7 @@ def _sum(sign: float) -> Callable[..., Values]:
 
 
 def _taken_from(reading: _Reading, given: tuple[int, ...], first: Any, second: Any, alpha: float = 1.0) -> Values:
-    return cast("Values", _sum(-1.0)(reading, given, second, first, alpha))
+    return _sum(-1.0)(reading, given, second, first, alpha)
 
 
 def _times(reading: _Reading, given: tuple[int, ...], first: Any, second: Any) -> Values:
