@@ -239,6 +239,10 @@ def _sum(sign: float) -> Callable[..., Values]:
     return read
 
 
+def _taken_from(reading: _Reading, given: tuple[int, ...], first: Any, second: Any, alpha: float = 1.0) -> Values:
+    return _sum(-1.0)(reading, given, second, first, alpha)
+
+
 def _times(reading: _Reading, given: tuple[int, ...], first: Any, second: Any) -> Values:
     del given
     if isinstance(first, Values) and isinstance(second, Values):
@@ -325,6 +329,7 @@ _READ: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "add": _sum(1.0),
     "sub": _sum(-1.0),
+    "rsub": _taken_from,
     "mul": _times,
     "div": _over,
     "neg": _negative,
