@@ -1,5 +1,6 @@
 """Cues: what can be measured in a row, and given to it from another row."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -58,13 +59,24 @@ class Masked(Cue, Protocol):
         ...
 
 
+def by_parts(of: Callable[..., Array], inputs: Array, *more: Array) -> Array:
+    """What ``of`` gives for pictures and what belongs to each, a few rows at a time: what lies between fits a cache.
+
+    >>> by_parts(np.add, np.ones((2, 512, 512, 1)), np.ones((2, 1, 1, 1))).max()
+    np.float64(2.0)
+    """
+    step = max(1, IN_CACHE // max(1, inputs[:1].size))
+    if inputs.ndim != 4 or len(inputs) <= step:
+        return of(inputs, *more)
+    parts = (slice(at, at + step) for at in range(0, len(inputs), step))
+    return np.concatenate([of(inputs[part], *(each[part] for each in more)) for part in parts])
+
+
 def measured(cue: Cue, inputs: Array, masks: Array | None = None) -> FloatArray:
-    """What a cue is in each row, (rows, d); taken of a few rows at a time, so that what lies between fits the cache."""
-    step = max(1, IN_CACHE // max(1, inputs[:1].size)) if inputs.ndim == 4 else len(inputs)
-    parts = [slice(at, at + step) for at in range(0, len(inputs), step)] or [slice(None)]
+    """What a cue is in each row, (rows, d)."""
     if isinstance(cue, Masked) and masks is not None:
-        return np.concatenate([cue.measure_in(inputs[part], masks[part]) for part in parts])
-    return np.concatenate([cue.measure(inputs[part]) for part in parts])
+        return by_parts(cue.measure_in, inputs, masks)
+    return by_parts(cue.measure, inputs)
 
 
 def swapped(
@@ -72,8 +84,8 @@ def swapped(
 ) -> Array:
     """The rows with the donors' cue and everything else their own."""
     if isinstance(cue, Masked) and masks is not None and donor_masks is not None:
-        return cue.swap_in(inputs, masks, donors, donor_masks)
-    return cue.swap(inputs, donors)
+        return by_parts(cue.swap_in, inputs, masks, donors, donor_masks)
+    return by_parts(cue.swap, inputs, donors)
 
 
 cues: Registry[Property] = Registry("cues", lambda item: isinstance(item, Property))

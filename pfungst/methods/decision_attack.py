@@ -122,9 +122,10 @@ def _try(known: Decisions, some: IntArray, signs: FloatArray, best: FloatArray, 
         return
 
     def at(chosen: BoolArray | slice, far: FloatArray) -> FloatArray:
-        rows = some[chosen]
-        moved = known.originals[rows].reshape(len(rows), -1) + far[:, None].astype(np.float32) * signs[chosen]
-        return np.clip(moved, 0.0, 1.0).reshape(len(rows), *known.originals.shape[1:]).astype(np.float32)
+        moved = signs[chosen] * far[:, None].astype(np.float32)
+        moved = moved.reshape(len(far), *known.originals.shape[1:])
+        moved += known.originals[some[chosen]]
+        return np.clip(moved, 0.0, 1.0, out=moved)
 
     better = known.wrong(some, at(slice(None), radius[some]))
     best[some[better]] = signs[better]

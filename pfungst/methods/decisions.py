@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Decisions:
         points = search.originals[rows].copy()
         return cls(search, ball, queries, some, rows, points, np.full(count, np.inf), np.zeros(count, np.int64), stop)
 
-    @property
+    @cached_property
     def originals(self) -> FloatArray:
         """The rows as they are."""
         return self.search.originals[self.rows]
@@ -64,9 +65,12 @@ class Decisions:
         found = answers != self.search.labels[self.rows[some]]
         self.search.forwards[self.rows[some]] += 1
         self.spent[some] += 1
-        length = self.ball.length(inputs - self.originals[some])
-        nearer = found & (length < self.nearest[some])
-        self.points[some[nearer]], self.nearest[some[nearer]] = inputs[nearer], length[nearer]
+        hit = np.flatnonzero(found)
+        if not len(hit):
+            return np.asarray(found)
+        length = self.ball.length(inputs[hit] - self.originals[some[hit]])
+        nearer = length < self.nearest[some[hit]]
+        self.points[some[hit[nearer]]], self.nearest[some[hit[nearer]]] = inputs[hit[nearer]], length[nearer]
         return np.asarray(found)
 
     def end(self) -> None:

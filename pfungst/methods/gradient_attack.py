@@ -174,8 +174,8 @@ def _inside(search: Search, ball: Ball, rows: IntArray, inputs: FloatArray) -> F
 
 def inside(ball: Ball, originals: FloatArray, inputs: FloatArray) -> FloatArray:
     """Inputs drawn into the ball around the originals and into [0, 1]; both at once, for [0, 1] holds the originals."""
-    change = ball.projected(inputs - originals)
-    return np.clip(originals + change, 0.0, 1.0).astype(np.float32)
+    found = originals + ball.projected(inputs - originals)
+    return np.clip(found, 0.0, 1.0, out=found).astype(np.float32, copy=False)
 
 
 def _checkpoints(steps: int) -> dict[int, int]:

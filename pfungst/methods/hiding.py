@@ -10,7 +10,7 @@ from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.datasets.dataset import Batch
 from pfungst.datasets.donors import Donors
 from pfungst.methods.attributions import plain_picture
-from pfungst.methods.cues import Cue, Property, like, measured, swapped, unit
+from pfungst.methods.cues import Cue, Property, by_parts, like, measured, swapped, unit
 from pfungst.methods.places import Border, Box, Region
 from pfungst.methods.regions import likeness
 from pfungst.registry import Registry
@@ -175,4 +175,4 @@ class Neutral:
             return batch.inputs
         bank = batch.donors
         means = bank.class_means(bank.known(self.cue, lambda: measured(self.cue, bank.inputs)))
-        return self.cue.push(batch.inputs, means.mean(axis=0)[None] - self.cue.measure(batch.inputs))
+        return by_parts(self.cue.push, batch.inputs, means.mean(axis=0)[None] - measured(self.cue, batch.inputs))

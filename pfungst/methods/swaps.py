@@ -8,7 +8,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Batch
 from pfungst.datasets.donors import Donors
-from pfungst.methods.cues import Cue, Property, measured, swapped
+from pfungst.methods.cues import Cue, Property, by_parts, measured, swapped
 
 Donor = Literal["same class", "other class"]
 Direction = Literal["away", "towards"]
@@ -87,7 +87,7 @@ class Transport:
         bank = rows.donors
         means = bank.class_means(bank.known(self.cue, lambda: measured(self.cue, bank.inputs)))
         change = means[self._others(rows, bank)] - means[rows.labels]
-        given = self.cue.push(rows.inputs, change if self.direction == "towards" else -change)
+        given = by_parts(self.cue.push, rows.inputs, change if self.direction == "towards" else -change)
         for cue in self.held:
             given = swapped(cue, given, rows.inputs, rows.masks, rows.masks)
         return _placed(batch, given, has)
