@@ -61,7 +61,7 @@ def per_picture(task: Task) -> float:
 def summed(row: Row, found: list[tuple[float, float]]) -> Row:
     """Harmonic mean of the pictures a second over all corruptions, as a ratio: sum of times over sum of times."""
     ratio = sum(one * spent for one, spent in found) / sum(spent for _, spent in found)
-    said = f"harmonic mean of {len(found)} corruptions, those of other work among them"
+    said = f"summed time of {len(found)} corruptions, those of other work among them"
     return Row("corruptions", "all", f"{SIDE} px", row.peer, row.version, row.licence, ratio, check=said, note=row.note)
 
 
