@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.arrays import Array, FloatArray, IntArray, grouped
 from pfungst.errors import InputError
 from pfungst.outputs import Outputs, by_class, parts
 
@@ -101,10 +101,10 @@ def thinned(targets: IntArray | FloatArray, most: int) -> IntArray:
     rows = len(targets)
     if rows <= most:
         return np.arange(rows)
-    labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
-    grouped = np.argsort(labels, kind="stable")
-    first = np.flatnonzero(np.diff(labels[grouped], prepend=-1))
-    return np.unique(grouped[np.union1d(first, np.arange(most) * rows // most)])
+    labels = np.asarray(targets if targets.ndim == 1 else targets.argmax(axis=1), np.int64)
+    order = grouped(labels)
+    first = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    return np.unique(order[np.union1d(first, np.arange(most) * rows // most)])
 
 
 def log_losses(outputs: Outputs, targets: IntArray | FloatArray) -> FloatArray:

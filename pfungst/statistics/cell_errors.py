@@ -97,5 +97,9 @@ CELL_ERRORS: dict[str, CellError] = {
 }
 """By the name of the same error of single rows."""
 
-BINNED = frozenset(list(CELL_ERRORS)[:5])
+BINNED = frozenset(
+    name
+    for name, error in CELL_ERRORS.items()
+    if error in {equal_width, equal_mass, maximum, root_mean_square, debiased}
+)
 """Those that look at whole bins only."""

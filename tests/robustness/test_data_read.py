@@ -10,7 +10,7 @@ from PIL import Image
 
 from pfungst.datasets.mapping import permutation
 from pfungst.load import bind, load_data, load_model
-from pfungst.task import Columns, Question, Task
+from pfungst.task import Columns, Task
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 4, 4, 3), np.uint8)
@@ -386,72 +386,6 @@ def test_tables_give_a_network_as_many_columns_as_it_takes(refused, onnx_classif
     assert data.features == ("a", "b")
     assert model.predict(data.batch(np.arange(4))[0].inputs).logits.tolist() == [[i, i] for i in range(4)]
     refused(lambda: bind(model, load_data({**table, "c": np.arange(4.0)})), "takes 2 columns", "a, sex, b, c")
-
-
-# recorded answers
-
-
-def test_recorded_answers_with_and_without_data(refused, tmp_path):
-    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog,label,site\nr0,.9,.1,cat,x\nr1,.2,.8,cat,y\n")
-    model = load_model(tmp_path / "a.csv")
-    data = bind(model, None)
-    assert data.ids == ("r0", "r1")
-    assert data.modality == "answers"
-    assert model.offers == frozenset()
-    assert labels_of(data) == ["cat", "cat"]
-    batch, _ = data.batch(np.array([1, 0]))
-    np.testing.assert_allclose(model.predict(batch.rows).probabilities, [[0.2, 0.8], [0.9, 0.1]], atol=1e-6)
-    refused(lambda: bind(model, load_data((IMAGES, np.zeros(12, int)))), "2 answers", "12 rows")
-    bound = bind(model, load_data((IMAGES[:2], np.array(["cat", "cat"]))))
-    assert bound.modality == "image"
-    assert bound.labels.tolist() == [0, 0]
-    refused(lambda: bind(model, load_data((IMAGES[:2], np.array(["cat", "dog"])))), "another label", "row 1")
-
-
-def test_recorded_answers_find_their_rows_by_id(refused, tmp_path):
-    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\nr1,.9,.1\nr0,.2,.8\n")
-    model = load_model(tmp_path / "a.csv")
-    source = {"inputs": IMAGES[:2], "labels": np.array(["dog", "cat"]), "ids": np.array(["r0", "r1"]), "site": [7, 8]}
-    data = bind(model, load_data(source))
-    assert data.ids == ("r1", "r0")
-    assert labels_of(data) == ["cat", "dog"]
-    assert data.columns["site"].tolist() == [8, 7]
-    np.testing.assert_array_equal(data.batch(np.array([0]))[0].inputs[0], IMAGES[1])
-    source["ids"] = np.array(["r0", "r2"])
-    refused(lambda: bind(model, load_data(source)), "does not have", "'r1'")
-
-
-def test_numbered_columns_are_read_in_the_order_of_their_numbers(tmp_path):
-    names = sorted(f"logit_{i}" for i in range(12))
-    values = [name.split("_")[1] for name in names]
-    (tmp_path / "a.csv").write_text(",".join([*names, "label"]) + "\n" + ",".join([*values, "3"]) + "\n")
-    model = load_model(tmp_path / "a.csv")
-    assert model.predict(np.array([0])).logits[0].tolist() == list(range(12))
-
-
-def test_predictions_with_confidence_only(refused, tmp_path):
-    (tmp_path / "a.csv").write_text("label,prediction,confidence\ncat,cat,0.9\ndog,eel,0.5\n")
-    model = load_model(tmp_path / "a.csv")
-    answers = model.predict(np.arange(2))
-    assert not answers.complete
-    assert model.classes == ("cat", "dog", "eel")
-    assert answers.predictions.tolist() == [0, 2]
-    (tmp_path / "b.csv").write_text("label,prediction,confidence\ncat,cat,1.9\n")
-    refused(lambda: load_model(tmp_path / "b.csv"), "confidence of row 0")
-    (tmp_path / "c.csv").write_text("label,prediction\ncat,cat\n")
-    refused(lambda: load_model(tmp_path / "c.csv"), "holds no answers", "label, prediction")
-
-
-def test_recorded_answers_that_are_nonsense(refused, tmp_path):
-    np.savez(tmp_path / "nan.npz", logits=np.array([[0.0, np.nan]]), labels=[0])
-    refused(lambda: load_model(tmp_path / "nan.npz"), "NaN")
-    np.savez(tmp_path / "sum.npz", probs=np.array([[0.5, 0.9]]), labels=[0])
-    refused(lambda: load_model(tmp_path / "sum.npz"), "no probabilities", "1.4")
-    np.savez(tmp_path / "unlabelled.npz", probs=np.array([[0.5, 0.5]]))
-    refused(lambda: bind(load_model(tmp_path / "unlabelled.npz"), None), "no labels")
-    np.savez(tmp_path / "named.npz", logits=np.eye(2), labels=[0, 1])
-    task = Task(task=Question(classes=("a", "b", "c")))
-    refused(lambda: load_model(tmp_path / "named.npz", task=task), "2 classes", "3")
 
 
 def test_rows_whose_unit_is_not_given_stand_for_themselves(tmp_path):
