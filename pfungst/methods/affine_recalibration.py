@@ -177,6 +177,7 @@ def _odir(
     low = 2 * strength * INTERCEPTS / classes
     # Steps are taken in units of each weight's own curvature: the penalty alone would make it a thousandfold uneven.
     curves = (scores**2).mean(axis=1) / classes + off
+    curves[curves == 0] = 1  # the weight of a score that is 0 for every row, as in (0, z), moves nothing
     scale = np.concatenate([curves.ravel(), np.full(classes, 1 / classes + low)]) ** -0.5
 
     def loss(scaled: FloatArray) -> tuple[float, FloatArray]:

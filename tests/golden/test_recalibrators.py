@@ -94,6 +94,21 @@ def test_matrix_scaling_is_the_optimum_of_its_penalised_loss(strength):
     assert loss(np.r_[found.weight.ravel(), found.intercept]) == pytest.approx(best, abs=1e-6)
 
 
+def test_matrix_scaling_of_a_single_score_beside_zero_is_its_optimum():
+    z = world(800, 2)[0].logits[:, 0].astype(float)
+    labels = (np.random.default_rng(1).random(800) < 1 / (1 + np.exp(-z / 3))).astype(int)
+    pair = np.stack([np.zeros_like(z), z], axis=1)
+
+    def loss(theta):
+        # theta: the score's weights in both rows of the matrix (only one lies off the diagonal), and two intercepts
+        scores = np.stack([theta[0] * z + theta[2], theta[1] * z + theta[3]], axis=1)
+        return softmax_loss(scores, labels) + 0.1 * (theta[0] ** 2 / 2 + (theta[2] ** 2 + theta[3] ** 2) / 2000)
+
+    found = matrix(from_logits(pair), labels, 0.1)
+    reached = loss(np.r_[found.weight[:, 1], found.intercept])
+    assert reached == pytest.approx(lowest(loss, np.array([0.0, 1, 0, 0])), abs=1e-6)
+
+
 def test_dirichlet_calibration_is_matrix_scaling_of_log_probabilities():
     outputs, labels = world(300, 3)
     logs = from_log_probabilities(outputs.log_probabilities)
