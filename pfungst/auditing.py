@@ -24,6 +24,7 @@ from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped
+from pfungst.learned import inference
 from pfungst.losses import unanswered
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
@@ -89,7 +90,8 @@ def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     steadiness = Steadiness(first, journal)
     rounds.listen = steadiness.before(rounds.listen)
     if journal:
-        journal.write("started", {"run": study.key, "what": f"{study.model.source} on {study.data.source}"})
+        what = f"{study.model.source} on {study.data.source}"
+        journal.write("started", {"run": study.key, "what": what, "learned": dict(study.learned)})
     for event, facts in events:
         rounds.listen(event, facts)
     stages = iter(asked)
@@ -290,7 +292,7 @@ def _settings(study: Study, chosen: Sequence[Probe], done: Passes, sizes: Sequen
         "seed": request.seed,
         "rows": study.data.limit,
         "batch_size": request.batch_size,
-        "inference": getattr(study.model, "inference", "as it is"),
+        "inference": inference(study.model) or "as it is",
         **({"batch_size_halved_to": list(sizes)} if sizes else {}),
         "probes": [probe.topic for probe in chosen],
         "assumed": [*_assumed(study), *_left_out(done), *_short_of_memory(sizes)],

@@ -22,11 +22,11 @@ from pfungst.engine.ray import Actors
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep, joined
 from pfungst.errors import InputError
+from pfungst.learned import Learned, Memory, inference
 from pfungst.load import bind, load_data, load_model
 from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.models.nudged import nudged
-from pfungst.models.torch import TorchModel
 from pfungst.outputs import Outputs
 from pfungst.passes import NUDGED, Pass, Passes, Predict
 from pfungst.request import Request
@@ -34,7 +34,6 @@ from pfungst.stored import is_stored
 from pfungst.task import Task
 
 CHECKED_ROWS = 256
-QUICKENED_ROWS = 8
 Event = tuple[str, Mapping[str, Any]]
 
 
@@ -48,6 +47,7 @@ class Study:
     data_source: Any
     request: Request
     members: Mapping[str, Model] = field(default_factory=dict)
+    learned: Mapping[str, Learned] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -56,8 +56,7 @@ class Study:
         Answers under another key are another audit's.
         """
         companions = {name: one.fingerprint for name, one in self.data.companions.items()}
-        models = self.model, *self.members.values()
-        ways = tuple(one.inference if isinstance(one, TorchModel) else "" for one in models)
+        ways = tuple(inference(one) for one in (self.model, *self.members.values()))
         return fingerprint(
             pfungst.__version__, self.model.fingerprint, ways, self.data.fingerprint, companions, self.request.seed
         )
@@ -162,6 +161,8 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
         threads=threads,
     )
     asked = None if data is None else load_data(data, task=task, name="test", seed=request.seed)
+    memory = Memory(request, asked)
+    memory.count(answering)
     bound = replace(bind(answering, asked, task), seed=request.seed)
     companions: dict[str, Dataset] = {}
     beside = {f"ood:{name}": source for name, source in request.ood.items()}
@@ -176,20 +177,9 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
             )
     members = opened_members(request.members, answering, model, request)
     for one in (answering, *members.values()):
-        _quicken(one, bound, request.precision)
+        memory.quicken(one, bound, request.precision)
     bound = replace(bound, companions=companions, limit=request.rows, members=tuple(members))
-    return Study(answering, bound, model, data, request, members)
-
-
-def _quicken(model: Model, data: Dataset, precision: str) -> None:
-    """Let a network answer more quickly, if it answers the first rows, which are every worker's first, alike."""
-    if not isinstance(model, TorchModel):
-        if precision != "float32":
-            raise InputError(f"--precision {precision} is for PyTorch networks; {model.source} runs as it was saved")
-        return
-    batch, _ = data.batch(data.sample(QUICKENED_ROWS if precision == "float32" else CHECKED_ROWS))
-    if len(batch):
-        model.quicken(batch.inputs, precision)
+    return Study(answering, bound, model, data, request, members, memory.learned)
 
 
 def _bound(model: Model, other: Dataset, task: Task) -> Dataset:

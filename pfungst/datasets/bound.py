@@ -52,7 +52,7 @@ def _as_it_is(model: Model, data: Dataset) -> Dataset:
 
 
 def counted(model: Model, data: Dataset) -> None:
-    """Tell a model that could not count its answers how many there are, by the first row that it answers."""
+    """Count a model's answers by the first row that it answers, and tell it."""
     failed: Unanswered | None = None
     for row in range(min(len(data), 64)):
         batch, _ = data.batch(np.array([row]))
@@ -62,13 +62,18 @@ def counted(model: Model, data: Dataset) -> None:
             failed = failed or error
             continue
         if len(batch):
-            model.classes, model.named = numbered(classes), False
-            if isinstance(model, TorchModel):
-                model.find_last_layer()
+            tell(model, classes)
             return
     if failed is not None:
         raise failed
     raise InputError(f"none of the first rows of {data.source} could be read; give data that can be")
+
+
+def tell(model: Model, classes: int) -> None:
+    """Tell a model that could not count its answers how many there are."""
+    model.classes, model.named = numbered(classes), False
+    if isinstance(model, TorchModel):
+        model.find_last_layer()
 
 
 def with_columns(model: Model, data: Dataset) -> Dataset:

@@ -40,9 +40,10 @@ class Model(Protocol):
     """Something that answers inputs.
 
     ``classes`` names the answers in order; ``named`` is False where the names are only numbers and the data or the
-    task file may name them. ``offers`` holds ``new inputs`` (all but recorded answers), ``features``, ``gradients``
-    and ``bounds`` where they can be had. ``fingerprint`` changes with weights, graph, preprocessing and class order.
-    ``portable``: another process can load it from ``source``. ``notes`` are sentences about what was inferred.
+    task file may name them. ``offers`` holds ``new inputs`` (all but recorded answers), ``features``, ``gradients``,
+    ``bounds`` and ``quicker`` where they can be had. ``fingerprint`` changes with weights, graph, preprocessing and
+    class order. ``portable``: another process can load it from ``source``. ``notes`` are sentences about what was
+    inferred.
     """
 
     source: str
@@ -94,6 +95,23 @@ class Differentiable(Model, Protocol):
         """Scores, and the way back from any function of them: one forward pass, and one backward pass if asked.
 
         ``inputs`` are as for ``gradient``; a single score z is the pair (0, z).
+        """
+        ...
+
+
+class Quickened(Model, Protocol):
+    """A model that offers ``quicker``: it can be told to answer in a faster way."""
+
+    @property
+    def inference(self) -> str:
+        """How plain answers are computed."""
+        ...
+
+    def quicken(self, inputs: Array, precision: str = "float32", seen: str = "") -> None:
+        """From now on answer in a quicker way, if these inputs are answered alike, or if that way was ``seen`` to be.
+
+        Raises:
+            InputError: if another precision is asked for and moves the answers.
         """
         ...
 

@@ -31,6 +31,9 @@ from pfungst.models.torch_quick import Quick, alike, lowered, moved, rearranged,
 from pfungst.outputs import Outputs
 from pfungst.task import Task
 
+AS_IT_IS = "as it is"
+"""The way of plain answers where a network itself gives them."""
+
 
 @dataclass(eq=False)
 class TorchModel:
@@ -86,17 +89,23 @@ class TorchModel:
         scores, features = parted(answers, self.linear.in_features)
         return replace(outputs_of(scores, self.means, len(inputs), self.source, len(self.classes)), features=features)
 
-    def quicken(self, inputs: Array, precision: str = "float32") -> None:
+    def quicken(self, inputs: Array, precision: str = "float32", seen: str = "") -> None:
         """From now on answer by a quicker copy of the network, if it answers these inputs alike.
 
-        Gradients, bounds and what is exported stay those of the network itself.
+        Gradients, bounds and what is exported stay those of the network itself. ``seen`` is the way that an earlier
+        comparison on these inputs ended with: where it can be taken again, nothing is compared.
 
         Raises:
             InputError: if another precision is asked for and moves the answers.
         """
         traceable = inputs.ndim == 4 and not self.flattens and "gradients" in self.offers
         copied = rearranged(self.module, self.linear, self.device) if traceable else None
-        if copied is None and precision == "float32":
+        ways: tuple[Quick | None, ...] = (copied, None)
+        if precision != "float32":
+            ways = tuple(lowered(precision, one, self.module, self.linear, self.device) for one in ways)
+        known = [one for one in ways if seen == (AS_IT_IS if one is None else one.way)]
+        if known or ways == (None, None):
+            self.quick = known[0] if known else None
             return
         plain = self.predict(inputs)
         again = self.predict(inputs)
@@ -105,14 +114,14 @@ class TorchModel:
         if not steady or not self._answers_alike(plain, inputs):
             self.quick = None
         if precision != "float32":
-            self.quick = lowered(precision, self.quick, self.module, self.linear, self.device)
+            self.quick = ways[0] if self.quick else ways[1]
             low = tried(self.predict, inputs, precision, self.source)
             moved(plain.probabilities, low.probabilities, precision, self.source)
 
     @property
     def inference(self) -> str:
         """How plain answers are computed."""
-        return "as it is" if self.quick is None else self.quick.way
+        return AS_IT_IS if self.quick is None else self.quick.way
 
     def _answers_alike(self, plain: Outputs, inputs: Array) -> bool:
         """Also for one row: a traced graph may hold the number of rows."""
@@ -339,7 +348,7 @@ def torch_model(
     linear = last_linear(torch, module, len(classes))
     # An exported program holds no module that could be differentiated part by part.
     more = (("features", linear is not None), ("gradients", not origin.exported))
-    offers = frozenset({"new inputs", "bounds", *(name for name, there in more if there)})
+    offers = frozenset({"new inputs", "bounds", "quicker", *(name for name, there in more if there)})
     return TorchModel(
         origin.source, classes, named, marks, module, known, means, place, width, origin.batch, origin.portable, notes,
         offers, linear,

@@ -94,6 +94,36 @@ def test_answers_of_a_copy_are_kept_under_another_key():
     assert quick.key == study(network()).key
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_second_audit_asks_the_network_nothing(tmp_path, precision):
+    asked = []
+
+    class Listening(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = network()
+            self.body[-1].bias.data += torch.tensor([3.0, -3.0])
+
+        def forward(self, x):
+            asked.append(len(x))
+            return self.body(x)
+
+    def audited():
+        asked.clear()
+        options = {"only": ("calibration",), "precision": precision, "out": tmp_path / "run"}
+        return pfungst.audit(Listening(), (PICTURES, LABELS), **options).report
+
+    first, rows = audited(), sum(asked)
+    second = audited()
+    assert rows >= len(PICTURES)
+    assert asked == []
+    assert second.settings["inference"] == first.settings["inference"] != "as it is"
+    assert [one.effect for one in second.findings] == [one.effect for one in first.findings]
+    (tmp_path / "run" / "events.jsonl").write_text('{"event": "started", "learned": {"x": "torn"}}\n')
+    audited()
+    assert sum(asked) >= 8
+
+
 def test_a_lower_precision_is_used_where_answers_stay_and_refused_where_they_move():
     steady = network()
     steady[-1].bias.data += torch.tensor([3.0, -3.0])
