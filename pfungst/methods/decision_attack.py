@@ -1,11 +1,12 @@
 """Search by answers alone: for models that say only which class it is, or whose scores do not move."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
 
-from pfungst.arrays import BoolArray, FloatArray, IntArray
+from pfungst.arrays import FloatArray, IntArray
 from pfungst.datasets.donors import Donors
 from pfungst.methods.balls import Ball, Linf
 from pfungst.methods.boundary_walk import walk
@@ -19,6 +20,9 @@ Drawing: TypeAlias = Callable[[int, np.random.Generator], FloatArray | None]
 """Gives an input of another class for a row's number, or nothing."""
 
 Generators: TypeAlias = Sequence[np.random.Generator]
+
+Questions: TypeAlias = Generator[FloatArray, bool, None]
+"""Inputs about one row that wait to be asked about, each answered by whether the model was wrong about it."""
 
 DONORS = 4
 """Rows of other classes that a search begins from."""
@@ -79,60 +83,62 @@ def donors_of(bank: Donors | None, ids: Sequence[str], labels: IntArray) -> Draw
 
 
 def _along_signs(known: Decisions, starts: Sequence[FloatArray]) -> None:
-    """Turn the signs of a direction block by block, each block smaller, and keep what brings the boundary nearer."""
-    here = known.originals
-    size = int(np.prod(here.shape[1:]))
-    best = np.ones((len(here), size), np.float32)
-    radius = np.ones(len(here))
-    for start in starts:
-        tried = np.where(start.reshape(len(here), -1) >= here.reshape(len(here), -1), 1, -1).astype(np.float32)
-        _try(known, known.active, tried[known.active], best, radius)
-    for first, last in _blocks(size):
-        if not len(some := known.active):
-            return
-        tried = best[some].copy()
-        tried[:, first:last] *= -1
-        _try(known, some, tried, best, radius)
+    """Each row by itself, and every row's next question in one batch: none waits for another's search to end."""
+    searches = [
+        _nearer(own, [start[at] for start in starts], known.generators[at]) for at, own in enumerate(known.originals)
+    ]
+    asked = [next(search) for search in searches]
     while len(some := known.active):
-        tried = best[some].copy()
-        for one, row in zip(tried, some, strict=True):
-            place, share = known.generators[row].random(2)
-            wide = max(1, int(size ** (1 - share) / 2))
-            one[int(place * (size - wide + 1)) :][:wide] *= -1
-        _try(known, some, tried, best, radius)
+        for row, wrong in zip(some, known.wrong(some, np.stack([asked[row] for row in some])), strict=True):
+            asked[row] = searches[row].send(bool(wrong))
 
 
-def _blocks(size: int) -> Iterator[tuple[int, int]]:
+def _nearer(here: FloatArray, starts: Iterable[FloatArray], rng: np.random.Generator) -> Questions:
+    """Turn the signs of a direction block by block, each block smaller, and keep what brings the boundary nearer.
+
+    A direction is asked about at the best radius yet; where it is wrong there, how near the boundary lies along it.
+    """
+    best, radius = np.ones(here.size, np.float32), 1.0
+
+    def at(signs: FloatArray, far: float) -> FloatArray:
+        moved = (signs * np.float32(far)).reshape(here.shape)
+        moved += here
+        return np.clip(moved, 0.0, 1.0, out=moved)
+
+    begun = [np.where(start >= here, 1, -1).astype(np.float32).ravel() for start in starts]
+    for turned in chain(begun, _blocks(here.size), _anywhere(here.size, rng)):
+        signs = turned if isinstance(turned, np.ndarray) else best.copy()
+        if isinstance(turned, slice):
+            signs[turned] *= -1
+        if not (yield at(signs, radius)):
+            continue
+        best, low = signs, 0.0
+        while radius - low > CLOSE * radius:
+            middle = (low + radius) / 2
+            if (yield at(best, middle)):
+                radius = middle
+            else:
+                low = middle
+
+
+def _blocks(size: int) -> Iterator[slice]:
     """The whole, its halves, their halves and so on, down to single numbers.
 
-    >>> list(_blocks(3))
+    >>> [(one.start, one.stop) for one in _blocks(3)]
     [(0, 3), (0, 2), (2, 3), (0, 1), (1, 2), (2, 3)]
     """
     wide = size
     while True:
-        yield from ((at, min(size, at + wide)) for at in range(0, size, wide))
+        yield from (slice(at, min(size, at + wide)) for at in range(0, size, wide))
         if wide == 1:
             return
         wide = -(-wide // 2)
 
 
-def _try(known: Decisions, some: IntArray, signs: FloatArray, best: FloatArray, radius: FloatArray) -> None:
-    """Whether a direction is wrong at the best radius yet; then how near the boundary lies along it."""
-    if not len(some):
-        return
-
-    def at(chosen: BoolArray | slice, far: FloatArray) -> FloatArray:
-        moved = signs[chosen] * far[:, None].astype(np.float32)
-        moved = moved.reshape(len(far), *known.originals.shape[1:])
-        moved += known.originals[some[chosen]]
-        return np.clip(moved, 0.0, 1.0, out=moved)
-
-    better = known.wrong(some, at(slice(None), radius[some]))
-    best[some[better]] = signs[better]
-    low, high = np.zeros(len(some)), radius[some].copy()
-    while (open_ := better & (high - low > CLOSE * high) & np.isin(some, known.active)).any():
-        middle = (low + high) / 2
-        hit = known.wrong(some[open_], at(open_, middle[open_]))
-        high[np.flatnonzero(open_)[hit]] = middle[open_][hit]
-        low[np.flatnonzero(open_)[~hit]] = middle[open_][~hit]
-    radius[some[better]] = high[better]
+def _anywhere(size: int, rng: np.random.Generator) -> Iterator[slice]:
+    """Blocks at random places without end; half as long as likely as twice as long."""
+    while True:
+        place, share = rng.random(2)
+        wide = max(1, int(size ** (1 - share) / 2))
+        first = int(place * (size - wide + 1))
+        yield slice(first, first + wide)
