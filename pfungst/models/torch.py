@@ -202,9 +202,7 @@ class TorchModel:
 
     def tensor(self, inputs: Array) -> Any:
         """What the module is given for inputs as a person sees them."""
-        torch = import_torch(self.source)
-        kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        return torch.from_numpy(np.ascontiguousarray(self._prepared(inputs))).to(self.device, kind)
+        return self._placed(self._prepared(inputs))
 
     def scored(self, answer: Any, *, paired: bool = False) -> Any:
         """What a module answered as scores (rows, classes); ``paired``: one score z is the pair (0, z)."""
@@ -255,11 +253,18 @@ class TorchModel:
         return flat
 
     def _run(self, values: Array) -> Array:
+        given, asked = self._placed(values), self.quick or self.module
+        return self.answered(lambda: asked(given), f"an input of shape {values.shape}")
+
+    def _placed(self, values: Array) -> Any:
+        """Numbers on the device of the network, in its own precision."""
         torch = import_torch(self.source)
         kind = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        given = torch.from_numpy(np.ascontiguousarray(values)).to(self.device, kind)
-        asked = self.quick or self.module
-        return self.answered(lambda: asked(given), f"an input of shape {values.shape}")
+        held = torch.from_numpy(np.ascontiguousarray(values))
+        if self.device.startswith("cuda"):
+            # The card reads pinned memory by itself, without the detour that a copy of other memory takes.
+            return held.pin_memory().to(self.device, kind, non_blocking=True)
+        return held.to(self.device, kind)
 
     def answered(self, ask: Callable[[], Any], shown: str) -> Array:
         """Scores (rows, classes) of what ``ask`` answers, with the last layer's input beside them if it is known.

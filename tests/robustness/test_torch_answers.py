@@ -1,5 +1,6 @@
 """What PyTorch modules answer: tensors in any wrapping are read alike, anything else is refused in a sentence."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_a_graphics_card_that_is_not_there_is_refused():
         pytest.skip("there is one")
     with pytest.raises(InputError, match="PyTorch sees none; use --device cpu"):
         load_model(Wrapped(lambda scores: scores).eval(), device="cuda")
+
+
+def test_a_graphics_card_answers_as_the_processor_does():
+    if not torch.cuda.is_available():
+        pytest.skip("there is no graphics card")
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)).eval()
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    here = load_model(copy.deepcopy(net), device="cpu").predict(pictures)
+    there = load_model(net, device="cuda").predict(pictures)
+    np.testing.assert_allclose(there.logits, here.logits, atol=1e-3)
 
 
 def test_a_layer_that_is_not_there_or_on_which_nothing_depends_is_named():
