@@ -45,7 +45,7 @@ def _chapter(name: str, honest: Sequence[Said], planted: Sequence[Said]) -> dict
         one
         for one in honest
         if any(each["truth"] == "false" for each in mine[one["name"]])
-        or (name == "shortcuts" and one["family"] != "dyes")
+        or (name == "shortcuts" and one["family"] != "dyes" and not one["only"])
     ]
     wrong = [one for one in judged if any(each["probe"] == name for each in _false(one))]
     tried = [each for one in judged for each in mine[one["name"]] if each["truth"] == "false"]
@@ -130,6 +130,7 @@ def page(record: Said) -> str:
     head = (HERE / "page.md").read_text(encoding="utf-8")
     return head.format(
         table="\n".join(table(record)), why=why, networks=networks, audits=record["whole"]["audits"],
+        pictures=record["whole"]["of pictures"],
         minutes=round(record["whole"]["seconds"] / 60),
         states=record["whole"]["states"],
         false="\n".join([*HEAD, *false]) if false else "None.",
