@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from pfungst.arrays import Array, BoolArray, IntArray
+from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Shot, Skipped
 from pfungst.outputs import Outputs
@@ -67,9 +67,10 @@ class Labelled:
 
     def every(self, step: int) -> "Labelled":
         """One row in so many, taken evenly."""
-        if step == 1:
-            return self
-        rows = slice(None, None, step)
+        return self if step == 1 else self.take(slice(None, None, step))
+
+    def take(self, rows: Array | slice) -> "Labelled":
+        """Some of the rows."""
         return Labelled(self.outputs.take(rows), self.labels[rows], None if self.units is None else self.units[rows])
 
 
@@ -85,6 +86,17 @@ def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
     if not has.all():
         outputs, labels, rows = outputs.take(has), labels[has], rows[has]
     return Labelled(outputs, labels, None if data.units is None else data.units[rows])
+
+
+def voted(data: Dataset, rows: Labelled) -> tuple[BoolArray, FloatArray]:
+    """Which labelled rows anybody voted on, (rows,), and what share of the votes on those each class has."""
+    assert rows.outputs.rows is not None, "answers of a pass know their rows"
+    if data.label_counts is None:
+        return np.zeros(len(rows.labels), bool), np.zeros((0, len(data.classes)))
+    counts = data.label_counts[rows.outputs.rows].astype(np.float64)
+    votes = counts.sum(axis=1)
+    known = votes > 0
+    return known, counts[known] / votes[known, None]
 
 
 def shot(data: Dataset, one: Predict, outputs: Outputs, index: int) -> Shot:

@@ -11,7 +11,7 @@ from pfungst.methods.recalibration import Temperature, log_losses
 from pfungst.methods.recalibrators import temperature
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
-from pfungst.probe import Labelled, labelled
+from pfungst.probe import labelled, voted
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean, proportion_of
 from pfungst.study import Study
@@ -60,7 +60,12 @@ def _aimed(study: Study, answers: Outputs, *, votes: bool) -> tuple[Outputs, Int
     rows = labelled(study.data, answers)
     if rows is None:
         raise InputError(f"{study.data.source} carries no labels; a temperature is fitted on labelled rows")
-    return rows.outputs, shares_of(study, rows) if votes else rows.labels
+    if not votes:
+        return rows.outputs, rows.labels
+    known, shares = voted(study.data, rows)
+    if not len(shares):
+        raise InputError(f"{study.data.source} holds no votes; give label_counts, or fit to the labels")
+    return rows.outputs.take(known), shares
 
 
 def _of_last_layer(study: Study, outputs: Outputs) -> Outputs | None:
@@ -71,19 +76,6 @@ def _of_last_layer(study: Study, outputs: Outputs) -> Outputs | None:
     scores = outputs.features.astype(np.float64) @ layer[0].astype(np.float64).T + layer[1]
     made = Outputs(scores.astype(np.float32), None, outputs.rows)
     return made if np.abs(made.probabilities - outputs.probabilities).max() < SAME else None
-
-
-def shares_of(study: Study, rows: Labelled) -> FloatArray:
-    """Share of labellers for each class, (rows, classes).
-
-    Raises:
-        InputError: if the data hold no votes.
-    """
-    if study.data.label_counts is None:
-        raise InputError(f"{study.data.source} holds no votes; give label_counts, or fit to the labels")
-    assert rows.outputs.rows is not None, "answers of a pass know their rows"
-    counts = study.data.label_counts[rows.outputs.rows].astype(np.float64)
-    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def bought(before: tuple[Study, Passes], after: tuple[Study, Passes]) -> tuple[BeforeAfter, ...]:
@@ -101,12 +93,13 @@ def _numbers(study: Study, done: Passes) -> dict[str, Estimate]:
         "log-loss": mean(log_losses(outputs, rows.labels), rows.units, "log-loss"),
         "confidence less accuracy": signed_gap(outputs.confidence, rows.correct, rows.units),
     }
-    if study.data.label_counts is not None:
-        shares = shares_of(study, rows)
-        said = shares[np.arange(len(shares)), outputs.predictions]
+    known, shares = voted(study.data, rows)
+    if len(shares):
+        seen = rows.take(known)
+        said = shares[np.arange(len(shares)), seen.outputs.predictions]
         name = "confidence less labellers' share"
-        found["cross-entropy to labellers"] = mean(log_losses(outputs, shares), rows.units, "cross-entropy")
-        found[name] = mean(outputs.confidence - said, rows.units, name, (-1.0, 1.0))
+        found["cross-entropy to labellers"] = mean(log_losses(seen.outputs, shares), seen.units, "cross-entropy")
+        found[name] = mean(seen.outputs.confidence - said, seen.units, name, (-1.0, 1.0))
     return found
 
 

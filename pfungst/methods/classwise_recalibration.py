@@ -281,8 +281,9 @@ def _log_probabilities(outputs: Outputs) -> FloatArray:
 
 
 def _probabilities(outputs: Outputs) -> FloatArray:
-    """Probabilities, (classes, rows)."""
-    return np.asarray(np.exp(_log_probabilities(outputs)))
+    """Probabilities, (classes, rows); what float32 calls nothing is that: slopes between smaller ones overflow."""
+    p = np.exp(_log_probabilities(outputs))
+    return np.where(p < TINY, 0.0, p)
 
 
 def _never_falling(p: FloatArray, hits: FloatArray, prior: float) -> tuple[FloatArray, FloatArray]:

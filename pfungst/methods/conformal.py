@@ -69,7 +69,8 @@ class PredictionSets:
     """Classes whose score is at most a threshold: the right one is among them with probability 1 - doubt.
 
     ``thresholds`` is one number, one for each class (``by`` "class": the promise then holds for rows of each class) or
-    one for each group (``by`` "group"); infinite where too few rows were seen, and then every class is in the set.
+    one for each group (``by`` "group"); infinite where too few rows or none were seen, and then every class is in the
+    set.
     """
 
     score: Score
@@ -81,7 +82,7 @@ class PredictionSets:
         """Which classes are in the set of each row, (rows, classes); ``groups`` numbers each row's group.
 
         Raises:
-            InputError: if thresholds are by group and a row's group is not one of them.
+            InputError: if thresholds are by group and rows come without one.
         """
         limits = self._limits(len(outputs), groups)
         inside = np.empty(outputs.logits.shape, bool)
@@ -93,9 +94,10 @@ class PredictionSets:
     def _limits(self, rows: int, groups: IntArray | None) -> FloatArray:
         if self.by != "group":
             return self.thresholds[None, :]
-        if groups is None or len(groups) != rows or groups.min() < 0 or groups.max() >= len(self.thresholds):
-            raise InputError(f"sets by group need one of {len(self.thresholds)} groups for each of {rows} rows")
-        return self.thresholds[groups][:, None]
+        if groups is None or len(groups) != rows or groups.min() < 0:
+            raise InputError(f"sets by group need the number of a group for each of {rows} rows")
+        known = len(self.thresholds)
+        return np.append(self.thresholds, np.inf)[np.minimum(groups, known)][:, None]
 
 
 def split_conformal(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, BoolArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Estimates, Finding, Skipped, Table
 from pfungst.methods.calibration_errors import expected_calibration_error, signed_gap
@@ -13,7 +13,7 @@ from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
-from pfungst.probe import Labelled
+from pfungst.probe import Labelled, voted
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import paired_mean
 
@@ -81,15 +81,17 @@ def _last(saved: Estimate) -> str:
 def _temperature(data: Dataset, rows: Labelled, together: Outputs) -> tuple[Estimate, ...]:
     """What a temperature fitted to labels, after averaging, saves on labels and on labellers; judged on other rows."""
     cooled = cross_fitted(together, rows.labels, folds_of(len(rows.labels), rows.units))
-    targets: dict[str, Array] = {"labels": rows.labels}
-    if data.label_counts is not None:
-        counts = data.label_counts[rows.outputs.rows].astype(np.float64)
-        targets["labellers"] = counts / counts.sum(axis=1, keepdims=True)
+    known, shares = voted(data, rows)
+    targets: dict[str, tuple[BoolArray, Array]] = {"labels": (np.ones(len(known), bool), rows.labels)}
+    if len(shares):
+        targets["labellers"] = known, shares
     return tuple(
         paired_mean(
-            log_losses(together, target) - log_losses(cooled, target), rows.units, f"a temperature afterwards, {name}"
+            log_losses(together.take(some), target) - log_losses(cooled.take(some), target),
+            None if rows.units is None else rows.units[some],
+            f"a temperature afterwards, {name}",
         )
-        for name, target in targets.items()
+        for name, (some, target) in targets.items()
     )
 
 

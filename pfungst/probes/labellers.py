@@ -7,14 +7,14 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import AnyEvidence, Estimates, Examples, Finding, Shot, Table
+from pfungst.findings import AnyEvidence, Estimates, Examples, Finding, Shot, Skipped, Table
 from pfungst.methods.calibration_errors import expected_calibration_error
 from pfungst.methods.label_distributions import entropy, noise, squared_distance, total_variation
 from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.outputs import Outputs
 from pfungst.passes import Predict
-from pfungst.probe import Labelled, shot
+from pfungst.probe import Labelled, shot, voted
 from pfungst.probes.calibration_by_part import outward, two_sided
 from pfungst.statistics.estimate import severity
 from pfungst.statistics.intervals import mean, paired_mean
@@ -24,10 +24,16 @@ SPLIT, SURE, SHOWN = 0.7, 0.9, 12
 """Labellers split where fewer say the same; the model is sure where it states more."""
 
 
-def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: float) -> Iterator[Finding]:
+def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: float) -> Iterator[Finding | Skipped]:
     """The gap between stated confidence and the share of labellers who say the same."""
-    shares, votes = shares_of(data, rows)
+    assert data.label_counts is not None, "only data with votes are asked"
+    known, shares = voted(data, rows)
+    if not known.any():
+        yield Skipped(probe="calibration", kind="humans", reason="there are no votes on any of the labelled rows")
+        return
+    rows = rows.take(known)
     outputs = rows.outputs
+    counts = data.label_counts[outputs.rows]
     said = shares[np.arange(len(shares)), outputs.predictions]
     gap = mean(outputs.confidence - said, rows.units, "confidence less labellers' share", (-1.0, 1.0))
     status = two_sided(gap, tolerance)
@@ -45,28 +51,20 @@ def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: 
         status=status,
         severity=severity(gap, "calibration", tolerance) if status == "found" else "none",
         claim=f"{more} exceeds {less} by {size.value:.3f} [{size.low:.3f}, {size.high:.3f}] "
-        f"(tolerance {tolerance:.2f}; {votes:.0f} votes a row).{settle}",
+        f"(tolerance {tolerance:.2f}; {counts.sum(axis=1).mean():.0f} votes a row).{settle}",
         effect=gap,
         tolerance=tolerance,
         p_value=p_at_most(size, tolerance),
-        evidence=tuple(_evidence(data, rows, asked, shares)),
+        evidence=tuple(_evidence(data, rows, asked, shares, counts)),
         remedy="fit the temperature to the votes, not to the majority's label" if status == "found" else "",
     )
 
 
-def shares_of(data: Dataset, rows: Labelled) -> tuple[FloatArray, float]:
-    """Share of labellers for each class, (rows, classes), and the mean number of votes."""
-    assert data.label_counts is not None, "only data with votes are asked"
-    assert rows.outputs.rows is not None, "answers of a pass know their rows"
-    counts = data.label_counts[rows.outputs.rows].astype(np.float64)
-    total = counts.sum(axis=1)
-    return counts / total[:, None], float(total.mean())
-
-
-def _evidence(data: Dataset, rows: Labelled, asked: Predict, shares: FloatArray) -> Iterator[AnyEvidence]:
+def _evidence(
+    data: Dataset, rows: Labelled, asked: Predict, shares: FloatArray, counts: Array
+) -> Iterator[AnyEvidence]:
     if rows.outputs.complete and len(rows.labels) >= 100:
-        assert data.label_counts is not None, "only data with votes are asked"
-        yield from _paradox(rows, shares, data.label_counts[rows.outputs.rows])
+        yield from _paradox(rows, shares, counts)
     top = shares.max(axis=1)
     stated = rows.outputs.confidence
     split = np.flatnonzero((top < SPLIT) & (stated > SURE))

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from pfungst.arrays import FloatArray
+from pfungst.arrays import BoolArray, FloatArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.errors import InputError
 from pfungst.findings import AnyEvidence, Estimates, Table
@@ -14,8 +15,7 @@ from pfungst.methods.opportunity import FOLDS, folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.methods.recalibrators import QUADRATIC, recalibrators
 from pfungst.outputs import Outputs, by_class, parts
-from pfungst.probe import Labelled
-from pfungst.probes.labellers import shares_of
+from pfungst.probe import Labelled, voted
 from pfungst.statistics.intervals import paired_mean
 
 SCORES, WEIGHTS = 1_000_000, 5_000_000
@@ -31,6 +31,10 @@ FITTED = 10_000
 
 A_CLASS = 500
 """Rows a class from which on either half is enough to fit on, so that two folds do; below it five."""
+
+
+Votes: TypeAlias = tuple[BoolArray, FloatArray]
+"""Which rows anybody voted on, and what share of the votes on those each class has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +68,11 @@ def recalibrated(data: Dataset, rows: Labelled) -> tuple[tuple[AnyEvidence, ...]
         return (), ""
     alone = min(len(rows.labels), FITTED) * rows.outputs.classes > SCORES
     rows = rows.every(max(1, -(-rows.outputs.logits.size // (MOST if alone else SCORES))))
-    shares = None if data.label_counts is None else shares_of(data, rows)[0]
-    made, refused = _made(rows, shares, alone=alone)
+    votes = voted(data, rows)
+    made, refused = _made(rows, votes, alone=alone)
     if not made:
         return tuple(_refused(refused)), ""
-    before = _judged(rows.outputs, rows, shares)
+    before = _judged(rows.outputs, rows, votes)
     saved = tuple(
         paired_mean(before.losses - one.losses, units=rows.units, name=name.replace("-", " "))
         for name, one in made.items()
@@ -81,7 +85,7 @@ def recalibrated(data: Dataset, rows: Labelled) -> tuple[tuple[AnyEvidence, ...]
     return evidence, _sentence(rows, before, made)
 
 
-def _made(rows: Labelled, shares: FloatArray | None, *, alone: bool) -> tuple[dict[str, Judged], dict[str, str]]:
+def _made(rows: Labelled, votes: Votes, *, alone: bool) -> tuple[dict[str, Judged], dict[str, str]]:
     """The cross-fitted answers by name, judged, and why others were not fitted; a temperature ``alone`` if so."""
     made: dict[str, Judged] = {}
     refused: dict[str, str] = {}
@@ -93,13 +97,13 @@ def _made(rows: Labelled, shares: FloatArray | None, *, alone: bool) -> tuple[di
             refused[name] = f"{size} rows of {classes} classes would take too long here; fit it with Recalibrator"
             continue
         try:
-            made[name] = _judged(cross_fitted(rows.outputs, rows.labels, folds, fit, FITTED), rows, shares)
+            made[name] = _judged(cross_fitted(rows.outputs, rows.labels, folds, fit, FITTED), rows, votes)
         except InputError as why:
             refused[name] = str(why)
     return made, refused
 
 
-def _judged(outputs: Outputs, rows: Labelled, shares: FloatArray | None) -> Judged:
+def _judged(outputs: Outputs, rows: Labelled, votes: Votes) -> Judged:
     right, losses, squares = outputs.predictions == rows.labels, log_losses(outputs, rows.labels), 0.0
     for part in parts(outputs.logits):
         p = np.exp(by_class(outputs.logits[part]) - outputs.log_sum_exp[part])
@@ -110,7 +114,7 @@ def _judged(outputs: Outputs, rows: Labelled, shares: FloatArray | None) -> Judg
         error=expected_calibration_error(outputs.confidence, right, 15),
         gap=float((outputs.confidence - right).mean()),
         accuracy=float(right.mean()),
-        people=None if shares is None else float(log_losses(outputs, shares).mean()),
+        people=float(log_losses(outputs.take(votes[0]), votes[1]).mean()) if len(votes[1]) else None,
     )
 
 

@@ -162,6 +162,13 @@ def test_beta_calibration_is_a_logistic_regression_on_two_logarithms():
     )
 
 
+def test_isotonic_regression_stays_finite_where_probabilities_are_next_to_nothing():
+    outputs, labels = world(700, 12, bend=lambda z: 600 * z)
+    made = isotonic(outputs, labels)(world(700, 12, 1, bend=lambda z: 600 * z)[0])
+    assert np.isfinite(made.logits).all()
+    np.testing.assert_allclose(made.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_isotonic_regression_is_scikit_learns_but_at_the_certain_ends(seed):
     outputs, labels = world(400, 2, seed)

@@ -54,6 +54,29 @@ def test_a_temperature_fitted_to_labels_is_shown_to_cost_labellers(tmp_path):
     assert soft[2] == pytest.approx(plain[2], abs=0.003)
 
 
+def test_rows_on_which_nobody_voted_are_left_out_against_labellers_and_nowhere_else(tmp_path):
+    answers = people(rows=2000)
+    every = audited(tmp_path / "every.npz", answers)
+    half = np.arange(2000) % 2 == 0
+    some = audited(tmp_path / "some.npz", {**answers, "label_counts": answers["label_counts"] * half[:, None]})
+    alone = {name: held if name == "classes" else held[half] for name, held in answers.items()}
+    assert some["humans", ""].effect == audited(tmp_path / "alone.npz", alone)["humans", ""].effect
+    assert some["overconfident", ""].effect == every["overconfident", ""].effect
+    (bought,) = [one for one in some["overconfident", ""].evidence if one.title.startswith("What recalibration buys")]
+    assert bought.columns[-1] == "cross-entropy to labellers"
+    assert float(bought.rows[0][-1]) > 0
+
+
+def test_votes_on_no_row_are_no_votes(tmp_path):
+    answers = people(rows=300)
+    np.savez(tmp_path / "a.npz", **{**answers, "label_counts": answers["label_counts"] * 0})
+    audit = pfungst.audit(str(tmp_path / "a.npz"), only=("calibration",))
+    assert [one.reason for one in audit.skipped if one.kind == "humans"] == [
+        "there are no votes on any of the labelled rows"
+    ]
+    assert {one.kind for one in audit.findings} >= {"overconfident", "underconfident"}
+
+
 def test_the_class_that_is_off_is_named_and_no_other(tmp_path):
     answers = people(rows=4000, off="fox", votes=1)
     answers.pop("label_counts")

@@ -126,13 +126,17 @@ def test_misuse_is_a_sentence(change, words):
         split_conformal(**{**given, **change})
 
 
-def test_a_group_that_was_not_seen_is_refused():
+def test_of_a_group_that_was_not_seen_every_class_is_in_the_set():
     outputs, labels = world(30, 0)
     made = split_conformal(
         outputs, labels, np.zeros(30), conformal_scores["adaptive"], 0.5, by="group", groups=np.zeros(30, int)
     )
-    with pytest.raises(InputError, match="one of 1 groups"):
-        made(outputs, np.zeros(30), np.ones(30, int))
+    seen, unseen = made(outputs, np.zeros(30), np.zeros(30, int)), made(outputs, np.zeros(30), np.arange(30) % 2)
+    assert not seen.all()
+    assert unseen[1::2].all()
+    np.testing.assert_array_equal(unseen[::2], seen[::2])
+    with pytest.raises(InputError, match="number of a group"):
+        made(outputs, np.zeros(30), np.full(30, -1))
 
 
 def test_the_report_shows_what_was_promised_and_what_was_held(tmp_path):
