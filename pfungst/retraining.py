@@ -37,7 +37,7 @@ def last_layer(study: Study, before: Audit, cue: str | None, column: str | None)
     """The layer fitted anew, and which rows the cue speaks for.
 
     Raises:
-        InputError: if the model shows no features, or there is no such cue or column.
+        InputError: if the model shows no features, the data hold no labels, or there is no such cue or column.
     """
     if "features" not in study.model.offers:
         raise InputError(
@@ -45,6 +45,8 @@ def last_layer(study: Study, before: Audit, cue: str | None, column: str | None)
             "networks do that end in one linear layer: ONNX files with their weights inside, PyTorch modules"
         )
     data, seed = study.data, study.request.seed
+    if data.labels is None:
+        raise InputError(f"{data.source} carries no labels; a layer is fitted to labelled rows")
     if column is not None:
         return _by_column(study, column)
     chosen = _chosen(study, before, cue)

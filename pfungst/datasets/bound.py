@@ -281,7 +281,7 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
         classes=data.classes if takes else classes,
         named=named or takes,
         labels=labels,
-        label_counts=_votes(data, place, len(classes)),
+        label_counts=_votes(data, classes, named=named),
         notes=notes,
     )
 
@@ -301,17 +301,22 @@ def _in_place(place: IntArray) -> bool:
     return bool((place[place >= 0] == np.flatnonzero(place >= 0)).all())
 
 
-def _votes(data: Dataset, place: IntArray, count: int) -> Array | None:
+def _votes(data: Dataset, classes: tuple[str, ...], *, named: bool) -> Array | None:
     counts = data.label_counts
-    if counts is None:
+    if counts is None or data.labels is None:
         return None
     if counts.shape[1] != len(data.classes):
         raise InputError(
             f"`label_counts` of {data.source} has {counts.shape[1]} columns for {len(data.classes)} classes"
         )
-    moved = np.zeros((len(counts), count), dtype=counts.dtype)
-    known = place >= 0
-    if (counts[:, ~known] > 0).any():
-        raise InputError(f"labellers of {data.source} voted for classes that the model does not have; drop those votes")
-    moved[:, place[known]] = counts[:, known]
+    # Labellers may have said what no row is labelled as.
+    said = np.concatenate([data.labels, np.flatnonzero(counts.any(axis=0))])
+    try:
+        place = mapping(data.classes, said, classes, named=named, source=data.source)
+    except InputError:
+        raise InputError(
+            f"labellers of {data.source} voted for classes that the model does not have; drop those votes"
+        ) from None
+    moved = np.zeros((len(counts), len(classes)), dtype=counts.dtype)
+    moved[:, place[place >= 0]] = counts[:, place >= 0]
     return moved

@@ -187,9 +187,10 @@ def labels_of(held: Mapping[str, Array], task: Task, source: str) -> tuple[Label
         raise NoLabels(f"the task names a label column {task.columns.label!r} that {source} does not have")
     if votes is not None:
         votes = checked_votes(votes, source)
+        if given is None or given.dtype.kind in "iuf":
+            names = names or tuple(str(i) for i in range(votes.shape[1]))
     if votes is not None and given is None:
         given = majority(votes)
-        names = names or tuple(str(i) for i in range(votes.shape[1]))
         found = coded(np.where(given < 0, np.nan, given), names, source)
         return Labels(
             found.values, found.classes, found.named, (*found.notes, "labels are the labellers' majority")

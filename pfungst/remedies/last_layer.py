@@ -53,8 +53,8 @@ def retrained(examples: Examples, classes: int, seed: int = 0, draws: int = 10) 
     lacking = sorted(set(range(classes)) - set(examples.labels.tolist()))
     if lacking:
         raise InputError(
-            f"class{'es' if len(lacking) > 1 else ''} {', '.join(map(str, lacking[:5]))} have no rows to retrain the "
-            "last layer on; give data in which every class occurs"
+            f"no rows of class{'es' if len(lacking) > 1 else ''} {', '.join(map(str, lacking[:5]))} are there to "
+            "retrain the last layer on; give data in which every class occurs"
         )
     rng = np.random.default_rng((seed, 77))
     held = rng.random(len(examples.labels)) < 0.2

@@ -39,7 +39,7 @@ def test_same_seed_same_layer():
 def test_a_class_without_rows_is_named():
     features, labels, cue = planted(rows=300)
     examples = Examples(features, labels, np.ones(len(labels)), labels * 3 + cue)
-    with pytest.raises(InputError, match="class 3 have no rows"):
+    with pytest.raises(InputError, match="no rows of class 3 are there"):
         retrained(examples, 4)
 
 
@@ -72,6 +72,13 @@ def test_what_is_not_there_is_named(tmp_path, more, words):
     given = {"method": "last-layer", "only": ("calibration",), "rows": 400, **more}
     with pytest.raises(InputError, match=words):
         pfungst.remedy(given.pop("method"), str(files.model), str(files.data), out=tmp_path / "m.onnx", **given)
+
+
+def test_rows_without_labels_are_refused(tmp_path):
+    files = demo_files()
+    bare = {"inputs": np.load(files.data)["inputs"][:100]}
+    with pytest.raises(InputError, match="carries no labels; a layer is fitted to labelled rows"):
+        pfungst.remedy("last-layer", str(files.model), bare, out=tmp_path / "m.onnx", only=("shortcuts",), cue="border")
 
 
 def test_a_model_without_a_last_layer_is_refused(tmp_path):

@@ -142,6 +142,8 @@ def test_votes_follow_the_classes_and_stand_in_for_labels():
     both = {"inputs": IMAGES[:3], "labels": np.array([0, 1, 2]), "label_counts": votes, "classes": ["c", "b", "a"]}
     bound = bind(model_of(["a", "b", "c", "d"]), load_data(both))
     assert bound.label_counts.tolist() == [[1, 0, 5, 0], [0, 0, 0, 0], [3, 2, 1, 0]]
+    numbered = {"inputs": IMAGES[:3], "labels": np.array([0, 1, 0]), "label_counts": votes}
+    assert bind(model_of(["a", "b", "c"]), load_data(numbered)).label_counts.tolist() == votes.tolist()
 
 
 def test_permuted_labels_are_recognised_and_named():
