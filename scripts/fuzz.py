@@ -3,7 +3,8 @@
 ``python scripts/fuzz.py --seconds 1800 --only csv,npz`` needs atheris. Starts from tests/fuzz_corpus, works in
 build/fuzz, prints for each reader how long it ran, how many inputs it was given, how many of them the corpus holds and
 what they reach, and ends with 1 if one of them crashed it, hung it, took too much memory, or raised what is no refusal.
-``--keep`` copies the smallest inputs that reach new lines into tests/fuzz_corpus, where a test replays them.
+``--keep`` copies the smallest inputs that reach new lines into tests/fuzz_corpus, where a test replays them;
+``--write`` adds to what is known of each reader, in benchmarks/results/fuzz.json and docs/trust.md.
 """
 
 import argparse
@@ -22,6 +23,12 @@ from fuzz_targets import TARGETS
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "fuzz_corpus"
 WORK = ROOT / "build" / "fuzz"
+KNOWN = ROOT / "benchmarks" / "results" / "fuzz.json"
+PAGE = ROOT / "docs" / "trust.md"
+HEAD = (
+    "| reader | minutes | inputs tried | corpus | branches | lines of pfungst |",
+    "|---|--:|--:|--:|--:|--:|",
+)
 MOST_KEPT = 9_000
 """Bytes of one reader's inputs in the repository, beside those that it starts from and those it once failed on."""
 _STATUS = re.compile(r"cov: (\d+) ")
@@ -98,14 +105,53 @@ def keep(name: str) -> None:
             room -= len(data)
 
 
+def known() -> dict[str, dict[str, float]]:
+    """What all runs so far say of each reader: seconds and inputs since one last failed, and what the last reached."""
+    found: dict[str, dict[str, float]] = json.loads(KNOWN.read_text("utf-8"))
+    return found
+
+
+def add(one: Fuzzed) -> None:
+    """Add a run to what is known of its reader, and draw the table anew."""
+    every = known()
+    before = every.get(one.name, {}) if not one.found else {}
+    every[one.name] = {
+        "seconds": 0 if one.found else round(before.get("seconds", 0) + one.seconds),
+        "inputs": 0 if one.found else before.get("inputs", 0) + one.executions,
+        "corpus": len(one.corpus), "bytes": sum(path.stat().st_size for path in one.corpus), "branches": one.edges,
+        "lines": one.lines,
+    }  # fmt: skip
+    KNOWN.write_text(json.dumps(every, indent=1) + "\n", "utf-8")
+    draw(every)
+
+
+def draw(every: dict[str, dict[str, float]]) -> None:
+    """Write the table of all readers into the docs."""
+    lines = [
+        f"| `{name}` | {got['seconds'] / 60:.1f} | {got['inputs']:,} | {got['corpus']} "
+        f"({got['bytes'] / 1024:,.0f} KiB) | {got['branches']:,} | {got['lines']:,} |"
+        for name, got in every.items()
+    ]
+    total = sum(got["seconds"] for got in every.values())
+    inputs = sum(got["inputs"] for got in every.values())
+    end = f"\n{inputs:,} inputs in {total / 3600:.1f} hours, none of which failed."
+    first, _, rest = PAGE.read_text("utf-8").partition("<!-- fuzz: begin -->\n")
+    last = rest.partition("<!-- fuzz: end -->")[2]
+    table = "\n".join((*HEAD, *lines, end))
+    PAGE.write_text(f"{first}<!-- fuzz: begin -->\n{table}\n<!-- fuzz: end -->{last}", "utf-8")
+
+
 def main() -> int:
     """Fuzz all that was asked for; 1 if anything was found."""
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--seconds", type=int, default=1800, help="for each reader")
     reader.add_argument("--only", default="", help=f"readers, separated by commas: {', '.join(TARGETS)}")
     reader.add_argument("--keep", action="store_true", help="copy inputs that reach new lines into tests/fuzz_corpus")
+    reader.add_argument("--write", action="store_true", help="add to what is known of each reader")
     given = reader.parse_args()
-    names = [name for name in given.only.split(",") if name] or list(TARGETS)
+    tried = {name: got["seconds"] for name, got in known().items()}
+    every = sorted(TARGETS, key=lambda name: tried.get(name, 0)) if given.write else list(TARGETS)
+    names = [name for name in given.only.split(",") if name] or every
     unknown = set(names) - set(TARGETS)
     if unknown:
         raise SystemExit(f"there is no reader {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
@@ -117,6 +163,8 @@ def main() -> int:
         print(results[-1].row(), flush=True)
         if given.keep:
             keep(name)
+        if given.write:
+            add(results[-1])
     total = sum(one.seconds for one in results)
     print(f"\n{sum(one.executions for one in results):,} inputs in {total / 60:.1f} minutes; what was found: {WORK}")
     return int(any(one.found for one in results))
