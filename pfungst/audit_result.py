@@ -10,6 +10,7 @@ import pyarrow as pa
 from pfungst.accepted import Accepted
 from pfungst.errors import InputError
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped, Verdict
+from pfungst.mirrored import reading, working
 from pfungst.report.files import read_audit, written
 from pfungst.report.html import render
 from pfungst.report.json import decode, encode
@@ -75,12 +76,16 @@ class Audit:
         return self.report.fails(at, accept, baseline.report if isinstance(baseline, Audit) else baseline)
 
     def save(self, path: str | Path) -> Path:
-        """Write ``audit.json``, ``report.html`` and ``thumbnails.zip`` into a folder, each whole or not at all."""
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_zip(folder / "thumbnails.zip", self.pictures)
-        written(folder / "report.html", self.to_html().encode("utf-8", "replace"))
-        written(folder / "audit.json", encode(self.report))
+        """Write ``audit.json``, ``report.html`` and ``thumbnails.zip`` into a folder, each whole or not at all.
+
+        The folder may lie in an object store; what is given back is the one of this machine.
+        """
+        with working(path) as place:
+            folder: Path = place.folder
+            folder.mkdir(parents=True, exist_ok=True)
+            write_zip(folder / "thumbnails.zip", self.pictures)
+            written(folder / "report.html", self.to_html().encode("utf-8", "replace"))
+            written(folder / "audit.json", encode(self.report))
         return folder
 
     def to_html(self) -> str:
@@ -108,13 +113,13 @@ class Audit:
 
 
 def saved(folder: str | Path) -> Audit:
-    """Read an audit back from a RUN folder; nothing is recomputed.
+    """Read an audit back from a RUN folder, here or in an object store; nothing is recomputed.
 
     Raises:
         InputError: if there is no readable audit.
     """
-    run = Path(folder)
-    return Audit(decode(read_audit(run), str(run / "audit.json")), read_zip(run / "thumbnails.zip"), run)
+    with reading(folder, "audit.json", "report.html", "thumbnails.zip") as run:
+        return Audit(decode(read_audit(run), str(run / "audit.json")), read_zip(run / "thumbnails.zip"), run)
 
 
 def read_baseline(path: str | Path) -> Report:
@@ -123,14 +128,14 @@ def read_baseline(path: str | Path) -> Report:
     Raises:
         InputError: if it cannot be read, or is not finished.
     """
-    file = Path(path)
-    file = file / "audit.json" if file.is_dir() else file
-    try:
-        report = decode(file.read_bytes(), str(file))
-    except OSError as error:
-        raise InputError(
-            f"the baseline {path} cannot be read ({error.strerror}); give a RUN folder or an audit.json"
-        ) from None
+    with reading(path, "audit.json") as run:
+        file = run / "audit.json" if run.is_dir() else run
+        try:
+            report = decode(file.read_bytes(), str(file))
+        except OSError as error:
+            raise InputError(
+                f"the baseline {path} cannot be read ({error.strerror}); give a RUN folder or an audit.json"
+            ) from None
     if not report.complete:
         raise InputError(f"the baseline {path} is no finished audit; give its command again, then use it")
     return report

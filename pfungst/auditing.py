@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped
 from pfungst.learned import inference
 from pfungst.losses import unanswered
+from pfungst.mirrored import working
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
 from pfungst.probe import Probe, labelled
@@ -69,8 +71,10 @@ def audit(
     chosen = probes or asked_for(request)
     try:
         # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
-        with threadpool_limits(1, user_api="blas"), _journal(study) as journal:
-            return _in_folder(study, chosen, journal, listen or silence)
+        with threadpool_limits(1, user_api="blas"), working(request.out) as place:
+            study = replace(study, request=replace(request, out=place.folder))
+            with _journal(study) as journal:
+                return _in_folder(study, chosen, journal, place.heard(listen or silence))
     except OSError as error:
         raise InputError(
             f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "

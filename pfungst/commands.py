@@ -3,7 +3,7 @@
 import json
 import shlex
 from argparse import Namespace
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pfungst.exporting import export as run_export
 from pfungst.findings import Report
 from pfungst.gating import Gated, gated
 from pfungst.load import bind, load_data, load_model
+from pfungst.mirrored import reading
 from pfungst.monitoring import DEFAULT_OUT as MONITOR_OUT
 from pfungst.monitoring import monitor as run_monitor
 from pfungst.outlets import Outlets
@@ -39,6 +40,7 @@ from pfungst.report.markup import clean
 from pfungst.report.terminal import remedied, summary
 from pfungst.request import DEFAULT_OUT
 from pfungst.statistics.estimate import Severity
+from pfungst.stored import below, is_stored
 from pfungst.task import Task, load_task
 from pfungst.viewing.server import serve
 
@@ -62,7 +64,7 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     if asked.dry_run:
         _plain(Console(), planned(model, data, task=task, **options))
         return 0
-    out = Path(asked.out or DEFAULT_OUT)
+    out = asked.out or DEFAULT_OUT
     baseline = _baseline(asked, task, out)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
@@ -83,7 +85,7 @@ def remedy(asked: Namespace) -> int:
     if not asked.out:
         raise InputError("a remedy writes a model; say where with --out FILE")
     task = _task(asked)
-    after = run_of(Path(asked.out), "after")
+    after = run_of(asked.out, "after")
     outlets, baseline = _outlets(asked, task), _baseline(asked, task, after)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         done = run_remedy(
@@ -106,7 +108,7 @@ def monitor(asked: Namespace) -> int:
     outlets = _outlets(asked, task)
     if asked.window is not None and asked.window < 1:
         raise InputError(f"--window is {asked.window}; give a whole number of at least 1")
-    out = Path(asked.out or MONITOR_OUT)
+    out = asked.out or MONITOR_OUT
     baseline = _baseline(asked, task, out)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_monitor(
@@ -121,7 +123,7 @@ def monitor(asked: Namespace) -> int:
 
 def compare(asked: Namespace) -> int:
     """Compare two audits on the rows they share."""
-    out = Path(asked.out or COMPARE_OUT)
+    out = asked.out or COMPARE_OUT
     outlets = _outlets(asked)
     with outlets.muted():
         result = run_compare(asked.run_a, asked.run_b, fail_at=asked.fail_at, out=out)
@@ -134,13 +136,13 @@ def compare(asked: Namespace) -> int:
     return 1 if result.failing else 0
 
 
-def _compared(result: Comparison, out: Path, *, quiet: bool) -> None:
+def _compared(result: Comparison, out: str, *, quiet: bool) -> None:
     console = Console()
     if quiet:
         _plain(console, sentence(result))
     else:
         console.print(Summary(result, console.width))
-    _plain(console, f"{out / 'compare.html'}\n{out / 'compare.json'}")
+    _plain(console, "\n".join(below(out, name) for name in ("compare.html", "compare.json")))
     if result.failing:
         said = f"exit code 1: {len(result.failing)} at or above {result.fail_at} that A had not (--fail-at)"
         console.print(said, markup=False, highlight=False)
@@ -151,17 +153,22 @@ def _outlets(asked: Namespace, task: Task | None = None) -> Outlets:
     return Outlets(tuple(dict.fromkeys(formats)), asked.step_summary)
 
 
-def _baseline(asked: Namespace, task: Task, out: Path) -> Report | None:
+def _baseline(asked: Namespace, task: Task, out: str) -> Report | None:
     """The audit that this one is held against, read before anything is written."""
     named = asked.baseline or task.gate.baseline
     if named is None:
         return None
-    if Path(named).resolve() in {out.resolve(), out.resolve() / "audit.json"}:
+    if _plainly(named) in {_plainly(out), _plainly(below(out, "audit.json"))}:
         raise InputError(
             f"the baseline {named} is what this audit will write, so that nothing would ever be new; "
             "copy it elsewhere, or name another folder with --out"
         )
     return read_baseline(named)
+
+
+def _plainly(place: str) -> str:
+    """A place as it is called whatever way it is written."""
+    return place.rstrip("/") if is_stored(place) else str(Path(place).resolve())
 
 
 def _gated(asked: Namespace, task: Task, result: Audit, baseline: Report | None) -> Gated:
@@ -203,7 +210,7 @@ def _options(asked: Namespace) -> dict[str, Any]:
     }
 
 
-def _ended(result: Audit, out: Path, gate: Gated, *, strict: bool, quiet: bool) -> int:
+def _ended(result: Audit, out: str, gate: Gated, *, strict: bool, quiet: bool) -> int:
     console = Console()
     if quiet:
         _plain(console, result.verdict.sentence)
@@ -224,15 +231,15 @@ def _ended(result: Audit, out: Path, gate: Gated, *, strict: bool, quiet: bool) 
     return 0
 
 
-def _next(console: Console, out: Path, *, quiet: bool) -> None:
+def _next(console: Console, out: str, *, quiet: bool) -> None:
     """Where the results lie, and what to do next."""
-    lines = [str(out / "report.html"), str(out / "audit.json")]
+    lines = [below(out, "report.html"), below(out, "audit.json")]
     if not quiet:
         lines = [
             "",
             f"claims in full, pictures, remedies   {lines[0]}",
             f"the same as data                     {lines[1]}",
-            f"every row under every condition      pfungst view {shlex.quote(str(out))}",
+            f"every row under every condition      pfungst view {shlex.quote(out)}",
         ]
     for line in lines:
         _plain(console, line)
@@ -246,7 +253,7 @@ def show(asked: Namespace) -> int:
     """Print the findings of a RUN folder."""
     console = Console()
     console.print(summary(saved(asked.run).report, console.width))
-    _next(console, Path(asked.run), quiet=False)
+    _next(console, asked.run, quiet=False)
     return 0
 
 
@@ -257,8 +264,8 @@ def view(asked: Namespace) -> int:
         print(f"{address}\nOpen it in a browser on this machine; Ctrl-C ends it.", flush=True)
 
     # The server ends by raising again the signal that it was ended by.
-    with suppress(KeyboardInterrupt):
-        serve([Path(run) for run in asked.run], asked.port, tell)
+    with suppress(KeyboardInterrupt), ExitStack() as runs:
+        serve([runs.enter_context(reading(run, "*")) for run in asked.run], asked.port, tell)
     return 0
 
 

@@ -6,8 +6,9 @@ import msgspec
 
 from pfungst.audit_result import saved
 from pfungst.comparison import Comparison, Setting, Side, matched
-from pfungst.engine.cache import kept_answers, kept_units
+from pfungst.engine.cache import PLAIN, kept_answers, kept_units
 from pfungst.errors import InputError
+from pfungst.mirrored import reading, working
 from pfungst.pairing import Run, changes, churn, paired
 from pfungst.report.comparison import page
 from pfungst.report.facts import facts, source
@@ -22,12 +23,13 @@ def compare(
 ) -> Comparison:
     """Compare two RUN folders; with ``out``, write ``compare.json`` and ``compare.html`` there.
 
-    Rows are paired by id. Nothing is recomputed, so the audits need not have asked the same probes.
+    Each of the three may lie in an object store. Rows are paired by id. Nothing is recomputed, so the audits need not
+    have asked the same probes.
 
     Raises:
         InputError: if a folder holds no finished audit, or they share no rows; nothing was written then.
     """
-    a, b = _opened(Path(run_a)), _opened(Path(run_b))
+    a, b = _opened(run_a), _opened(run_b)
     shared, first, second, units = paired(a, b)
     result = Comparison(
         a=_side(a), b=_side(b), shared=shared, changes=changes(first, second, units),
@@ -35,21 +37,27 @@ def compare(
         fail_at=fail_at,
     )  # fmt: skip
     if out is not None:
-        _save(result, Path(out))
+        _save(result, out)
     return result
 
 
-def _save(result: Comparison, folder: Path) -> None:
+def _save(result: Comparison, out: str | Path) -> None:
     packed = msgspec.json.format(msgspec.json.encode(result, order="deterministic"), indent=1)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        written(folder / "compare.html", page(result).encode("utf-8", "replace"))
-        written(folder / "compare.json", packed + b"\n")
+        with working(out) as place:
+            place.folder.mkdir(parents=True, exist_ok=True)
+            written(place.folder / "compare.html", page(result).encode("utf-8", "replace"))
+            written(place.folder / "compare.json", packed + b"\n")
     except OSError as error:
-        raise InputError(f"writing to {folder} failed ({error.strerror or error}); name another with --out") from None
+        raise InputError(f"writing to {out} failed ({error.strerror or error}); name another with --out") from None
 
 
-def _opened(folder: Path) -> Run:
+def _opened(run: str | Path) -> Run:
+    with reading(run, "audit.json", "thumbnails.zip", PLAIN) as folder:
+        return _read(folder, str(run))
+
+
+def _read(folder: Path, name: str) -> Run:
     report = saved(folder).report
     if not report.complete:
         raise InputError(f"the audit in {folder} is not finished; give its command again, then compare")
@@ -59,7 +67,7 @@ def _opened(folder: Path) -> Run:
         raise InputError(f"{folder} keeps no answers to the test rows; audit again without moving the folder answers")
     kept = [(kept_answers(file), file) for file in files]
     (outputs, labels, ids), file = max(kept, key=lambda one: len(one[0][1]))
-    return Run(str(folder), report, outputs, labels, ids, kept_units(file))
+    return Run(name, report, outputs, labels, ids, kept_units(file))
 
 
 def _side(run: Run) -> Side:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pfungst.audit_result import saved
 from pfungst.errors import InputError
 from pfungst.exporters.exporter import exporters
+from pfungst.mirrored import working
 
 
 def export(run: str | Path, name: str, to: str | None = None) -> str:
@@ -19,7 +20,8 @@ def export(run: str | Path, name: str, to: str | None = None) -> str:
         raise InputError(f"there is no exporter {name!r}; there are {', '.join(exporters)}")
     report = saved(run).report
     try:
-        return exporters[name](report, Path(run), to)
+        with working(run) as place:
+            return exporters[name](report, place.folder, to)
     except OSError as error:
         raise InputError(
             f"exporting {run} to {name} failed ({error.strerror or error}); see to it, then again"

@@ -13,13 +13,14 @@ from pfungst.arrays import Array, IntArray
 from pfungst.audit_result import Audit, saved
 from pfungst.auditing import audit
 from pfungst.datasets.dataset import Dataset
-from pfungst.engine.cache import kept_answers
+from pfungst.engine.cache import PLAIN, kept_answers
 from pfungst.engine.handout import Listener
 from pfungst.errors import InputError
 from pfungst.findings import Report
 from pfungst.load import bind, load_model
 from pfungst.log_rows import in_time, once
 from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes
+from pfungst.mirrored import reading, working
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
@@ -48,6 +49,8 @@ def monitor(
 ) -> Audit:  # fmt: skip
     """Judge a log of a deployed model against the audit in the folder ``reference``; results are kept in ``out``.
 
+    Both may lie in an object store.
+
     ``log`` holds answers (``prob_*``, ``logit_*``, or ``prediction`` and ``confidence``) and, if known, time, label,
     units, columns of the inputs, and decisions with their outcomes. Whole windows of ``window`` rows (a twentieth of
     the first log, at least 200) are judged in the order of time; what is left waits. Called again with more rows, only
@@ -57,7 +60,8 @@ def monitor(
         InputError: if log or audit cannot be read, do not fit each other, or rows that were judged have changed.
     """
     wanted = task if isinstance(task, Task) else task_of(dict(task)) if isinstance(task, Mapping) else load_task(task)
-    known = _reference(Path(reference))
+    with reading(reference, "audit.json", "thumbnails.zip", PLAIN) as run:
+        known = _reference(run)
     wanted = msgspec.structs.replace(wanted, task=msgspec.structs.replace(wanted.task, classes=known.classes))
     model = load_model(str(log), task=wanted)
     if not isinstance(model, RecordedAnswers):
@@ -72,16 +76,17 @@ def monitor(
     data = bind(model, None, wanted)
     order = in_time(data)
     once(model, data)
-    state = _state(Path(out), known, window or max(200, len(order) // 20))
-    rows = list(_windows(model, data, order, state.size))
-    if not rows:
-        raise InputError(f"{log} holds {len(order)} rows and a window takes {state.size}; give fewer: --window N")
-    _unchanged(rows, state, Path(out))
-    known = replace(known, columns=rows[0].columns)
-    judged = list(state.windows)
-    judged += [judged_window(known, rows[at], at + 1, seed) for at in range(len(judged), len(rows))]
-    Path(out).mkdir(parents=True, exist_ok=True)
-    written(Path(out) / STATE, msgspec.json.encode(State(state.size, state.against, tuple(judged))))
+    with working(out) as place:
+        state = _state(place.folder, known, window or max(200, len(order) // 20))
+        rows = list(_windows(model, data, order, state.size))
+        if not rows:
+            raise InputError(f"{log} holds {len(order)} rows and a window takes {state.size}; give fewer: --window N")
+        _unchanged(rows, state, place.folder)
+        known = replace(known, columns=rows[0].columns)
+        judged = list(state.windows)
+        judged += [judged_window(known, rows[at], at + 1, seed) for at in range(len(judged), len(rows))]
+        place.folder.mkdir(parents=True, exist_ok=True)
+        written(place.folder / STATE, msgspec.json.encode(State(state.size, state.against, tuple(judged))))
     drift = Drift(reference=known, windows=tuple(judged), shares=shares_of_classes(known, rows[-1], seed))
     moved = {"the answers": judged[-1].answers, **judged[-1].columns}
     drifted = ", ".join(name for name, one in moved.items() if one.low > drift.tolerance)

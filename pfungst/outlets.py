@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pfungst.errors import InputError
 from pfungst.gating import Gated
+from pfungst.mirrored import working
 from pfungst.report.files import written
 from pfungst.report.github import github, muted
 from pfungst.report.junit import junit
@@ -52,14 +53,16 @@ class Outlets:
             if "github" in self.formats:
                 print(after, flush=True)
 
-    def write(self, folder: Path, gate: Gated, summary: Written = markdown) -> None:
-        """Write the files, and for GitHub print annotations and add the summary to the step's.
+    def write(self, out: str | Path, gate: Gated, summary: Written = markdown) -> None:
+        """Write the files into a RUN, and for GitHub print annotations and add the summary to the step's.
 
         ``summary`` writes the Markdown.
         """
-        for name in self.formats:
-            file, write = FORMATS[name]
-            written(folder / file, (summary if write is markdown else write)(gate).encode("utf-8", "replace"))
+        with working(out if self.formats else None) as place:
+            for name in self.formats:
+                file, write = FORMATS[name]
+                content = (summary if write is markdown else write)(gate).encode("utf-8", "replace")
+                written(place.folder / file, content)
         if "github" in self.formats:
             print(github(gate), end="")
             self._append(summary(gate))

@@ -22,6 +22,7 @@ from pfungst.recalibrating import FIT, JUDGED, Foldable, bought, fitted_temperat
 from pfungst.request import resolve
 from pfungst.retraining import bought as retraining_bought
 from pfungst.retraining import last_layer
+from pfungst.stored import Stored, is_stored
 from pfungst.study import Study, checked, opened
 
 BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
@@ -31,7 +32,7 @@ BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 class Remedied:
     """What a remedy bought: the mended model's file, both audits, the numbers side by side, and a sentence."""
 
-    model: Path
+    model: str | Path
     before: Audit
     after: Audit
     lines: tuple[BeforeAfter, ...]
@@ -101,27 +102,30 @@ def remedy(
     for one in fields(Asked):
         options.pop(one.name, None)
     options["only"] = options.get("only") or only
-    target, request = Path(out), resolve(options.pop("task", None), options)
+    request = resolve(options.pop("task", None), options)
     study = opened(model, data, request)
     checked(study, Inline(study.sweep()))
-    folders = {name: run_of(target, name) for name in ("before", "after")}
+    folders = {name: run_of(out, name) for name in ("before", "after")}
     before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
     fitted = fit(study, before, asked)
-    exported(study, fitted.content, target)
-    mended = str(model) if fitted.weights else str(target)
-    more = {**options, **fitted.options, "weights": str(target) if fitted.weights else None}
+    exported(study, fitted.content, out)
+    mended = str(model) if fitted.weights else str(out)
+    more = {**options, **fitted.options, "weights": str(out) if fitted.weights else None}
     after = audit(mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **more)
     lines, sentence = fitted.told(opened(mended, data, resolve(request.task, more)), before, after)
-    return Remedied(target, before, after, lines, sentence)
+    return Remedied(out if is_stored(out) else Path(out), before, after, lines, sentence)
 
 
-def run_of(target: Path, name: str) -> Path:
+def run_of(target: str | Path, name: str) -> str:
     """The RUN folder of the audit ``before`` or ``after``, beside the mended model's file.
 
-    >>> run_of(Path("nets/mended.onnx"), "after").as_posix()
-    'nets/mended-after'
+    >>> run_of("nets/mended.onnx", "after"), run_of("s3://bucket/mended.onnx?region=eu-1", "after")
+    ('nets/mended-after', 's3://bucket/mended-after?region=eu-1')
     """
-    return target.with_name(f"{target.stem}-{name}")
+    if is_stored(target):
+        model = Stored(target)
+        return model.at("..").at(f"{Path(model.name).stem}-{name}").address
+    return str(Path(target).with_name(f"{Path(target).stem}-{name}"))
 
 
 def _relaid(study: Study, weight: FloatArray, bias: FloatArray, told: Told) -> Fitted:
@@ -214,11 +218,18 @@ METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
 """What each remedy is fitted by, and the chapters that are audited before and after unless others are named."""
 
 
-def exported(study: Study, content: bytes, path: Path) -> None:
+def exported(study: Study, content: bytes, out: str | Path) -> None:
     """Write the mended model, and beside it the small files that lay beside the model."""
+    folder = Path(study.model.source.split(":")[0]).parent
+    beside = {name: folder / name for name in BESIDE if (folder / name).is_file()}
+    if is_stored(out):
+        there = Stored(out)
+        for name, words in {**{name: file.read_bytes() for name, file in beside.items()}, there.name: content}.items():
+            there.at("..").write(name, words)
+        return
+    path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    folder = Path(study.model.source.split(":")[0]).parent
-    for name in BESIDE:
-        if (folder / name).is_file() and (folder / name).resolve() != (path.parent / name).resolve():
-            shutil.copyfile(folder / name, path.parent / name)
+    for name, file in beside.items():
+        if file.resolve() != (path.parent / name).resolve():
+            shutil.copyfile(file, path.parent / name)

@@ -14,6 +14,7 @@ from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
 from pfungst.models.torch_quick import checked_precision
 from pfungst.probe import probes
+from pfungst.stored import is_stored
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-run"
@@ -29,12 +30,12 @@ SETS = ("ood", "shifted")
 class Request:
     """The options of an audit. ``explicit_out``: the user named the folder; ``command``: what else repeats it.
 
-    ``task_file`` is where the task was read from, if from a file.
+    ``out`` is a Path, or an address in an object store. ``task_file`` is where the task was read from, if from a file.
     """
 
     task: Task = field(default_factory=Task)
     task_file: str = ""
-    out: Path | None = None
+    out: Any = None
     explicit_out: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -99,7 +100,7 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
             merged[name] = seconds(merged[name], name)
     if merged.get("batch_size") == "auto":
         merged["batch_size"] = AUTO_BATCH
-    if merged.get("out") is not None:
+    if merged.get("out") is not None and not is_stored(merged["out"]):
         merged["out"] = Path(merged["out"])
     merged.setdefault("explicit_out", "out" in given)
     if isinstance(task, str | Path):

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,9 @@ CACHE = Path.home() / ".cache" / "pfungst"
 """Where copies lie, each under a name that changes with the objects; what lies there may be deleted at any time."""
 
 LANES = 16
-"""Objects that are read at once: what takes time is the way to the store."""
+"""Objects that are read or written at once: what takes time is the way to the store."""
+
+_PART = 1 << 23
 
 
 def is_stored(source: Any) -> TypeGuard[str]:
@@ -83,17 +85,26 @@ class Stored:
             return bool(kind == fs.FileType.File)
 
     @cached_property
-    def _found(self) -> dict[str, Any]:
+    def _all(self) -> dict[str, Any]:
         system, path = self._place
         with _reached(self.address):
             listed = system.get_file_info(fs.FileSelector(path, recursive=self.deep))
         files = {one.path[len(path) + 1 :]: one for one in listed if one.type == fs.FileType.File}
-        return {name: files[name] for name in sorted(files) if not any(p.startswith(".") for p in name.split("/"))}
+        return dict(sorted(files.items()))
+
+    @cached_property
+    def _found(self) -> dict[str, Any]:
+        return {name: one for name, one in self._all.items() if not any(p.startswith(".") for p in name.split("/"))}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All objects, sorted."""
+        """All objects but hidden ones, sorted."""
         return tuple(self._found)
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """When each object, hidden ones too, was last changed: nanoseconds by the store's clock."""
+        return {name: one.mtime_ns for name, one in self._all.items()}
 
     @cached_property
     def stamp(self) -> str:
@@ -107,6 +118,11 @@ class Stored:
             one = self._found.get(name)
             lines.append(f"{name}|{one.size}|{one.mtime_ns}" if one else f"{name}|missing")
         return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    @property
+    def workplace(self) -> Path:
+        """A folder of this machine for what belongs to the address."""
+        return CACHE / f"work-{hashlib.blake2b(self.address.encode(), digest_size=16).hexdigest()}"
 
     def read(self, name: str) -> bytes | UnreadableRow:
         """An object, or that it is not there. A store that cannot be reached is no fault of a row: it raises."""
@@ -133,15 +149,13 @@ class Stored:
         Raises:
             InputError: if one cannot be read whole, or its name leads out of the folder.
         """
-        for name in names:
-            if leaves(name):
-                raise InputError(f"{self.address} holds {name[:200]!r}, a path that leaves the folder; it was not read")
         key = hashlib.blake2b(f"{self.address}\n{self.stamp_of(names)}".encode(), digest_size=16).hexdigest()
         folder, partial = CACHE / key, CACHE / f".{key}.{os.getpid()}"
         if not folder.is_dir():
             try:
+                partial.mkdir(parents=True, exist_ok=True)
                 for name in names:
-                    self._copy(name, partial / name)
+                    self.copy(name, partial / name)
                 # Whoever comes first wins; the other's copies are the same.
                 if not folder.is_dir():
                     partial.rename(folder)
@@ -149,17 +163,42 @@ class Stored:
                 shutil.rmtree(partial, ignore_errors=True)
         return folder
 
-    def _copy(self, name: str, to: Path) -> None:
+    def copy(self, name: str, to: Path) -> None:
+        """Copy an object to a file of this machine.
+
+        Raises:
+            InputError: if it cannot be read whole, or its name leads out of the folder.
+        """
+        if leaves(name):
+            raise InputError(f"{self.address} holds {name[:200]!r}, a path that leaves the folder; it was not read")
         system, path = self._place
         to.parent.mkdir(parents=True, exist_ok=True)
         with _reached(self.at(name).address):
             with system.open_input_stream(f"{path}/{name}") as stream, to.open("wb") as file:
                 shutil.copyfileobj(stream, file, 1 << 20)
-            about = self._found.get(name)
+            about = self._all.get(name)
             if about is None or to.stat().st_size != about.size:
                 raise OSError("it changed, or was cut off, while it was read")
             # Fingerprints of shards hold the time of change: the same on every machine.
             os.utime(to, ns=(about.mtime_ns, about.mtime_ns))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object; whoever reads it meets all of it or what stood there before."""
+        self.send(name, io.BytesIO(content), len(content))
+
+    def send(self, name: str, content: IO[bytes], size: int) -> None:
+        """Put the next bytes of a file as ``write`` does, part by part."""
+        system, path = self._place
+        with _reached(self.at(name).address, "written"), system.open_output_stream(f"{path}/{name}") as stream:
+            while part := content.read(min(_PART, size)):
+                stream.write(part)
+                size -= len(part)
+
+    def remove(self, name: str) -> None:
+        """Delete an object, or with a last ``/`` all below it, if it is there."""
+        system, path = self._place
+        with suppress(_NotThere), _reached(self.at(name).address, "written"):
+            (system.delete_dir if name.endswith("/") else system.delete_file)(f"{path}/{name}")
 
 
 class _NotThere(InputError):  # noqa: N818 - named for what it says
@@ -167,17 +206,26 @@ class _NotThere(InputError):  # noqa: N818 - named for what it says
 
 
 @contextmanager
-def _reached(address: str) -> Iterator[None]:
+def _reached(address: str, done: str = "read") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
         raise _NotThere(f"there is nothing at {address}: no such bucket, folder or object") from None
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{address} could not be read ({first_line(error)}); see that the address, the network and your access "
+            f"{address} could not be {done} ({first_line(error)}); see that the address, the network and your access "
             "(AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL for other stores than Amazon's) are right; what is "
             "finished is kept, and the same command goes on"
         ) from None
+
+
+def below(place: str | Path, name: str) -> str:
+    """Where a file of a folder lies, here or in a store.
+
+    >>> below("s3://bucket/run?region=eu-1", "audit.json")
+    's3://bucket/run/audit.json?region=eu-1'
+    """
+    return Stored(place).at(name).address if is_stored(place) else str(Path(place) / name)
 
 
 def model_here(source: Any) -> Any:

@@ -26,6 +26,9 @@ from pfungst.proven import Proven
 from pfungst.statistics.units import numbered
 from pfungst.summarised import Summarised
 
+PLAIN = "answers/test.as-it-is.*.parquet"
+"""Names in a RUN folder of the answers to the test rows as they are."""
+
 _FORMAT = 4
 _STREAMS = ("logits", "features", "map", "top_logs")
 # A seal says that a file is as it was written, not by whom: what it holds may be anything.

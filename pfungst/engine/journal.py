@@ -1,8 +1,6 @@
 """Journal: who works in a RUN folder, on what, and how far it came."""
 
 import json
-import os
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from pfungst.claims import claim, holder, taken
 from pfungst.errors import InputError
 
 LOCK = ".lock"
@@ -83,32 +82,21 @@ class Journal:
         return self.folder / LOCK
 
     def _lock(self) -> None:
-        mine = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
         try:
             with self._lock_file.open("x") as file:
-                file.write(mine)
+                file.write(claim())
         except FileExistsError:
-            holder = self._holder()
-            if holder is not None:
-                raise InputError(
-                    f"another audit (process {holder['pid']} on {holder['host']}) is at work in {self.folder}; "
-                    "wait for it, stop it, or name another folder with --out"
-                ) from None
-            self._lock_file.write_text(mine)
+            by = self._holder()
+            if by is not None:
+                raise taken(by, self.folder) from None
+            self._lock_file.write_text(claim())
 
     def _holder(self) -> dict[str, Any] | None:
         """The live process behind the lock, or None if it is gone."""
         try:
-            holder: dict[str, Any] = json.loads(self._lock_file.read_text())
-            if not (isinstance(holder["pid"], int) and 0 < holder["pid"] < 1 << 31):
-                return None
-            if holder["host"] == socket.gethostname():
-                os.kill(holder["pid"], 0)
-        except PermissionError:  # it lives, and is another user's
-            return holder
-        except (OSError, ValueError, KeyError, TypeError):
+            return holder(self._lock_file.read_bytes())
+        except OSError:
             return None
-        return holder
 
 
 def _nameless(event: Mapping[str, Any]) -> dict[str, Any]:
