@@ -19,7 +19,7 @@ LONGEST = 1200
 
 _EPILOG = """exit codes: 0 done, nothing at or above --fail-at; 1 something at or above it; 2 it cannot be done (one
 sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted (143 by
-SIGTERM): the same command goes on. No telemetry, and no network unless an input names one."""
+SIGTERM): the same command goes on. No telemetry, and no network unless an input or --out names one."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _audit_options(demo)
     _monitor(commands.add_parser("monitor", help="drift, accuracy and feedback in a deployment log", epilog=_EPILOG))
     show = commands.add_parser("show", help="the findings of a RUN folder; nothing is recomputed")
-    show.add_argument("run", metavar="RUN")
+    show.add_argument("run", metavar="RUN", help="folder of an audit, or its address s3://bucket/run")
     view = commands.add_parser("view", help="the report in a browser, with every row reachable")
     view.add_argument("run", metavar="RUN", nargs="+", help="folder of an audit; two are shown side by side")
     view.add_argument("--port", type=int, metavar="N", default=0, help="port on this machine (default: any free one)")
@@ -133,7 +133,9 @@ def _outlets(add: Callable[..., argparse.Action], *, baseline: bool = True) -> N
         add("--baseline", metavar="RUN", help="an earlier audit, or its audit.json: what it found does not fail again")
 
 
-def _audit_options(audit: argparse.ArgumentParser, out: str = "folder of results (default: pfungst-run)") -> None:
+def _audit_options(
+    audit: argparse.ArgumentParser, out: str = "folder of results, or an address s3://bucket/run (default: pfungst-run)"
+) -> None:
     add = audit.add_argument
     add("--task", metavar="FILE", help="the task you meant, a TOML file")
     add("--out", metavar="RUN", help=out)

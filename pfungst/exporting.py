@@ -19,10 +19,10 @@ def export(run: str | Path, name: str, to: str | None = None) -> str:
     if name not in exporters:
         raise InputError(f"there is no exporter {name!r}; there are {', '.join(exporters)}")
     report = saved(run).report
-    try:
-        with working(run) as place:
-            return exporters[name](report, place.folder, to)
-    except OSError as error:
-        raise InputError(
-            f"exporting {run} to {name} failed ({error.strerror or error}); see to it, then again"
-        ) from error
+    with working(run) as place:
+        try:
+            return str(place.told(exporters[name](report, place.folder, to)))
+        except OSError as error:
+            raise InputError(
+                f"exporting {run} to {name} failed ({error.strerror or error}); see to it, then again"
+            ) from error

@@ -87,8 +87,8 @@ class Mirror:
         except BaseException:
             self._writers.remove(self._token)
             raise
-        WORKING.add(self._token)
         self._take_over(others)
+        WORKING.add(self._token)
         for thread in self._threads:
             thread.start()
         return self
@@ -132,7 +132,7 @@ class Mirror:
         return others
 
     def _take_over(self, others: Sequence[str]) -> None:
-        stored = [name for name in Stored(self.address).changed if _counts(name)]
+        stored = [name for name in self._store.changed if _counts(name)]
         remembered = self._remembered()
         if remembered.get("token") in others:
             self._sent = {name: _State(*state) for name, state in remembered["sent"].items() if name in set(stored)}
@@ -244,16 +244,17 @@ class Place:
     folder: Any
     mirror: Mirror | None = None
 
+    def told(self, value: Any) -> Any:
+        """Words that speak of the address instead of the folder; anything else as it is."""
+        return value if self.mirror is None else _spelled(value, self.mirror.folder, self.mirror.address)
+
     def heard(self, listen: Listener) -> Listener:
-        """A listener that raises what went wrong with the store, and is told of the store instead of the folder."""
-        mirror = self.mirror
-        if mirror is None:
-            return listen
+        """A listener that raises what went wrong with the store, and is told of the address instead of the folder."""
 
         def told(event: str, facts: Mapping[str, Any]) -> None:
-            mirror.check()
-            named = (_spelled(value, mirror.folder, mirror.address) for value in facts.values())
-            listen(event, dict(zip(facts, named, strict=True)))
+            if self.mirror is not None:
+                self.mirror.check()
+            listen(event, {name: self.told(value) for name, value in facts.items()})
 
         return told
 
@@ -263,14 +264,20 @@ def working(out: str | Path | None) -> Iterator[Place]:
     """Where to write what is to stand in a folder or at an address; at the end the address holds it all.
 
     Raises:
-        InputError: if another audit is at work at the address, or the store refuses.
+        InputError: if another audit is at work at the address, the store refuses, or the disk does not hold the folder.
     """
     if out is None or not is_stored(out):
         yield Place(None if out is None else Path(out))
         return
     mirror = Mirror(out)
-    with _named(mirror.folder, mirror.address), mirror:
-        yield Place(mirror.folder, mirror)
+    try:
+        with _named(mirror.folder, mirror.address), mirror:
+            yield Place(mirror.folder, mirror)
+    except OSError as error:
+        raise InputError(
+            f"writing to {mirror.folder}, which stands here for {mirror.address}, failed ({error.strerror or error}); "
+            "what is finished is kept: make room and give the same command"
+        ) from None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pfungst.engine.sealed import check_seal
 from pfungst.errors import InputError, first_line
 from pfungst.findings import PassRecord, Report
 from pfungst.imported import needed
+from pfungst.mirrored import reading
 from pfungst.report.files import read_audit
 from pfungst.report.json import decode
 
@@ -119,12 +120,14 @@ class Answers(Mapping[str, PassAnswers]):
 def answers(run: str | Path) -> Answers:
     """The answers that a finished audit kept in its RUN folder, by pass: ``answers(run)["as it is"].to_pandas()``.
 
+    Of a RUN in an object store they are copied to this machine first.
+
     Raises:
         InputError: if there is no audit, or none of its answers.
     """
-    folder = Path(run)
-    report = decode(read_audit(folder), str(folder / "audit.json"))
-    found = Answers(report, folder / "answers")
-    if not found:
-        raise InputError(f"{folder} holds no answers; `pfungst audit MODEL DATA --out {folder}` keeps them there")
-    return found
+    with reading(run, "audit.json", "answers/*") as folder:
+        report = decode(read_audit(folder), str(folder / "audit.json"))
+        found = Answers(report, folder / "answers")
+        if not found:
+            raise InputError(f"{folder} holds no answers; `pfungst audit MODEL DATA --out {folder}` keeps them there")
+        return found

@@ -73,6 +73,15 @@ def test_audit_equals_the_local_one(demo, here, tmp_path):
 
 
 @pytest.mark.usefixtures("cluster")
+def test_audit_into_a_store_equals_the_local_one(demo, here, store, tmp_path):
+    model, data, ood = demo
+    store.objects["bucket"] = {}
+    audit(model, data, ood=ood, out=f"s3://bucket/run{store.options}", only=ONLY, executor="ray", workers=2)
+    (tmp_path / "audit.json").write_bytes(store.objects["bucket"]["run/audit.json"])
+    assert timeless(tmp_path) == here
+
+
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(
     ("more", "said"), [(["--workers", "3"], "need 3 CPUs, and Ray has 2"), (["--gpus", "0.5"], "need 0.5 GPUs")]
 )

@@ -1,5 +1,6 @@
 """A RUN at an s3:// address is what it would be on a disk, whoever is killed, refused or late."""
 
+import errno
 import io
 import json
 import os
@@ -21,8 +22,10 @@ from pfungst.audit_result import saved
 from pfungst.auditing import audit
 from pfungst.cli import main
 from pfungst.demo import demo_files
+from pfungst.engine import cache as cache_module
 from pfungst.errors import InputError
 from pfungst.mirrored import STALE, WRITERS, Mirror, reading
+from pfungst.tables import answers
 from pfungst.viewing.view import View
 
 ASKED = {"only": ("calibration", "shift"), "rows": 200}
@@ -148,6 +151,7 @@ def test_at_every_moment_the_store_holds_what_its_audit_speaks_of(demo, store, m
         for name in before - now:
             assert name.split("/")[2] in whole, "a part goes when the whole pass is there"
     assert any("/.parts/" in name for now in seen for name in now)
+    assert not [name for now in seen for name in now if name.rpartition("/")[2].startswith(".")]
 
 
 def claimed(store, by, age=0.0):
@@ -196,6 +200,13 @@ def test_an_audit_that_was_taken_over_ends(store, monkeypatch):
     assert claims(store) == [f"runs/a/{WRITERS}/other"]
 
 
+def test_two_writers_of_one_process_are_refused_too(store):
+    with Mirror(store.run):
+        with pytest.raises(InputError, match=rf"process {os.getpid()} .* is at work in s3://"):
+            Mirror(store.run).__enter__()
+        assert len(claims(store)) == 1
+
+
 def test_sign_of_life_is_renewed(store, monkeypatch):
     monkeypatch.setattr("pfungst.mirrored.BEAT", 0.01)
     with Mirror(store.run):
@@ -226,6 +237,17 @@ def test_store_that_refuses_in_mid_run_is_one_sentence_and_nothing_is_lost(demo,
     assert rows == sum(record.rows for record in result.passes) - kept
     audit(*demo, out=tmp_path / "whole", **ASKED)
     assert timeless(files(store)["audit.json"]) == timeless((tmp_path / "whole" / "audit.json").read_bytes())
+
+
+def test_a_full_disk_is_told_by_the_folder_that_it_does_not_hold(demo, store, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache_module.pq, "write_table", full)
+    with pytest.raises(
+        InputError, match=r"^writing to /.*/run, which stands here for s3://.* \(No space left on device"
+    ):
+        audit(*demo, out=store.run, explicit_out=True, **ASKED)
 
 
 def test_a_bucket_that_is_not_there_is_said_before_anything_is_asked(demo, store, capsys):
@@ -296,7 +318,9 @@ def test_commands_read_a_run_from_its_address(demo, store, moved, capsys):
     assert "there is no audit in s3://bucket/runs/c" in capsys.readouterr().err
     assert main(["export", store.run, "model-card"]) == 0
     assert "model-card.md" in files(store)
-    assert saved(store.run).report == saved(other).report or saved(store.run).findings == saved(other).findings
+    assert f"the model card s3://bucket/runs/a/model-card.md{store.options} has" in capsys.readouterr().out
+    assert answers(store.run)["as it is"].record.rows == 200
+    assert saved(store.run).findings == saved(other).findings != ()
     assert not Path("s3:").exists()
 
 
