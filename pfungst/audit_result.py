@@ -10,13 +10,13 @@ import pyarrow as pa
 from pfungst.accepted import Accepted
 from pfungst.errors import InputError
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped, Verdict
-from pfungst.mirrored import reading, working
 from pfungst.report.files import read_audit, written
 from pfungst.report.html import render
 from pfungst.report.json import decode, encode
 from pfungst.report.notebook import notebook
 from pfungst.report.terminal import plain
 from pfungst.report.thumbnails import read_zip, write_zip
+from pfungst.runs import reading, working
 from pfungst.statistics.estimate import Severity
 from pfungst.tables import findings_table, pandas_frame, polars_frame
 

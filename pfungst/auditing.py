@@ -27,7 +27,6 @@ from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped
 from pfungst.learned import inference
 from pfungst.losses import unanswered
-from pfungst.mirrored import working
 from pfungst.passes import Passes, Predict
 from pfungst.pictures import drawn
 from pfungst.probe import Probe, labelled
@@ -36,6 +35,7 @@ from pfungst.ranking import DECISIVE, rank, verdict
 from pfungst.redaction import redacted
 from pfungst.registry import plugins
 from pfungst.request import Request, resolve
+from pfungst.runs import working
 from pfungst.statistics.intervals import proportion_of
 from pfungst.steadiness import Steadiness
 from pfungst.study import Study, checked, described, opened, reread

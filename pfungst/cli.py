@@ -21,6 +21,8 @@ _EPILOG = """exit codes: 0 done, nothing at or above --fail-at; 1 something at o
 sentence says why); 3 done, but --strict and some probe broke or could not decide; 130 interrupted (143 by
 SIGTERM): the same command goes on. No telemetry, and no network unless an input or --out names one."""
 
+_OUT = "folder of results, or an address s3://bucket/run (default: pfungst-run)"
+
 
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
@@ -133,9 +135,7 @@ def _outlets(add: Callable[..., argparse.Action], *, baseline: bool = True) -> N
         add("--baseline", metavar="RUN", help="an earlier audit, or its audit.json: what it found does not fail again")
 
 
-def _audit_options(
-    audit: argparse.ArgumentParser, out: str = "folder of results, or an address s3://bucket/run (default: pfungst-run)"
-) -> None:
+def _audit_options(audit: argparse.ArgumentParser, out: str = _OUT) -> None:
     add = audit.add_argument
     add("--task", metavar="FILE", help="the task you meant, a TOML file")
     add("--out", metavar="RUN", help=out)

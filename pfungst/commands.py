@@ -25,7 +25,6 @@ from pfungst.exporting import export as run_export
 from pfungst.findings import Report
 from pfungst.gating import Gated, gated
 from pfungst.load import bind, load_data, load_model
-from pfungst.mirrored import reading
 from pfungst.monitoring import DEFAULT_OUT as MONITOR_OUT
 from pfungst.monitoring import monitor as run_monitor
 from pfungst.outlets import Outlets
@@ -39,6 +38,7 @@ from pfungst.report.markdown import compared
 from pfungst.report.markup import clean
 from pfungst.report.terminal import remedied, summary
 from pfungst.request import DEFAULT_OUT
+from pfungst.runs import reading
 from pfungst.statistics.estimate import Severity
 from pfungst.stored import below, is_stored
 from pfungst.task import Task, load_task

@@ -8,11 +8,11 @@ from pfungst.audit_result import saved
 from pfungst.comparison import Comparison, Setting, Side, matched
 from pfungst.engine.cache import PLAIN, kept_answers, kept_units
 from pfungst.errors import InputError
-from pfungst.mirrored import reading, working
 from pfungst.pairing import Run, changes, churn, paired
 from pfungst.report.comparison import page
 from pfungst.report.facts import facts, source
 from pfungst.report.files import written
+from pfungst.runs import reading, working
 from pfungst.statistics.estimate import Severity
 
 DEFAULT_OUT = "pfungst-compare"

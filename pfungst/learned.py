@@ -77,8 +77,8 @@ def inference(model: Model) -> str:
     return cast(Quickened, model).inference if "quicker" in model.offers else ""
 
 
-def _told(folder: Path) -> Mapping[str, Learned]:
-    return {mark: one for event in read_events(folder / "events.jsonl") for mark, one in _in_event(event)}
+def _told(run: str | Path) -> Mapping[str, Learned]:
+    return {mark: one for event in read_events(run) for mark, one in _in_event(event)}
 
 
 def _in_event(event: Mapping[str, Any]) -> Iterator[tuple[str, Learned]]:

@@ -20,11 +20,11 @@ from pfungst.findings import Report
 from pfungst.load import bind, load_model
 from pfungst.log_rows import in_time, once
 from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes
-from pfungst.mirrored import reading, working
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
 from pfungst.report.files import written
+from pfungst.runs import reading, working
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-monitor"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pfungst.errors import InputError
 from pfungst.gating import Gated
-from pfungst.mirrored import working
 from pfungst.report.files import written
 from pfungst.report.github import github, muted
 from pfungst.report.junit import junit
 from pfungst.report.markdown import markdown
 from pfungst.report.sarif import sarif
+from pfungst.runs import working
 
 Written = Callable[[Gated], str]
 FORMATS: Mapping[str, tuple[str, Written]] = {

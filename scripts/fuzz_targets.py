@@ -108,7 +108,7 @@ def _audit(path: Path) -> None:
 
 
 def _journal(path: Path) -> None:
-    read_events(path)
+    read_events(path.parent)
     with Journal(path.parent, "key", explicit=True, redact=True) as journal:
         journal.told("pass")
         journal.write("started", {"run": "key"})

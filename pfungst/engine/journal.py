@@ -10,7 +10,9 @@ from typing import Any, Self, TextIO
 
 from pfungst.claims import claim, holder, taken
 from pfungst.errors import InputError
+from pfungst.runs import glanced
 
+EVENTS = "events.jsonl"
 LOCK = ".lock"
 
 
@@ -26,7 +28,7 @@ class Journal:
 
     def __init__(self, folder: Path, run_key: str, *, explicit: bool, redact: bool = False) -> None:
         self.folder, self.run_key, self.redact = folder, run_key, redact
-        before = read_events(folder / "events.jsonl")
+        before = read_events(folder)
         started = [event for event in before if event["event"] == "started"]
         same = bool(started) and started[-1].get("run") == run_key
         if started and not same and not explicit:
@@ -71,7 +73,7 @@ class Journal:
     def write(self, event: str, facts: Mapping[str, Any]) -> None:
         """Append one event; it reaches the operating system at once. The file is opened by the first event."""
         if self._file is None:
-            self._file = (self.folder / "events.jsonl").open("w" if self.redact else "a", encoding="utf-8")
+            self._file = (self.folder / EVENTS).open("w" if self.redact else "a", encoding="utf-8")
             self._file.writelines(f"{json.dumps(_nameless(one))}\n" for one in (self._before if self.redact else ()))
         line = {"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "clock": time.monotonic(), **facts}
         self._file.write(json.dumps(_nameless(line) if self.redact else line, ensure_ascii=True) + "\n")
@@ -104,14 +106,10 @@ def _nameless(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in {"what", "why", "report", "row", "between"}}
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of a journal; a line torn by a kill is dropped."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+def read_events(run: str | Path) -> list[dict[str, Any]]:
+    """The events in the journal of a RUN, on a disk or in a store; a line torn by a kill is dropped."""
     events = []
-    for line in lines:
+    for line in glanced(run, EVENTS).decode("utf-8", "replace").splitlines():
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

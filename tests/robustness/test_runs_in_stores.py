@@ -24,9 +24,11 @@ from pfungst.cli import main
 from pfungst.demo import demo_files
 from pfungst.engine import cache as cache_module
 from pfungst.errors import InputError
-from pfungst.mirrored import STALE, WRITERS, Mirror, reading
+from pfungst.mirrored import Mirror
+from pfungst.runs import reading
 from pfungst.tables import answers
 from pfungst.viewing.view import View
+from pfungst.writers import STALE, WRITERS
 
 ASKED = {"only": ("calibration", "shift"), "rows": 200}
 SCRIPT = """
