@@ -16,7 +16,7 @@ from pfungst.report.json import decode, encode
 from pfungst.report.notebook import notebook
 from pfungst.report.terminal import plain
 from pfungst.report.thumbnails import read_zip, write_zip
-from pfungst.runs import reading, working
+from pfungst.runs.places import reading, working
 from pfungst.statistics.estimate import Severity
 from pfungst.tables import findings_table, pandas_frame, polars_frame
 

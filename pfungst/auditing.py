@@ -35,7 +35,7 @@ from pfungst.ranking import DECISIVE, rank, verdict
 from pfungst.redaction import redacted
 from pfungst.registry import plugins
 from pfungst.request import Request, resolve
-from pfungst.runs import working
+from pfungst.runs.places import working
 from pfungst.statistics.intervals import proportion_of
 from pfungst.steadiness import Steadiness
 from pfungst.study import Study, checked, described, opened, reread

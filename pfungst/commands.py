@@ -38,7 +38,7 @@ from pfungst.report.markdown import compared
 from pfungst.report.markup import clean
 from pfungst.report.terminal import remedied, summary
 from pfungst.request import DEFAULT_OUT
-from pfungst.runs import reading
+from pfungst.runs.places import reading
 from pfungst.statistics.estimate import Severity
 from pfungst.stored import below, is_stored
 from pfungst.task import Task, load_task

@@ -12,7 +12,7 @@ from pfungst.pairing import Run, changes, churn, paired
 from pfungst.report.comparison import page
 from pfungst.report.facts import facts, source
 from pfungst.report.files import written
-from pfungst.runs import reading, working
+from pfungst.runs.places import reading, working
 from pfungst.statistics.estimate import Severity
 
 DEFAULT_OUT = "pfungst-compare"

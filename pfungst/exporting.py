@@ -5,7 +5,7 @@ from pathlib import Path
 from pfungst.audit_result import saved
 from pfungst.errors import InputError
 from pfungst.exporters.exporter import exporters
-from pfungst.runs import working
+from pfungst.runs.places import working
 
 
 def export(run: str | Path, name: str, to: str | None = None) -> str:

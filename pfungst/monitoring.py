@@ -24,7 +24,7 @@ from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
 from pfungst.report.files import written
-from pfungst.runs import reading, working
+from pfungst.runs.places import reading, working
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-monitor"

@@ -13,7 +13,7 @@ from pfungst.report.github import github, muted
 from pfungst.report.junit import junit
 from pfungst.report.markdown import markdown
 from pfungst.report.sarif import sarif
-from pfungst.runs import working
+from pfungst.runs.places import working
 
 Written = Callable[[Gated], str]
 FORMATS: Mapping[str, tuple[str, Written]] = {

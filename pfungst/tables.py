@@ -15,7 +15,7 @@ from pfungst.findings import PassRecord, Report
 from pfungst.imported import needed
 from pfungst.report.files import read_audit
 from pfungst.report.json import decode
-from pfungst.runs import reading
+from pfungst.runs.places import reading
 
 _WORDS = ("id", "probe", "kind", "subject", "status", "severity", "claim", "remedy")
 _EFFECT = {"value": pa.float64(), "low": pa.float64(), "high": pa.float64(), "level": pa.float64(), "rows": pa.int64()}

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from pfungst.claims import claim, holder, taken
 from pfungst.errors import InputError
-from pfungst.runs import glanced
+from pfungst.runs.claims import claim, holder, taken
+from pfungst.runs.places import glanced
 
 EVENTS = "events.jsonl"
 LOCK = ".lock"

@@ -24,11 +24,11 @@ from pfungst.cli import main
 from pfungst.demo import demo_files
 from pfungst.engine import cache as cache_module
 from pfungst.errors import InputError
-from pfungst.mirrored import Mirror
-from pfungst.runs import reading
+from pfungst.runs.mirrored import Mirror
+from pfungst.runs.places import reading
+from pfungst.runs.writers import STALE, WRITERS
 from pfungst.tables import answers
 from pfungst.viewing.view import View
-from pfungst.writers import STALE, WRITERS
 
 ASKED = {"only": ("calibration", "shift"), "rows": 200}
 SCRIPT = """
@@ -141,7 +141,7 @@ def test_killed_audit_goes_on_on_another_machine_and_equals_the_uninterrupted_on
 
 
 def test_at_every_moment_the_store_holds_what_its_audit_speaks_of(demo, store, monkeypatch):
-    monkeypatch.setattr("pfungst.mirrored.PAUSE", 0.0)
+    monkeypatch.setattr("pfungst.runs.mirrored.PAUSE", 0.0)
     seen = [frozenset()]
     store.refuse = lambda *_: seen.append(frozenset(files(store))) or 0
     audit(*demo, out=store.run, explicit_out=True, **ASKED)
@@ -185,7 +185,7 @@ def test_claim_of_a_process_that_is_gone_holds_nobody_up(store, by):
 
 
 def test_an_audit_that_was_taken_over_ends(store, monkeypatch):
-    monkeypatch.setattr("pfungst.mirrored.BEAT", 0.01)
+    monkeypatch.setattr("pfungst.runs.mirrored.BEAT", 0.01)
     deadline = time.monotonic() + 20
 
     def wait_for_it():
@@ -210,7 +210,7 @@ def test_two_writers_of_one_process_are_refused_too(store):
 
 
 def test_sign_of_life_is_renewed(store, monkeypatch):
-    monkeypatch.setattr("pfungst.mirrored.BEAT", 0.01)
+    monkeypatch.setattr("pfungst.runs.mirrored.BEAT", 0.01)
     with Mirror(store.run):
         (mine,) = claims(store)
         store.times["bucket", mine] = 0
@@ -221,7 +221,7 @@ def test_sign_of_life_is_renewed(store, monkeypatch):
 
 
 def test_store_that_refuses_in_mid_run_is_one_sentence_and_nothing_is_lost(demo, store, tmp_path, monkeypatch):
-    monkeypatch.setattr("pfungst.mirrored.PAUSE", 0.0)
+    monkeypatch.setattr("pfungst.runs.mirrored.PAUSE", 0.0)
     shards = []
     store.refuse = lambda method, _: 403 if shards and method in {"PUT", "POST"} else 0
 

@@ -8,8 +8,8 @@ import json
 import secrets
 from dataclasses import dataclass, field
 
-from pfungst.claims import claim, holder, taken
 from pfungst.errors import InputError
+from pfungst.runs.claims import claim, holder, taken
 from pfungst.stored import Stored
 
 WRITERS = ".writers"

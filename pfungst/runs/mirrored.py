@@ -16,11 +16,11 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from pfungst.beside import Beside
 from pfungst.errors import InputError
 from pfungst.report.files import written
+from pfungst.runs.beside import Beside
+from pfungst.runs.writers import WRITERS, Writer
 from pfungst.stored import LANES, Stored
-from pfungst.writers import WRITERS, Writer
 
 LAST = ("audit.json", "events.jsonl")
 """What speaks of other files, and is put after them in this order."""

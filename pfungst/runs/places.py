@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pfungst.errors import InputError
-from pfungst.mirrored import Mirror
+from pfungst.runs.mirrored import Mirror
 from pfungst.stored import Stored, is_stored
 
 Listener = Callable[[str, Mapping[str, Any]], None]
