@@ -3,8 +3,8 @@
 ``engine``: a clean pass through the engine (read, batch, ask, keep) against the same session called in a bare loop over
 the same decoded arrays, in turn, in one process. ``whole``: an audit with all chapters that run by default against the
 bare time of the forward and backward passes that it lists. ``chapters``: calibration, mistakes and unknowns beside
-shift against shift alone; what they add is taken beside an audit of the plain pass, which all of them want. Ratios only,
-of time passed and of processor time; on a busy machine read the latter.
+shift against shift alone; what they add is taken beside an audit of the plain pass, which all of them want. Ratios
+only, of time passed and of processor time; on a busy machine read the latter.
 """
 
 import os
