@@ -55,7 +55,7 @@ def _rates(study: Study, passes: Sequence[Pass], size: int) -> dict[Pass, float]
     first: dict[Shard, list[Piece]] = {}
     for one in passes:
         piece = next(pieces(one, study.data))
-        first.setdefault(piece.shard, []).append(replace(piece, rows=min(size, piece.rows)))
+        first.setdefault(piece.shard, []).append(replace(piece, rows=min(piece.start + size, piece.rows)))
     rates: dict[Pass, float] = {}
     for swept in Inline(replace(study.sweep(), batch_size=size)).map(list(first.values())):
         rates |= {

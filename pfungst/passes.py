@@ -82,9 +82,8 @@ class Predict:
     """Ask the model about rows of a set, as they are or ``under`` a perturbation.
 
     ``rows`` limits the pass to a seeded sample, ``half`` to the discovery or the confirmation rows. With ``after`` it
-    goes on where a pass of so many rows of each half ended, a multiple of the 1,024 rows of a shard. With ``features``
-    the answers keep the last layer's input, where the model offers it. ``by`` names another member of an ensemble,
-    which is asked in the model's place.
+    goes on where a pass of so many rows of each half ended. With ``features`` the answers keep the last layer's input,
+    where the model offers it. ``by`` names another member of an ensemble, which is asked in the model's place.
 
     >>> Predict(on="test") == Predict()
     True

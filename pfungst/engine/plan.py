@@ -56,7 +56,7 @@ def shard_rows(data: Dataset) -> int:
 
 @dataclass(frozen=True)
 class Piece:
-    """The part of a pass that falls into one shard: its first ``rows`` rows, ``start`` of which are answered."""
+    """The part of a pass that falls into one shard: its rows ``start`` to ``rows``, as the shard counts them."""
 
     asked: Pass
     shard: Shard
@@ -107,15 +107,16 @@ def possible(
 
 
 def pieces(one: Pass, data: Dataset) -> Iterator[Piece]:
-    """The pieces of a pass, shard by shard; one that goes on ``after`` others begins with a shard of its own."""
+    """The pieces of a pass, shard by shard; one that goes on ``after`` others begins with the row behind theirs."""
     size = shard_rows(data.on(one.on))
     after = one.after if isinstance(one, Predict) else 0
-    assert after % size == 0, "a pass goes on after whole shards"
     for half, count in data.on(one.on).extent(one.rows, one.half).items():
         for number in range(after // size, -(-count // size)):
-            yield Piece(one, Shard(one.on, number, half), min(size, count - number * size))
+            rows, start = min(size, count - number * size), max(0, after - number * size)
+            if start < rows:
+                yield Piece(one, Shard(one.on, number, half), rows, start)
 
 
 def row_passes(passes: Iterable[Pass], data: Dataset) -> int:
     """Rows shown to the model by these passes: the cost of a plan in forward passes."""
-    return sum(piece.rows for one in passes for piece in pieces(one, data))
+    return sum(piece.rows - piece.start for one in passes for piece in pieces(one, data))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,13 +11,16 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.engine.cache import Cache, Kept
 from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor
-from pfungst.engine.plan import Piece, Shard, pieces
+from pfungst.engine.plan import Piece, Shard, pieces, row_passes
 from pfungst.engine.sweep import Swept, joined
 from pfungst.errors import InputError
 from pfungst.findings import PassRecord
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass, Passes, Predict
 from pfungst.summarised import Summarised, joined_answers
+
+Parts: TypeAlias = dict[tuple[Pass, Shard], Answers]
+"""What is answered of each pass in each shard."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Rounds:
         """The passes done so far and those asked now."""
         new = [one for one in asked if one not in done]
         whole: dict[Pass, Answers] = {}
-        parts: dict[Piece, Answers] = {}
+        parts: Parts = {}
         missing: dict[Shard, list[Piece]] = {}
         for one in new:
             if (kept := self._whole(one)) is not None:
@@ -59,16 +63,16 @@ class Rounds:
             self._record(one, asked[one], whole[one], spent.get(one))
         return self._agreed(done.with_(whole))
 
-    def _all(self, one: Pass, parts: Mapping[Piece, Answers]) -> list[Answers]:
+    def _all(self, one: Pass, parts: Parts) -> list[Answers]:
         """The parts of a pass. Raises InputError if there is none, and no pass before it either."""
         asked = list(pieces(one, self.data))
-        found = [parts[piece] for piece in asked if piece in parts]
+        found = [parts[key] for piece in asked if (key := (one, piece.shard)) in parts]
         if not found and isinstance(one, Predict) and one.after:
             return [Outputs(np.zeros((0, len(self.data.classes)), np.float32), rows=np.zeros(0, np.int64))]
         if asked and not found:
             some, why = self.data.on(one.on), next(iter(self.lost[one.on].values()))
             raise InputError(
-                f"none of the {sum(piece.rows for piece in asked)} rows of {some.source} has an answer, {one.name} "
+                f"none of the {row_passes([one], self.data)} rows of {some.source} has an answer, {one.name} "
                 f"({why}); give rows that can be read and a model that answers them"
             )
         return found
@@ -97,7 +101,7 @@ class Rounds:
         if self.cache is not None:
             for one, outputs in done.items():
                 some = list(pieces(one, self.data))
-                rows, lost = sum(piece.rows for piece in some), self.lost.get(one.on, {})
+                rows, lost = row_passes([one], self.data), self.lost.get(one.on, {})
                 self.cache.compact(one, Kept(outputs, lost, rows, tuple(sorted(self.sizes))), some, self.data)
             self.cache.keep_only(done)
 
@@ -109,17 +113,17 @@ class Rounds:
         self.sizes |= set(kept.sizes)
         return kept.answers
 
-    def _look_up(self, piece: Piece, parts: dict[Piece, Answers], missing: dict[Shard, list[Piece]]) -> None:
+    def _look_up(self, piece: Piece, parts: Parts, missing: dict[Shard, list[Piece]]) -> None:
         kept = None if self.cache is None else self.cache.load(piece, self.data)
         if kept is not None:
-            parts[piece] = kept.answers
+            parts[piece.asked, piece.shard] = kept.answers
             self.lost.setdefault(piece.shard.on, {}).update(kept.lost)
             self.sizes |= set(kept.sizes)
-        start = 0 if kept is None else kept.rows
+        start = piece.start if kept is None else kept.rows
         if start < piece.rows:
             missing.setdefault(piece.shard, []).append(replace(piece, start=start))
 
-    def _sweep(self, missing: dict[Shard, list[Piece]], parts: dict[Piece, Answers]) -> dict[Pass, float]:
+    def _sweep(self, missing: dict[Shard, list[Piece]], parts: Parts) -> dict[Pass, float]:
         work = [missing[shard] for shard in sorted(missing)]
         total = sum(piece.rows - piece.start for some in work for piece in some)
         self.listen("round", {"shards": len(work), "row_passes": total})
@@ -130,7 +134,7 @@ class Rounds:
                 spent[one] = spent.get(one, 0.0) + seconds
         return spent
 
-    def _keep(self, asked: list[Piece], swept: Swept, parts: dict[Piece, Answers]) -> None:
+    def _keep(self, asked: list[Piece], swept: Swept, parts: Parts) -> None:
         """Put what was answered behind what stood of each piece."""
         on, lost = swept.shard.on, self.lost.setdefault(swept.shard.on, {})
         for row in sorted(swept.failed - set(lost)):
@@ -143,10 +147,10 @@ class Rounds:
             self.listen("memory", {"on": swept.shard.on, "shard": swept.shard.name, "rows": swept.size})
         answers: dict[Pass, Answers] = {}
         for piece in asked:
-            whole = replace(piece, start=0)
-            some = [part for part in (parts.get(whole), swept.answers.get(piece.asked)) if part is not None]
+            key = piece.asked, piece.shard
+            some = [part for part in (parts.get(key), swept.answers.get(piece.asked)) if part is not None]
             if some:
-                answers[piece.asked] = parts[whole] = self._joined(piece.asked, some)
+                answers[piece.asked] = parts[key] = self._joined(piece.asked, some)
         # Recorded answers are looked up faster than they are read back, so that nothing is gained by parts of them.
         if self.cache is not None and self.data.modality != "answers":
             self.cache.save(asked, replace(swept, answers=answers, lost=lost), self.data)

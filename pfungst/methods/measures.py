@@ -34,8 +34,9 @@ def _of(data: Dataset, inputs: Array) -> dict[str, FloatArray]:
         new = [at for at, name in enumerate(data.features) if numeric and name not in data.columns]
         return {data.features[at]: inputs[:, at].astype(np.float64) for at in new}
     cues: tuple[Cue, ...] = (Length(),) if data.modality == "text" else _looks(inputs)
-    coded = {cue.name: measured(cue, inputs) for cue in cues}
-    return {name: values[:, 0] for name, values in coded.items() if values.shape[1] == 1 or name == "length"}
+    # One row says how many numbers a cue is, and those of many are measured of no other.
+    told = (cue for cue in cues if cue.name == "length" or measured(cue, inputs[:1]).shape[1] == 1)
+    return {cue.name: measured(cue, inputs)[:, 0] for cue in told}
 
 
 def _looks(inputs: Array) -> tuple[Cue, ...]:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
-from pfungst.methods.cues import grey, unit
+from pfungst.methods.cues import by_parts, grey, unit
 
 SIDE = 16
 LEAST = 0.995
@@ -55,6 +55,10 @@ def _same(first: list[str], second: list[str] | None) -> IntArray:
 
 
 def _thumbnails(inputs: Array) -> FloatArray:
+    return np.asarray(by_parts(_smaller, inputs))
+
+
+def _smaller(inputs: Array) -> FloatArray:
     pictures = grey(unit(inputs))
     return np.stack([cv2.resize(each, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for each in pictures])
 

@@ -93,7 +93,10 @@ class Saturation:
     def measure(self, inputs: Array) -> FloatArray:
         """Log of the root mean square over the channels of pixel less luminance, averaged over pixels; (rows, 1)."""
         pictures = unit(inputs)
-        chroma = np.sqrt(((pictures - grey(pictures)[..., None]) ** 2).mean(axis=3))
+        middle, channels = grey(pictures), range(pictures.shape[3])
+        # Channel by channel: a mean over an axis of three is several times as slow, with the same bits.
+        squares = np.asarray(sum((pictures[..., c] - middle) ** 2 for c in channels))
+        chroma = np.sqrt(squares / np.float32(len(channels)))
         return settled(np.log(channel_means(chroma)[:, None] + FLOOR / 4))
 
     def push(self, inputs: Array, change: FloatArray) -> Array:

@@ -1,6 +1,6 @@
 """Whether any score tells a set of strangers from known rows: chosen on half of them, reported on the other half."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,6 +98,27 @@ class Asked:
 def detect(data: Dataset, done: Passes, parts: KnownParts, some: StrangerSet) -> Detection | str:
     """Every score that can be computed, or why there is none."""
     asked = Asked(parts, some, alternating(some.scored_units, len(some.scored)))
+    scores, refused = _scores(data, done, asked)
+    if not scores:
+        return "no score can be computed from these answers"
+    looks, twins, compared = _looked_at(data, asked)
+    ordered = tuple(sorted(scores, key=lambda one: -one.area.value))
+    return Detection(some, parts, ordered, _best(scores), looks, asked.judged, refused, twins, compared)
+
+
+def chosen(data: Dataset, done: Passes, parts: KnownParts, some: StrangerSet) -> Scored | None:
+    """The score chosen on half of the strangers, if there is one; inputs are not read."""
+    scores, _ = _scores(data, done, Asked(parts, some, alternating(some.scored_units, len(some.scored))))
+    return _best(scores) if scores else None
+
+
+def _best(scores: Sequence[Scored]) -> Scored:
+    return max(scores, key=lambda one: one.chosen_by)
+
+
+def _scores(data: Dataset, done: Passes, asked: Asked) -> tuple[list[Scored], dict[str, tuple[str, ...]]]:
+    """Every score of the strangers, and what was refused: the reason with the names of the scores."""
+    some, parts = asked.some, asked.parts
     refused: dict[str, list[str]] = {}
     scores = []
     for name in unknownness_scores:
@@ -112,13 +133,7 @@ def detect(data: Dataset, done: Passes, parts: KnownParts, some: StrangerSet) ->
             refused.setdefault(_of_many(name, reason), []).append(name)
     scores += _disagreed(data, done, asked)
     scores += _nudged(done, asked)
-    if not scores:
-        return "no score can be computed from these answers"
-    best = max(scores, key=lambda one: one.chosen_by)
-    looks, twins, compared = _looked_at(data, asked)
-    ordered = tuple(sorted(scores, key=lambda one: -one.area.value))
-    said = {reason: tuple(names) for reason, names in refused.items()}
-    return Detection(some, parts, ordered, best, looks, asked.judged, said, twins, compared)
+    return scores, {reason: tuple(names) for reason, names in refused.items()}
 
 
 def _of_many(name: str, reason: str) -> str:
@@ -131,20 +146,23 @@ def _scored(name: str, known: tuple[FloatArray, FloatArray], strange: FloatArray
     threshold, report = known
     rows = strange[asked.judged]
     chosen_by = auroc(threshold, strange[~asked.judged]).value
-    rates = _rates(name, report, rows, asked.parts.report_units, asked.units(asked.judged))
+    rates = _rates(name, report, rows, asked, (asked.parts.report_units, asked.units(asked.judged)))
     return Scored(name, threshold, report, rows, strange, chosen_by, *rates)
 
 
 def _rates(
-    name: str, report: FloatArray, rows: FloatArray, known_units: Array | None, stranger_units: Array | None
+    name: str, report: FloatArray, rows: FloatArray, asked: Asked, units: tuple[Array | None, Array | None]
 ) -> tuple[Estimate, Estimate, Estimate]:
-    through = f"strangers let through by {name} at 95 % of known rows"
-    back = f"known rows rejected by {name} at 95 % of strangers"
-    units = (known_units, stranger_units)
+    def told(rate: Callable[..., Estimate], words: str) -> Estimate:
+        known, strange = units
+        return asked.some.estimated(
+            lambda level: rate(report, rows, words, known_units=known, stranger_units=strange, level=level)
+        )
+
     return (
-        auroc(report, rows, f"AUROC of {name}", known_units=units[0], stranger_units=units[1]),
-        accepted_at_95_id(report, rows, through, known_units=units[0], stranger_units=units[1]),
-        rejected_at_95_ood(report, rows, back, known_units=units[0], stranger_units=units[1]),
+        told(auroc, f"AUROC of {name}"),
+        told(accepted_at_95_id, f"strangers let through by {name} at 95 % of known rows"),
+        told(rejected_at_95_ood, f"known rows rejected by {name} at 95 % of strangers"),
     )
 
 
@@ -223,7 +241,7 @@ def _looked_at(data: Dataset, asked: Asked) -> tuple[Scored | None, tuple[Twin, 
     name = LOOKS.get(data.modality, "inputs")
     units = None if parts.report_units is None else parts.report_units[reported]
     rows = every[asked.judged[at]]
-    rates = _rates(name, report, rows, units, asked.units(at[asked.judged[at]]))
+    rates = _rates(name, report, rows, asked, (units, asked.units(at[asked.judged[at]])))
     looks = Scored(name, report, report, rows, every, rates[0].value, *rates, model=False)
     return looks, tuple(twins), len(shown)
 

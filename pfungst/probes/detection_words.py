@@ -33,7 +33,7 @@ def undetectable(
         kind="undetectable",
         subject=found.some.subject,
         status=status,
-        severity=_weight(through) if status == "found" else "none",
+        severity=missed(through) if status == "found" else "none",
         claim=" ".join(_claim(found, tolerance, unsettled=status == "inconclusive")),
         effect=through,
         tolerance=tolerance,
@@ -42,7 +42,8 @@ def undetectable(
     )
 
 
-def _weight(through: Estimate) -> Severity:
+def missed(through: Estimate) -> Severity:
+    """How severe it is that so many strangers are let through."""
     # Nobody has promised a guard yet: a score that fails is a missed chance, not a fault of the answers.
     return "medium" if through.low >= 0.5 else "low"
 
@@ -130,7 +131,9 @@ def _card(found: Detection, promised: float, share_of_strangers: float) -> Table
     at = threshold(best.threshold, promised)
     rejected = proportion_of(best.report > at, parts.report_units, "known rows rejected")
     units = None if found.some.scored_units is None else found.some.scored_units[found.judged]
-    through = proportion_of(best.judged <= at, units, "strangers let through")
+    through = found.some.estimated(
+        lambda level: proportion_of(best.judged <= at, units, "strangers let through", level=level)
+    )
     rows = len(best.threshold)
     independent = rows if parts.threshold_units is None else numbered(parts.threshold_units, rows)[1]
     low, high = realised(max(independent, round(1 / promised)), promised)

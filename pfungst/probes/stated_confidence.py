@@ -25,7 +25,7 @@ def confident(
     """How sure the model is of strangers, with the picture of it, numbers, and strangers to look at."""
     strangers = some.plain
     due = 1 / strangers.classes
-    share = proportion_of(strangers.confidence > sure, some.units, f"strangers stated above {sure}")
+    share = stated_surely(some, sure)
     numbers = tuple(_numbers(data, known, some, share, sure))
     status = share.against(tolerance)
     line = f"an honest shrug, 1/{strangers.classes}"
@@ -42,7 +42,7 @@ def confident(
         kind="confident",
         subject=some.subject,
         status=status,
-        severity=_severity(data, some, share, tolerance) if status == "found" else "none",
+        severity=weight(data, some, share, tolerance) if status == "found" else "none",
         claim=_claim(data, some, share, numbers, (tolerance, sure))
         + (f" {share.settled_by(tolerance, 'strangers').capitalize()}." if status == "inconclusive" else ""),
         effect=share,
@@ -79,7 +79,9 @@ def _numbers(data: Dataset, known: Outputs, some: StrangerSet, share: Estimate, 
     """The numbers under the picture; mean confidences come third and fourth, the favourite class last."""
     strangers, units = some.plain, some.units
     known_units = None if data.units is None or known.rows is None else data.units[known.rows]
-    stated = mean(strangers.confidence, units, "mean stated confidence, strangers", bounds=(0.0, 1.0))
+    stated = some.estimated(
+        lambda level: mean(strangers.confidence, units, "mean stated confidence, strangers", (0.0, 1.0), level=level)
+    )
     yield share
     yield proportion_of(known.confidence > sure, known_units, f"known rows stated above {sure}")
     yield stated
@@ -91,24 +93,33 @@ def _numbers(data: Dataset, known: Outputs, some: StrangerSet, share: Estimate, 
     )  # fmt: skip
     if strangers.complete:
         spread = unknownness_scores["entropy"](strangers) / np.log(strangers.classes)
-        yield mean(spread.clip(0, 1), units, "entropy over log of classes, strangers", bounds=(0.0, 1.0))
+        name = "entropy over log of classes, strangers"
+        yield some.estimated(lambda level: mean(spread.clip(0, 1), units, name, (0.0, 1.0), level=level))
     if data.labels is not None and (data.labels >= 0).any():
         labels = data.labels[data.labels >= 0]
         largest = np.bincount(labels).argmax()
         if np.mean(labels == largest) > max(UNEVEN, 2 * due):
             yield proportion_of(labels == largest, None, f"test rows of the commonest class, {data.classes[largest]}")
     favourite = _favourite(strangers)
-    yield proportion_of(strangers.predictions == favourite, units, f"strangers taken for {data.classes[favourite]}")
+    taken, name = strangers.predictions == favourite, f"strangers taken for {data.classes[favourite]}"
+    yield some.estimated(lambda level: proportion_of(taken, units, name, level=level))
 
 
 def _favourite(strangers: Outputs) -> int:
     return int(np.bincount(strangers.predictions, minlength=strangers.classes).argmax())
 
 
-def _severity(data: Dataset, some: StrangerSet, share: Estimate, tolerance: float) -> Severity:
-    weight = severity(share, "strangers", tolerance)
-    if not some.made or weight not in {"critical", "high", "medium"}:
-        return weight
+def stated_surely(some: StrangerSet, sure: float) -> Estimate:
+    """The share of strangers stated above ``sure``."""
+    hits, name = some.plain.confidence > sure, f"strangers stated above {sure}"
+    return some.estimated(lambda level: proportion_of(hits, some.units, name, level=level))
+
+
+def weight(data: Dataset, some: StrangerSet, share: Estimate, tolerance: float) -> Severity:
+    """How severe such a share is; at most medium where the strangers were made."""
+    found = severity(share, "strangers", tolerance)
+    if not some.made or found not in {"critical", "high", "medium"}:
+        return found
     # Nobody named these; and shuffled columns may make a row that could well exist.
     return "low" if data.modality == "table" else "medium"
 

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Finding, Skipped
-from pfungst.passes import Passes, Predict
+from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe, probes
 from pfungst.probes.detection import Detection, detect, member_passes, nudged_passes
 from pfungst.probes.detection_words import undetectable
 from pfungst.probes.known_parts import KnownParts, known_parts, known_passes
 from pfungst.probes.stated_confidence import confident
-from pfungst.probes.stranger_sets import MADE, StrangerSet, brought, made, own, pooled
+from pfungst.probes.stranger_looks import Bounds, unsettled
+from pfungst.probes.stranger_sets import MADE, Kind, StrangerSet, asked_of, brought, made, own, pooled
 
 _CLEAN = Predict()
 
@@ -25,7 +26,9 @@ class Unknowns(Probe):
     An honest answer to a stranger is 1/K for each of K classes. ``undetectable`` is the share of strangers let through
     at the threshold that keeps 95 % of known rows; the score is chosen on half of the strangers and reported on the
     other half, scores of features are fitted on known rows that are not reported on. Where nobody brought strangers,
-    some are made of the test rows. (Hendrycks and Gimpel 2017, Liu et al. 2020, Sun et al. 2022, Wang et al. 2022.)
+    some are made of the test rows, and of a kind whose verdict the first of them settle no more are asked about;
+    intervals hold whenever one stops. (Hendrycks and Gimpel 2017, Liu et al. 2020, Sun et al. 2022, Wang et al. 2022;
+    Jennison and Turnbull 1989, with Bonferroni's bound over the looks.)
     """
 
     topic: ClassVar[str] = "unknowns"
@@ -41,29 +44,47 @@ class Unknowns(Probe):
     share_of_strangers: float = 0.05
     fewest: int = 30
     rows: int = 4096
-    made_rows: int = 200
+    made_rows: tuple[int, int] = (64, 192)
     odin: bool = False
     shown: int = 12
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
         """The known rows and each set of strangers as they are, with features where the model offers them."""
-        del done
         yield _CLEAN
-        names, kinds = own(data), made(data, self.made_rows)
+        names, kinds = own(data), self._kinds(data)
         if names or kinds:
             yield from known_passes(data, self.rows)
             yield from member_passes(data, _CLEAN)
-        sets = [Predict(on=name, features=True, rows=self.rows) for name in names] if names else kinds
-        for one in sets:
-            yield from (one, *member_passes(data, one))
+            if self.odin:
+                yield from nudged_passes([_CLEAN])
+        first = [Predict(on=name, features=True, rows=self.rows) for name in names] or [kind[0] for kind in kinds]
+        yield from self._asked(data, first)
         yield from (Predict(on=name) for name in names)
-        if self.odin and sets:
-            yield from nudged_passes([_CLEAN, *sets])
+        if kinds and all(one in done for one in first):
+            bounds = Bounds(self.tolerance, self.sure, self.let_through, self.rows, self._least)
+            yield from self._asked(data, [one for kind in unsettled(data, done, kinds, bounds) for one in kind[1:]])
+
+    def _asked(self, data: Dataset, strangers: Sequence[Predict]) -> Iterator[Predict]:
+        for one in strangers:
+            yield from (one, *member_passes(data, one), *(nudged_passes([one]) if self.odin else ()))
+
+    def _kinds(self, data: Dataset) -> list[Kind]:
+        return [] if own(data) else made(data, *self.made_rows)
+
+    @property
+    def _least(self) -> int:
+        """Known rows, at least, of each part into which they are divided."""
+        return round(1 / self.promised)
+
+    def spared(self, data: Dataset, done: Passes) -> Mapping[Pass, int]:
+        """The first pass of each kind of made strangers that it settled, or that is no matter."""
+        asked = [kind for kind in self._kinds(data) if kind[0] in done and not any(one in done for one in kind[1:])]
+        return {kind[0]: rows for kind in asked if (rows := sum(asked_of(one, data) for one in kind[1:]))}
 
     def judge(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         """Two findings for each set of strangers; of made ones, those kinds that are stated with certainty."""
         names = own(data)
-        kinds = [] if names else list(pooled(data, done, made(data, self.made_rows)))
+        kinds = list(pooled(data, done, self._kinds(data)))
         if not names and not kinds:
             yield Skipped(probe=self.topic, reason="no strangers were given; name some with --ood NAME=DATA")
         given = {name: brought(data, done, name, self.rows) for name in names}
@@ -107,11 +128,10 @@ class Unknowns(Probe):
     def _detected(
         self, data: Dataset, done: Passes, parts: KnownParts | None, sets: Sequence[StrangerSet]
     ) -> Iterator[Finding | Skipped]:
-        least = round(1 / self.promised)
-        if sets and (parts is None or min(len(parts.threshold), len(parts.report)) < least):
+        if sets and (parts is None or min(len(parts.threshold), len(parts.report)) < self._least):
             reason = (
                 f"{len(done[_CLEAN])} known rows were answered; they are divided to fit scores, to set a threshold and "
-                f"to report on, and each part needs {least}"
+                f"to report on, and each part needs {self._least}"
             )
             yield Skipped(probe=self.topic, kind="undetectable", reason=reason)
             return

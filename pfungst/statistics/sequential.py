@@ -1,5 +1,7 @@
 """Sequential: an interval that may be looked at after 1,024 rows, after twice as many, ..., and stopped at any look."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from pfungst.arrays import Array
@@ -28,11 +30,12 @@ def looks(rows: int, first: int = FIRST) -> tuple[int, ...]:
     return (*early, rows)
 
 
-def look_level(look: int, of: int, level: float = 0.95) -> float:
-    """The level of the interval at one look (1, 2, ...) out of so many planned: a tenth of the error is spent early.
+def look_level(look: int, of: int, level: float = 0.95, early: float = EARLY) -> float:
+    """The level of the interval at one look (1, 2, ...) of so many planned; ``early`` of the error is spent early.
 
     The errors of all looks add up to that of ``level`` (alpha spending of Lan & DeMets 1983, with Bonferroni's bound
-    instead of a distribution): a look before the last gets 0.1 (1 - level) / (of - 1), the last 0.9 (1 - level).
+    instead of a distribution): a look before the last gets early (1 - level) / (of - 1), the last (1 - early)
+    (1 - level).
 
     Raises:
         ValueError: if there is no such look.
@@ -44,7 +47,26 @@ def look_level(look: int, of: int, level: float = 0.95) -> float:
         raise ValueError(f"look {look} of {of} was asked; looks are numbered from 1")
     if of == 1:
         return level
-    return 1 - (1 - level) * (EARLY / (of - 1) if look < of else 1 - EARLY)
+    return 1 - (1 - level) * (early / (of - 1) if look < of else 1 - early)
+
+
+def repeated(
+    estimate: Callable[[float], Estimate], *, look: int, of: int, level: float = 0.95, early: float = EARLY
+) -> Estimate:
+    """What ``estimate`` gives at the level of one of the planned looks: a repeated confidence interval, of ``level``.
+
+    The chance that the interval of any look misses is at most 1 - ``level``, whenever one stops and why (Jennison &
+    Turnbull 1989): by the union bound, whatever the dependence between looks, wherever that of one look holds its own.
+
+    Raises:
+        ValueError: if there is no such look.
+
+    >>> from pfungst.statistics.proportions import proportion
+    >>> alone, first = proportion(0, 64), repeated(lambda level: proportion(0, 64, level=level), look=1, of=2)
+    >>> round(alone.high, 3), round(first.high, 3), first.level
+    (0.057, 0.11, 0.95)
+    """
+    return msgspec.structs.replace(estimate(look_level(look, of, level, early)), level=level)
 
 
 def sequential_mean(
@@ -56,11 +78,7 @@ def sequential_mean(
     of: int = 1,
     level: float = 0.95,
 ) -> Estimate:
-    """The mean of paired differences at one of the planned looks: a repeated confidence interval.
-
-    The chance that the interval of any look misses the mean is at most 1 - ``level``, whenever one stops and why
-    (Jennison & Turnbull 1989): by the union bound, whatever the dependence between looks, so that it holds for rows of
-    units as well and wherever ``paired_mean`` holds at ``look_level``. With one look it is ``paired_mean``.
+    """The mean of paired differences at one of the planned looks: ``paired_mean``, repeated; with one look it is that.
 
     Raises:
         InputError: if there are no differences, one is not finite, or units are of another length.
@@ -72,5 +90,4 @@ def sequential_mean(
     >>> round(early.low, 4), round(only.low, 4), early.level
     (0.0912, 0.0939, 0.95)
     """
-    found = paired_mean(differences, units, name, look_level(look, of, level))
-    return msgspec.structs.replace(found, level=level)
+    return repeated(lambda one: paired_mean(differences, units, name, one), look=look, of=of, level=level)

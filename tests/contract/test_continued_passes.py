@@ -43,13 +43,23 @@ def asked(study, passes, data=None, cache=None, heard=None):
     return rounds, rounds.answer(dict.fromkeys(passes, ("test",)), Passes())
 
 
-def test_looks_end_where_shards_end():
-    assert {end % SHARD_ROWS for rows in (1, 1024, 2000, 9999, 100_000) for end in looks(rows)[:-1]} <= {0}
-
-
-def test_a_pass_cannot_go_on_within_a_shard(study):
-    with pytest.raises(AssertionError, match="whole shards"):
-        row_passes([Predict(rows=2000, after=FIRST - 1)], study.data)
+@pytest.mark.parametrize("ends", [(64, 128, 192), (100, SHARD_ROWS - 1, SHARD_ROWS + 60)])
+def test_passes_go_on_within_a_shard_and_are_kept_and_found_again(study, tmp_path, ends):
+    cache, heard = Cache(tmp_path, study.key), []
+    some = [Predict(rows=end, after=start, half="discovery") for start, end in zip((0, *ends[:-1]), ends, strict=True)]
+    assert row_passes(some, study.data) == ends[-1]
+    whole = Predict(rows=ends[-1], half="discovery")
+    rounds, done = asked(study, [*some, whole], None, cache, heard)
+    parts = joined_answers([done[one] for one in some], study.data.labels)
+    np.testing.assert_array_equal(parts.rows, done[whole].rows)
+    np.testing.assert_array_equal(parts.logits, done[whole].logits)
+    _, partly = asked(study, some, None, cache, heard)
+    rounds.compact(done)
+    _, again = asked(study, some, None, cache, heard)
+    assert heard == [2 * ends[-1], 0, 0]
+    for one in some:
+        np.testing.assert_array_equal(again[one].logits, done[one].logits)
+        np.testing.assert_array_equal(partly[one].rows, done[one].rows)
 
 
 def test_spans_hold_the_rows_of_one_pass_with_their_answers(study):

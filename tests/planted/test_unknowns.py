@@ -241,7 +241,12 @@ def test_made_strangers_are_asked_where_nobody_brought_any_and_weigh_at_most_med
         )
     }  # fmt: skip
     assert {one.severity for one in made} == {"medium"}
-    assert all(one.effect.rows == 200 for one in made)
+    # As sure of its own rows, it leaves open whether these are strangers: all are asked that the halves hold.
+    asked = {
+        half: {one.rows for one in audit.report.passes if one.half == half} for half in ("confirmation", "discovery")
+    }
+    assert asked["confirmation"] == {64}
+    assert {one.effect.rows for one in made} == {64 + rows for rows in asked["discovery"]}
     assert not audit.fails("high")
 
 
