@@ -187,7 +187,7 @@ def _journal(study: Study) -> Any:
 
 def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
     if journal is None or study.request.out is None:
-        return Rounds(study.data, study.executor(), listen=hear)
+        return Rounds(study.data, study.executor(), listen=hear, recorded=study.recorded)
 
     def both(event: str, facts: Mapping[str, Any]) -> None:
         journal.write(event, facts)
@@ -197,7 +197,7 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
     finished = journal.finished and study.request.cache
     if not study.request.cache:
         cache.forget()
-    return Rounds(study.data, study.executor(), cache, finished, both)
+    return Rounds(study.data, study.executor(), cache, finished, both, recorded=study.recorded)
 
 
 def _answered(chosen: Sequence[Probe], study: Study, rounds: Rounds) -> tuple[Passes, list[Skipped]]:

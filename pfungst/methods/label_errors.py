@@ -6,7 +6,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs
+from pfungst.paged import parts
 from pfungst.statistics.binning import equal_mass_index
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.sureness import MANY

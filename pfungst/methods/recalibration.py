@@ -7,7 +7,8 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray, grouped
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, by_class, parts
+from pfungst.outputs import Outputs, by_class
+from pfungst.paged import parts
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures beyond which the data say only "surer" or "less sure": separable rows drive them to zero."""

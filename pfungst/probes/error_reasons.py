@@ -8,7 +8,8 @@ import numpy as np
 from pfungst.arrays import BoolArray, FloatArray, IntArray, by_group
 from pfungst.datasets.dataset import Dataset
 from pfungst.methods.label_errors import margins
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs
+from pfungst.paged import parts
 from pfungst.probe import Labelled
 
 HUMAN_SHARE = 0.1

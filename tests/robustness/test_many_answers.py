@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import pfungst
+from pfungst import paged
 from pfungst.datasets import dataset
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.ids import numbered_rows
-from pfungst.engine import plan, sweep
 from pfungst.engine.cache import kept_answers
 from pfungst.engine.rows import kept_rows, spelled_ids
 
@@ -50,13 +50,13 @@ def test_a_row_of_ten_classes_takes_less_than_half_a_kilobyte_at_the_peak(tmp_pa
     assert (peak(tmp_path, MANY) - peak(tmp_path, FEW)) / (MANY - FEW) < 500
 
 
-def test_shards_of_any_size_say_the_same_and_keep_every_answer_under_its_row(tmp_path, monkeypatch):
+def test_answers_in_files_read_in_parts_say_what_those_in_memory_say_and_stand_under_their_rows(tmp_path, monkeypatch):
     file, scores = answers(tmp_path, 900)
     said = []
-    for size in (64, 1 << 16):
-        for module in (plan, sweep):
-            monkeypatch.setattr(module, "ANSWERED_ROWS", size)
-        out = tmp_path / f"run-{size}"
+    for large, part in ((paged.LARGE, paged.PART), (100, 64)):
+        monkeypatch.setattr(paged, "LARGE", large)
+        monkeypatch.setattr(paged, "PART", part)
+        out = tmp_path / f"run-{part}"
         report = pfungst.audit(file, out=out, only=["calibration", "mistakes"]).report
         said.append({one.id: (one.status, one.effect, one.claim) for one in report.findings})
     assert said[0] == said[1]
