@@ -8,7 +8,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError, Unanswered
-from pfungst.paged import chained, paged, parts, taken
+from pfungst.paged import chained, filled, paged, parts, taken
 
 EXCESS, SUM_EXCESS = 1e-6, 1e-3
 """How far rounding may carry a probability out of [0, 1], and the sum of a row from one."""
@@ -70,10 +70,7 @@ class Outputs:
     @cached_property
     def predictions(self) -> IntArray:
         """The answer of each row; the lowest class on ties."""
-        found = paged(len(self), np.int64)
-        for part in parts(self.logits):
-            found[part] = self.logits[part].argmax(axis=1)
-        return found
+        return filled(len(self), np.int64, lambda part: self.logits[part].argmax(axis=1))
 
     @cached_property
     def confidence(self) -> FloatArray:

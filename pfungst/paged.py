@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -30,7 +30,7 @@ def paged(shape: int | tuple[int, ...], kind: npt.DTypeLike = np.float32) -> Arr
     """
     lengths = (shape,) if isinstance(shape, int) else shape
     size = math.prod(lengths) * np.dtype(kind).itemsize
-    if size < LARGE:
+    if size < LARGE or np.dtype(kind).hasobject:
         return np.empty(lengths, kind)
     try:
         with TemporaryFile(prefix="pfungst-") as file:
@@ -51,6 +51,18 @@ def _made_room(file: IO[Any], size: int) -> None:
         file.flush()
 
 
+def filled(shape: int | tuple[int, ...], kind: npt.DTypeLike, of: Callable[[slice], Array]) -> Array:
+    """A paged array that is written part by part; ``of`` gives the values of some rows.
+
+    >>> filled(3, np.int64, lambda rows: np.arange(rows.start, rows.stop) * 2).tolist()
+    [0, 2, 4]
+    """
+    found = paged(shape, kind)
+    for part in parts(found):
+        found[part] = of(part)
+    return found
+
+
 def taken(values: Array, index: Array | slice) -> Array:
     """``values[index]``, by positions, by a mask or a slice; many rows are copied part by part into a paged array.
 
@@ -60,10 +72,7 @@ def taken(values: Array, index: Array | slice) -> Array:
     if isinstance(index, slice):
         return values[index]
     at = np.flatnonzero(index) if index.dtype == np.bool_ else index
-    found = paged((len(at), *values.shape[1:]), values.dtype)
-    for part in parts(found):
-        found[part] = values[at[part]]
-    return found
+    return filled((len(at), *values.shape[1:]), values.dtype, lambda part: values[at[part]])
 
 
 def chained(some: Sequence[Array]) -> Array:
@@ -80,15 +89,12 @@ def chained(some: Sequence[Array]) -> Array:
 
 
 def widened(values: Array) -> Array:
-    """The same values in double precision.
+    """The same values in double precision; no copy where they are in it already.
 
     >>> widened(np.array([0.5], np.float32)).dtype
     dtype('float64')
     """
-    found = paged(values.shape, np.float64)
-    for part in parts(values):
-        found[part] = values[part]
-    return found
+    return values if values.dtype == np.float64 else filled(values.shape, np.float64, lambda part: values[part])
 
 
 def file_bytes(path: Path) -> memoryview:

@@ -10,6 +10,7 @@ from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Shot, Skipped
 from pfungst.outputs import Outputs
+from pfungst.paged import taken
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.registry import Registry
 from pfungst.task import Task
@@ -79,7 +80,7 @@ def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
     assert outputs.rows is not None, "answers of a pass know their rows"
     if data.labels is None:
         return None
-    labels, rows = data.labels[outputs.rows], outputs.rows
+    labels, rows = taken(data.labels, outputs.rows), outputs.rows
     has = labels >= 0
     if not has.any():
         return None

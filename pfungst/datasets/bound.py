@@ -11,7 +11,7 @@ from pfungst.datasets.columns import plain_columns
 from pfungst.datasets.dataset import Dataset, Reader
 from pfungst.datasets.ids import ids_at, numbered_rows
 from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
-from pfungst.datasets.mapping import mapping
+from pfungst.datasets.mapping import mapping, used_classes
 from pfungst.datasets.npz import Rows
 from pfungst.datasets.table import features_of
 from pfungst.errors import InputError, Unanswered
@@ -20,6 +20,7 @@ from pfungst.models.model import Model
 from pfungst.models.names import numbered
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.models.torch import TorchModel
+from pfungst.paged import filled
 from pfungst.task import Task
 
 
@@ -266,7 +267,7 @@ class FramedMasks:
 def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
     if data.labels is None:
         return replace(data, classes=classes, named=named)
-    used = np.unique(data.labels[data.labels >= 0])
+    used = used_classes(data.labels)
     place = mapping(data.classes, data.labels, classes, named=named, source=data.source)
     labels = _moved(data.labels, place)
     # An unnamed model takes the data's names where each of them stands for the class of its own number.
@@ -288,9 +289,8 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
 
 def _moved(labels: IntArray, place: IntArray) -> IntArray:
     """Labels (-1: none) where their classes lie now; there may be no class at all."""
-    moved = np.full(len(labels), -1, dtype=np.int64)
-    moved[labels >= 0] = place[labels[labels >= 0]]
-    return moved
+    wide = np.append(place, -1)  # what has no class is found at its end
+    return filled(len(labels), np.int64, lambda part: wide[np.maximum(labels[part], -1)])
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
 from pfungst.engine.rows import spelled_ids
-from pfungst.engine.sealed import sealed, write_sealed
+from pfungst.engine.sealed import groups, sealed, write_sealed
 from pfungst.engine.sweep import Swept
 from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
@@ -65,9 +66,7 @@ class Cache:
                 lost = {row: why for row, why in swept.lost.items() if row in rows}
                 sizes = [swept.size] if swept.size else []
                 about = {"key": self._key(piece), "lost": lost, "rows": piece.rows, "sizes": sizes}
-                _write(
-                    self._part(piece), _table(swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
-                )
+                _write(self._part(piece), swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
 
     def whole(self, one: Pass, pieces: list[Piece], data: Dataset) -> Kept | None:
         """Answers of a whole pass as they were compacted by a finished audit, or None."""
@@ -77,7 +76,7 @@ class Cache:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
             about = {"key": self._whole_key(pieces), "lost": kept.lost, "rows": kept.rows, "sizes": list(kept.sizes)}
-            _write(self._file(one), _table(kept.answers, data.on(one.on), about, self.redact))
+            _write(self._file(one), kept.answers, data.on(one.on), about, self.redact)
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
     def forget(self) -> None:
@@ -134,9 +133,23 @@ def _slug(words: str) -> str:
     return "-".join(part for part in kept.split("-") if part)[:48]
 
 
-def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool = False) -> pa.Table:
+def _tables(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool) -> Iterator[pa.Table]:
+    """The rows of some answers; those of many predictions in groups, so that no copy of all of them is made."""
     assert answers.rows is not None, "answers to be kept know their rows"
-    rows: IntArray = answers.rows
+    plain = isinstance(answers, Outputs) and not isinstance(answers, Summarised)
+    units = data.units if plain else None
+    numbers = None if units is None else numbered(units[answers.rows], len(answers.rows))[0]
+    for part in groups(len(answers.rows)) if plain else [slice(0, len(answers.rows))]:
+        columns = _columns(answers, part, data, about, redact)
+        if numbers is not None:
+            columns["unit"] = pa.array(numbers[part], pa.int32())
+        yield pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+
+
+def _columns(answers: Answers, part: slice, data: Dataset, about: dict[str, Any], redact: bool) -> dict[str, Any]:
+    """Columns of these rows; only of predictions may they be some."""
+    assert answers.rows is not None, "answers to be kept know their rows"
+    rows: IntArray = answers.rows[part]
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
     columns: dict[str, Any] = {
         "row": pa.array(rows, pa.int64()),
@@ -163,15 +176,13 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
-            "prediction": pa.array(answers.predictions, pa.int32()),
-            "confidence": pa.array(answers.confidence.astype(np.float32)),
-            "logits": _lists(answers.logits),
+            "prediction": pa.array(answers.predictions[part], pa.int32()),
+            "confidence": pa.array(answers.confidence[part].astype(np.float32)),
+            "logits": _lists(answers.logits[part]),
         }
         if answers.features is not None:
-            columns["features"] = _lists(answers.features)
-        if data.units is not None:
-            columns["unit"] = pa.array(numbered(data.units[rows], len(rows))[0], pa.int32())
-    return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+            columns["features"] = _lists(answers.features[part])
+    return columns
 
 
 def _summary(answers: Summarised) -> dict[str, Any]:
@@ -207,10 +218,12 @@ def _list_of(values: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def _write(path: Path, answers: Answers, data: Dataset, about: dict[str, Any], redact: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    streams = [f"{name}.list.element" for name in _STREAMS if name in table.column_names]
-    write_sealed(path, table, use_dictionary=False, use_byte_stream_split=streams)
+    tables = _tables(answers, data, about, redact)
+    first = next(tables)
+    streams = [f"{name}.list.element" for name in _STREAMS if name in first.column_names]
+    write_sealed(path, chain([first], tables), use_dictionary=False, use_byte_stream_split=streams)
 
 
 def _read(path: Path, key: str, rows: int) -> Kept | None:

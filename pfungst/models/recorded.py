@@ -19,7 +19,7 @@ from pfungst.frame import Frame
 from pfungst.models.names import distinct, numbered, settled
 from pfungst.models.scores import Meaning, outputs_of
 from pfungst.outputs import Outputs, from_top
-from pfungst.paged import file_bytes, paged, widened
+from pfungst.paged import chained, file_bytes, paged, widened
 from pfungst.task import Task
 
 _COLUMN = re.compile(r"(?P<kind>logit|prob)s?_(?P<name>.+)", re.DOTALL)
@@ -126,7 +126,7 @@ def _squared(table: Mapping[str, Array]) -> dict[str, Array]:
     kinds = {match["kind"] for match in matches.values()}
     kind = "logit" if "logit" in kinds else "prob"
     columns = {name: match["name"] for name, match in matches.items() if match["kind"] == kind}
-    rest = {name: table[name] for name in table if not columns or name not in matches}
+    rest = {name: chained([table[name]]) for name in table if not columns or name not in matches}
     if not columns:
         return rest
     names = list(columns.values())
