@@ -20,6 +20,7 @@ from pfungst.engine.journal import Journal
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
 from pfungst.engine.ray import reach
+from pfungst.engine.resident import Resident
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
@@ -65,23 +66,29 @@ def audit(
     request = resolve(task, options)
     if request.executor == "ray":
         reach(request.workers, request.share, request.address)
-    study = opened(model, data, request)
-    chosen = probes or asked_for(request)
-    try:
-        # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
-        with threadpool_limits(1, user_api="blas"), _journal(study) as journal:
-            return _in_folder(study, chosen, journal, listen or silence)
-    except OSError as error:
-        raise InputError(
-            f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "
-            "give the same command"
-        ) from None
+    with Resident().over() as held:
+        study = opened(model, data, request)
+        chosen = probes or asked_for(request)
+        try:
+            # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
+            with threadpool_limits(1, user_api="blas"), _journal(study) as journal:
+                return _in_folder(study, chosen, journal, listen or silence, held)
+        except OSError as error:
+            raise InputError(
+                f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "
+                "give the same command"
+            ) from None
 
 
-def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener) -> Audit:
+def _in_folder(
+    study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener, held: Mapping[str, float]
+) -> Audit:
     rounds = _rounds(study, journal, hear)
     with closing(rounds.executor):
-        return _in_stages(Stages(study, chosen, rounds, hear), journal)
+        result = _in_stages(Stages(study, chosen, rounds, hear), journal)
+    if journal:
+        journal.write("finished", {"findings": len(result.findings), "memory": dict(held)})
+    return result
 
 
 def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
@@ -104,8 +111,6 @@ def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
         if journal and study.request.out:
             _kept(result, rounds, done, stage.study)
         stage = following
-    if journal:
-        journal.write("finished", {"findings": len(result.findings)})
     return result
 
 

@@ -46,9 +46,13 @@ class Outputs:
     @cached_property
     def log_probabilities(self) -> FloatArray:
         """Log-softmax of the logits, (rows, classes) float64."""
-        z = self.logits.astype(np.float64)
+        return self.log_probabilities_at(slice(None))
+
+    def log_probabilities_at(self, rows: slice) -> FloatArray:
+        """Those of some rows."""
+        z = self.logits[rows].astype(np.float64)
         if not self.normalised:
-            z -= self.log_sum_exp[:, None]
+            z -= self.log_sum_exp[rows, None]
         return z
 
     @cached_property

@@ -310,13 +310,15 @@ def _votes(data: Dataset, classes: tuple[str, ...], *, named: bool) -> Array | N
             f"`label_counts` of {data.source} has {counts.shape[1]} columns for {len(data.classes)} classes"
         )
     # Labellers may have said what no row is labelled as.
-    said = np.concatenate([data.labels, np.flatnonzero(counts.any(axis=0))])
+    said = np.concatenate([used_classes(data.labels), np.flatnonzero(counts.any(axis=0))])
     try:
         place = mapping(data.classes, said, classes, named=named, source=data.source)
     except InputError:
         raise InputError(
             f"labellers of {data.source} voted for classes that the model does not have; drop those votes"
         ) from None
-    moved = np.zeros((len(counts), len(classes)), dtype=counts.dtype)
-    moved[:, place[place >= 0]] = counts[:, place >= 0]
-    return moved
+    sources = np.full(len(classes), -1)
+    sources[place[place >= 0]] = np.flatnonzero(place >= 0)
+    return filled(
+        (len(counts), len(classes)), counts.dtype, lambda part: np.where(sources < 0, 0, counts[part][:, sources])
+    )

@@ -83,7 +83,8 @@ def load_recorded(path: Path, task: Task, outputs: str | None = None) -> Recorde
 def _table(data: memoryview, suffix: str, path: Path, most: int) -> Mapping[str, Array]:
     """The arrays of a file; columns of scores are one."""
     if suffix == "npz":
-        return open_npz(path, most)
+        arrays = open_npz(path, most)
+        return {name: chained([arrays.pop(name)]) if arrays[name].ndim else arrays.pop(name) for name in list(arrays)}
     if suffix == "parquet" and path.suffix.lower() != ".gz":
         return _squared(ParquetColumns(data, str(path), most))
     return _squared(read_table(data.tobytes(), f".{suffix}", str(path), most))

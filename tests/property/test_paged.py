@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from pfungst import paged
 from pfungst.datasets.columns import ParquetColumns, read_table
+from pfungst.engine import resident
 from pfungst.models.recorded import load_recorded
 from pfungst.outputs import from_logits, from_top
 from pfungst.task import Task
@@ -106,3 +107,23 @@ def test_columns_of_parquet_one_at_a_time_are_those_of_the_whole_table(in_files,
     assert load_recorded(path, Task()).outputs.logits[:, 0].tolist() == [1, 2, 3]
     path.write_bytes(b"PAR1 and nothing else PAR1")
     refused(lambda: load_recorded(path, Task()), "cannot be read as parquet")
+
+
+@pytest.mark.skipif(not resident.STATUS.exists(), reason="the system does not tell")
+def test_memory_that_is_held_is_told_apart_from_pages_of_files(in_files):
+    before = resident.now()
+    kept = np.ones(60_000_000, np.uint8)
+    more = resident.now()
+    lies = paged.paged(150_000_000, np.uint8)
+    lies[:] = 1
+    after = resident.now()
+    assert more["anonymous_mb"] > before["anonymous_mb"] + 50
+    assert after["anonymous_mb"] < more["anonymous_mb"] + 50, "what lies in a file is not counted as memory"
+    assert after["files_mb"] > more["files_mb"] + 100
+    assert int(kept[0]) + int(lies[-1]) == 2
+    assert not list(in_files.iterdir())
+
+
+def test_where_the_system_does_not_tell_nothing_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(resident, "STATUS", tmp_path / "none")
+    assert resident.now() == {}
