@@ -22,6 +22,7 @@ from pfungst.engine.sweep import Swept
 from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
 from pfungst.outputs import Outputs
+from pfungst.paged import paged
 from pfungst.passes import Answers, Pass
 from pfungst.proven import Proven
 from pfungst.statistics.units import numbered
@@ -111,9 +112,10 @@ def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
         InputError: if the file cannot be read or holds no answers.
     """
     try:
-        table = sealed(file).read(use_threads=False)
+        held = sealed(file)
+        table = held.read(columns=_narrow(held), use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
-        found = _answers(table, table["row"].to_numpy(), about)
+        found = _answers(held, table, table["row"].to_numpy(), about)
         labels, ids = table["label"].to_numpy(), tuple(table["id"].to_pylist())
     except _DAMAGED as error:
         raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
@@ -229,7 +231,7 @@ def _write(path: Path, answers: Answers, data: Dataset, about: dict[str, Any], r
 def _read(path: Path, key: str, rows: int) -> Kept | None:
     try:
         file = sealed(path)
-        names = [name for name in file.schema_arrow.names if name in _READ]
+        names = [name for name in _narrow(file) if name in _READ]
         table = file.read(columns=names, use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         if about["key"] != key:
@@ -238,7 +240,7 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
         if len(positions) and not 0 <= positions.min() <= positions.max() < rows:
             return None
         lost = {int(row): why for row, why in about["lost"].items()}
-        return Kept(_answers(table, positions, about), lost, about["rows"], tuple(about["sizes"]))
+        return Kept(_answers(file, table, positions, about), lost, about["rows"], tuple(about["sizes"]))
     except _DAMAGED:
         return None
 
@@ -248,10 +250,16 @@ _ATTACKED = (
 )  # fmt: skip
 _PROVEN = ("radius", "refuted", "forwards")
 _SUMMARY = ("top", "top_logs", "own", "log_sum_exp", "label")
-_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED, *_PROVEN, *_SUMMARY})
+_WIDE = frozenset({"logits", "features"})
+_READ = frozenset({"row", "map", "target", "error", "left", *_ATTACKED, *_PROVEN, *_SUMMARY})
 
 
-def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
+def _narrow(file: pq.ParquetFile) -> list[str]:
+    """Columns that are read at once: all but the scores and features of predictions, which may be of many rows."""
+    return [name for name in file.schema_arrow.names if name not in _WIDE]
+
+
+def _answers(file: pq.ParquetFile, table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
     if "map" in table.column_names:
         numbers = {name: table[name].to_numpy() for name in ("target", "error", "forwards")}
         values = _numbers(table, "map").reshape(-1, *about["shape"])
@@ -273,8 +281,20 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
             log_sums=each["log_sum_exp"],
             width=about["classes"],
         )
-    features = _numbers(table, "features") if "features" in table.column_names else None
-    return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
+    features = _in_groups(file, "features", len(table)) if "features" in file.schema_arrow.names else None
+    return Outputs(_in_groups(file, "logits", len(table)), features, positions, about["normalised"], about["complete"])
+
+
+def _in_groups(file: pq.ParquetFile, name: str, rows: int) -> Array:
+    """A column of lists as an array, read group by group."""
+    found, start = np.zeros((0, file.schema_arrow.field(name).type.list_size), np.float32), 0
+    for group in range(file.num_row_groups):
+        part = _numbers(file.read_row_group(group, columns=[name], use_threads=False), name)
+        # As wide as what was read, not as the file says that it is.
+        found = found if start else paged((rows, part.shape[1]))
+        found[start : start + len(part)] = part
+        start += len(part)
+    return found
 
 
 def _left(kept: list[Any], about: dict[str, Any]) -> Array:
