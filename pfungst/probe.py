@@ -72,7 +72,9 @@ class Labelled:
 
     def take(self, rows: Array | slice) -> "Labelled":
         """Some of the rows."""
-        return Labelled(self.outputs.take(rows), taken(self.labels, rows), None if self.units is None else self.units[rows])
+        return Labelled(
+            self.outputs.take(rows), taken(self.labels, rows), None if self.units is None else self.units[rows]
+        )
 
 
 def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
