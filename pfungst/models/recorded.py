@@ -19,7 +19,7 @@ from pfungst.frame import Frame
 from pfungst.models.names import distinct, numbered, settled
 from pfungst.models.scores import Meaning, outputs_of
 from pfungst.outputs import Outputs, from_top
-from pfungst.paged import chained, file_bytes, paged, widened
+from pfungst.paged import chained, file_bytes, paged
 from pfungst.task import Task
 
 _COLUMN = re.compile(r"(?P<kind>logit|prob)s?_(?P<name>.+)", re.DOTALL)
@@ -141,17 +141,23 @@ def _squared(table: Mapping[str, Array]) -> dict[str, Array]:
 def _stacked(table: Mapping[str, Array], places: Mapping[str, int]) -> Array:
     """The columns at their places as (rows, classes), in single precision where all of them are."""
     stacked = paged((len(table[next(iter(places))]), len(places)))
+    done: list[int] = []
     for name, at in places.items():
         values = _numbers(table[name], name)
         if values.dtype != np.float32 and stacked.dtype == np.float32:
-            stacked = widened(stacked)
+            narrow, stacked = stacked, paged(stacked.shape, np.float64)
+            for column in done:
+                stacked[:, column] = narrow[:, column]
         stacked[:, at] = values
+        done.append(at)
     return stacked
 
 
 def _numbers(values: Array, name: str) -> Array:
     try:
-        return np.asarray(values, np.float32 if values.dtype in {np.float16, np.float32} else np.float64)
+        return np.asarray(
+            values, np.float32 if values.dtype in {np.dtype(np.float16), np.dtype(np.float32)} else np.float64
+        )
     except (TypeError, ValueError):
         raise InputError(f"the column {name} of the answers holds words; give numbers") from None
 

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pfungst import paged
 from pfungst.datasets.columns import ParquetColumns, read_table
 from pfungst.engine import resident
-from pfungst.models.recorded import load_recorded
+from pfungst.models.recorded import _stacked, load_recorded
 from pfungst.outputs import from_logits, from_top
 from pfungst.task import Task
 
@@ -105,6 +105,13 @@ def test_columns_of_parquet_one_at_a_time_are_those_of_the_whole_table(in_files,
         np.testing.assert_array_equal(one[name], values)
         assert one[name].dtype == values.dtype
     assert load_recorded(path, Task()).outputs.logits[:, 0].tolist() == [1, 2, 3]
+    table = {"logit_0": np.ones(3, np.float32), "logit_1": np.zeros(3, np.float16)}
+    assert _stacked(table, {"logit_0": 1, "logit_1": 0}).dtype == np.float32
+    assert _stacked({**table, "logit_2": np.arange(3)}, {"logit_0": 1, "logit_2": 0}).tolist() == [
+        [0, 1],
+        [1, 1],
+        [2, 1],
+    ]
     path.write_bytes(b"PAR1 and nothing else PAR1")
     refused(lambda: load_recorded(path, Task()), "cannot be read as parquet")
 
