@@ -29,7 +29,8 @@ WORKERS = 256
 SAMPLE, CONDITIONS = 20_000, 100
 """Rows and number of the conditions other than the plain pass: more rows narrow no interval visibly."""
 
-SIZES = (250_000, 1_000_000)
+SIZES = (3_000_000, 10_000_000)
+"""From where on all that grows with the rows lies in files: fewer rows would be judged by what does not."""
 
 
 def alone(work: Callable[[int], None], rows: int) -> tuple[float, float]:
