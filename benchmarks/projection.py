@@ -5,7 +5,6 @@ Measured: a plain pass by one worker and by two; the bytes of an answer on disk;
 multiplication.
 """
 
-import resource
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
+from growth import peaks, write
 
 from pfungst.auditing import audit
 from pfungst.demo import demo_files
@@ -30,34 +29,33 @@ WORKERS = 256
 SAMPLE, CONDITIONS = 20_000, 100
 """Rows and number of the conditions other than the plain pass: more rows narrow no interval visibly."""
 
-SIZES = (250_000, 1_000_000)
+SIZES = (3_000_000, 10_000_000)
+"""From where on all that grows with the rows lies in files: fewer rows would be judged by what does not."""
 
 
 def alone(work: Callable[[int], None], rows: int) -> tuple[float, float]:
-    """Processor seconds and MB that work takes in a process of its own."""
+    """Processor seconds and MB of anonymous memory that work takes in a process of its own."""
     context = get_context("spawn")
     answers = context.SimpleQueue()
     process = context.Process(target=_told, args=(work, rows, answers))
     process.start()
-    said: tuple[float, float] = answers.get()
-    process.join()
-    return said
+    assert process.pid is not None, "it was started"
+    anonymous, _ = peaks(process.pid, process.is_alive)
+    seconds: float = answers.get()
+    return seconds, anonymous
 
 
 def _told(work: Callable[[int], None], rows: int, answers) -> None:  # noqa: ANN001 - a queue of any context
     began = time.process_time()
     work(rows)
-    answers.put((time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    answers.put(time.process_time() - began)
 
 
 def recorded(rows: int) -> None:
     """Audit so many recorded answers of ten classes."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(rows, 10)).astype(np.float32)
-    labels = (logits + rng.gumbel(size=logits.shape)).argmax(1)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "answers.npz")
-        np.savez(path, logits=logits, labels=labels)
+        path = Path(folder, "answers.parquet")
+        write(path, rows, 10)
         audit(str(path), None, only=("calibration", "mistakes"))
 
 

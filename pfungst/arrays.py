@@ -19,7 +19,7 @@ def grouped(classes: IntArray) -> IntArray:
     [3, 1, 0, 2]
     """
     # Numbers of two bytes are sorted by counting, in a fifth of the time.
-    narrow = len(classes) > 0 and np.abs(classes).max() < 1 << 15
+    narrow = len(classes) > 0 and classes.min() > -(1 << 15) and classes.max() < 1 << 15
     return np.argsort(classes.astype(np.int16) if narrow else classes, kind="stable")
 
 

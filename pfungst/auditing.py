@@ -21,6 +21,7 @@ from pfungst.engine.journal import Journal
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
 from pfungst.engine.ray import reach
+from pfungst.engine.resident import Resident
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
@@ -67,25 +68,31 @@ def audit(
     request = resolve(task, options)
     if request.executor == "ray":
         reach(request.workers, request.share, request.address)
-    study = opened(model, data, request)
-    chosen = probes or asked_for(request)
-    try:
-        # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
-        with threadpool_limits(1, user_api="blas"), working(request.out) as place:
-            study = replace(study, request=replace(request, out=place.folder))
-            with _journal(study) as journal:
-                return _in_folder(study, chosen, journal, place.heard(listen or silence))
-    except OSError as error:
-        raise InputError(
-            f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "
-            "give the same command"
-        ) from None
+    with Resident().over() as held:
+        study = opened(model, data, request)
+        chosen = probes or asked_for(request)
+        try:
+            # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
+            with threadpool_limits(1, user_api="blas"), working(request.out) as place:
+                study = replace(study, request=replace(request, out=place.folder))
+                with _journal(study) as journal:
+                    return _in_folder(study, chosen, journal, place.heard(listen or silence), held)
+        except OSError as error:
+            raise InputError(
+                f"writing to {request.out} failed ({error.strerror or error}); what is finished is kept: make room and "
+                "give the same command"
+            ) from None
 
 
-def _in_folder(study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener) -> Audit:
+def _in_folder(
+    study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener, held: Mapping[str, float]
+) -> Audit:
     rounds = _rounds(study, journal, hear)
     with closing(rounds.executor):
-        return _in_stages(Stages(study, chosen, rounds, hear), journal)
+        result = _in_stages(Stages(study, chosen, rounds, hear), journal)
+    if journal:
+        journal.write("finished", {"findings": len(result.findings), "memory": dict(held)})
+    return result
 
 
 def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
@@ -108,8 +115,6 @@ def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
         if journal and study.request.out:
             _kept(result, rounds, done, stage.study)
         stage = following
-    if journal:
-        journal.write("finished", {"findings": len(result.findings)})
     return result
 
 
@@ -191,7 +196,7 @@ def _journal(study: Study) -> Any:
 
 def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
     if journal is None or study.request.out is None:
-        return Rounds(study.data, study.executor(), listen=hear)
+        return Rounds(study.data, study.executor(), listen=hear, recorded=study.recorded)
 
     def both(event: str, facts: Mapping[str, Any]) -> None:
         journal.write(event, facts)
@@ -201,7 +206,7 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
     finished = journal.finished and study.request.cache
     if not study.request.cache:
         cache.forget()
-    return Rounds(study.data, study.executor(), cache, finished, both)
+    return Rounds(study.data, study.executor(), cache, finished, both, recorded=study.recorded)
 
 
 def _answered(chosen: Sequence[Probe], study: Study, rounds: Rounds) -> tuple[Passes, list[Skipped]]:

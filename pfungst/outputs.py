@@ -1,6 +1,6 @@
 """Outputs: what the model said about some rows, checked once where it enters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,9 +8,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError, Unanswered
-
-PART = 1 << 18
-"""Numbers looked at in one go: a part stays in the processor's cache, and no copy of all rows is made."""
+from pfungst.paged import chained, filled, paged, parts, taken
 
 EXCESS, SUM_EXCESS = 1e-6, 1e-3
 """How far rounding may carry a probability out of [0, 1], and the sum of a row from one."""
@@ -48,15 +46,19 @@ class Outputs:
     @cached_property
     def log_probabilities(self) -> FloatArray:
         """Log-softmax of the logits, (rows, classes) float64."""
-        z = self.logits.astype(np.float64)
+        return self.log_probabilities_at(slice(None))
+
+    def log_probabilities_at(self, rows: slice) -> FloatArray:
+        """Those of some rows."""
+        z = self.logits[rows].astype(np.float64)
         if not self.normalised:
-            z -= self.log_sum_exp[:, None]
+            z -= self.log_sum_exp[rows, None]
         return z
 
     @cached_property
     def log_sum_exp(self) -> FloatArray:
         """Log of the sum of exponentiated logits, (rows,) float64; about 0 for log-probabilities."""
-        found = np.empty(len(self))
+        found = paged(len(self), np.float64)
         for part in parts(self.logits):
             z = by_class(self.logits[part])
             top = z.max(axis=0, initial=-np.inf)
@@ -72,13 +74,16 @@ class Outputs:
     @cached_property
     def predictions(self) -> IntArray:
         """The answer of each row; the lowest class on ties."""
-        return np.asarray(self.logits.argmax(axis=1))
+        return filled(len(self), np.int64, lambda part: self.logits[part].argmax(axis=1))
 
     @cached_property
     def confidence(self) -> FloatArray:
         """Probability stated for the answer, (rows,) float64."""
-        top = self.logits.max(axis=1).astype(np.float64)
-        return np.asarray(np.exp(top if self.normalised else top - self.log_sum_exp))
+        found = paged(len(self), np.float64)
+        for part in parts(self.logits):
+            top = self.logits[part].max(axis=1).astype(np.float64)
+            found[part] = np.exp(top if self.normalised else top - self.log_sum_exp[part])
+        return found
 
     def log_probability_of(self, labels: IntArray) -> FloatArray:
         """Logarithm of the probability stated for the given class of each row, (rows,) float64."""
@@ -105,9 +110,9 @@ class Outputs:
 
     def take(self, index: Array | slice) -> "Outputs":
         """The answers at these indices (of this slice, under this mask) of this object."""
-        features = None if self.features is None else self.features[index]
-        rows = None if self.rows is None else self.rows[index]
-        return replace(self, logits=self.logits[index], features=features, rows=rows)
+        features = None if self.features is None else taken(self.features, index)
+        rows = None if self.rows is None else taken(self.rows, index)
+        return replace(self, logits=taken(self.logits, index), features=features, rows=rows)
 
 
 def from_logits(logits: Array, features: Array | None = None) -> Outputs:
@@ -123,11 +128,13 @@ def from_logits(logits: Array, features: Array | None = None) -> Outputs:
     z = z[:, None] if z.ndim == 1 else z
     if z.ndim != 2 or not np.issubdtype(z.dtype, np.number):
         raise InputError(f"logits have shape {z.shape} and type {z.dtype}; (rows, classes) numbers are needed")
+    first = int(z.shape[1] == 1)
+    kept = paged((len(z), first + z.shape[1]))
+    kept[:, :first] = 0
     for part in parts(z):
         refuse_not_finite(z[part], part.start)
-    if z.shape[1] == 1:
-        z = np.concatenate([np.zeros_like(z), z], axis=1)
-    return Outputs(z.astype(np.float32), features)
+        kept[part, first:] = z[part]
+    return Outputs(kept, features)
 
 
 def from_probabilities(probabilities: Array, features: Array | None = None) -> Outputs:
@@ -142,7 +149,7 @@ def from_probabilities(probabilities: Array, features: Array | None = None) -> O
     array([0.75])
     """
     values = two_dimensional(probabilities, "probabilities")
-    logs, clipped = np.empty(values.shape, np.float32), 0
+    logs, clipped = paged(values.shape), 0
     for part in parts(values):
         p, _, excess = checked_probabilities(values[part], part.start)
         logs[part] = np.log(np.maximum(p, np.finfo(np.float32).tiny))
@@ -160,7 +167,7 @@ def from_log_probabilities(log_probabilities: Array, features: Array | None = No
     array([0.75])
     """
     values = two_dimensional(log_probabilities, "log-probabilities")
-    logs, clipped = np.empty(values.shape, np.float32), 0
+    logs, clipped = paged(values.shape), 0
     for part in parts(values):
         wide = values[part].astype(np.float64)
         clipped += checked_probabilities(exponentials(wide, part.start), part.start)[2]
@@ -199,8 +206,10 @@ def from_top(predictions: IntArray, confidence: FloatArray, classes: int) -> Out
     if bad.any():
         first = np.flatnonzero(bad)
         raise InputError(f"confidence of row{_s(first)} {_listed(first)} lies outside (0, 1]")
-    z = np.full((len(c), classes), -np.inf, np.float32)
-    z[np.arange(len(c)), predictions] = np.log(np.minimum(c, 1.0))
+    z = paged((len(c), classes))
+    for part in parts(z):
+        z[part] = -np.inf
+        np.put_along_axis(z[part], predictions[part, None], np.log(np.minimum(c[part], 1.0))[:, None], axis=1)
     return Outputs(z, normalised=True, complete=False)
 
 
@@ -211,22 +220,12 @@ def joined_outputs(some: Sequence[Outputs]) -> Outputs:
     features = [part.features for part in some if part.features is not None]
     rows = [part.rows for part in some if part.rows is not None]
     return Outputs(
-        np.concatenate([part.logits for part in some]),
-        np.concatenate(features) if len(features) == len(some) else None,
-        np.concatenate(rows),
+        chained([part.logits for part in some]),
+        chained(features) if len(features) == len(some) else None,
+        chained(rows),
         some[0].normalised,
         some[0].complete,
     )
-
-
-def parts(values: Array) -> Iterator[slice]:
-    """Slices of rows that hold about ``PART`` numbers each.
-
-    >>> [part.stop for part in parts(np.zeros((3, PART)))]
-    [1, 2, 3]
-    """
-    size = max(1, PART // max(1, int(np.prod(values.shape[1:]))))
-    return (slice(start, min(start + size, len(values))) for start in range(0, len(values), size))
 
 
 def by_class(scores: Array) -> FloatArray:

@@ -10,6 +10,7 @@ from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Shot, Skipped
 from pfungst.outputs import Outputs
+from pfungst.paged import filled, taken
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.registry import Registry
 from pfungst.task import Task
@@ -71,7 +72,9 @@ class Labelled:
 
     def take(self, rows: Array | slice) -> "Labelled":
         """Some of the rows."""
-        return Labelled(self.outputs.take(rows), self.labels[rows], None if self.units is None else self.units[rows])
+        return Labelled(
+            self.outputs.take(rows), taken(self.labels, rows), None if self.units is None else self.units[rows]
+        )
 
 
 def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
@@ -79,7 +82,7 @@ def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
     assert outputs.rows is not None, "answers of a pass know their rows"
     if data.labels is None:
         return None
-    labels, rows = data.labels[outputs.rows], outputs.rows
+    labels, rows = taken(data.labels, outputs.rows), outputs.rows
     has = labels >= 0
     if not has.any():
         return None
@@ -93,10 +96,11 @@ def voted(data: Dataset, rows: Labelled) -> tuple[BoolArray, FloatArray]:
     assert rows.outputs.rows is not None, "answers of a pass know their rows"
     if data.label_counts is None:
         return np.zeros(len(rows.labels), bool), np.zeros((0, len(data.classes)))
-    counts = data.label_counts[rows.outputs.rows].astype(np.float64)
-    votes = counts.sum(axis=1)
-    known = votes > 0
-    return known, counts[known] / votes[known, None]
+    counts = taken(data.label_counts, rows.outputs.rows)
+    known = counts.sum(axis=1) > 0
+    counts = taken(counts, known)
+    votes = counts.sum(axis=1, dtype=np.float64)
+    return known, filled(counts.shape, np.float64, lambda part: counts[part] / votes[part, None])
 
 
 def shot(data: Dataset, one: Predict, outputs: Outputs, index: int) -> Shot:

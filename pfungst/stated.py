@@ -8,7 +8,8 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.outputs import checked_probabilities, exponentials, parts, refuse_not_finite, two_dimensional
+from pfungst.outputs import checked_probabilities, exponentials, refuse_not_finite, two_dimensional
+from pfungst.paged import parts
 
 Meaning = Literal["logits", "probabilities", "log-probabilities"]
 

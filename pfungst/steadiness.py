@@ -10,6 +10,7 @@ from pfungst.engine.handout import Listener
 from pfungst.engine.journal import Journal
 from pfungst.findings import Skipped
 from pfungst.outputs import Outputs
+from pfungst.paged import filled
 from pfungst.passes import Passes, Predict
 
 EVENT = "unsteady"
@@ -85,7 +86,8 @@ def _apart(first: Outputs, again: Outputs) -> float:
     """The largest difference of a stated probability on the rows that both answered."""
     if first.rows is None or again.rows is None or not (first.complete and again.complete):
         return 0.0
-    both = again.take(np.isin(again.rows, first.rows))
+    rows, asked = again.rows, first.rows
+    both = again.take(filled(len(rows), bool, lambda part: np.isin(rows[part], asked)))
     assert both.rows is not None, "rows were there"
     if not len(both):
         return 0.0

@@ -27,6 +27,7 @@ from pfungst.load import bind, load_data, load_model
 from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.models.nudged import nudged
+from pfungst.models.recorded import RecordedAnswers
 from pfungst.outputs import Outputs
 from pfungst.passes import NUDGED, Pass, Passes, Predict
 from pfungst.request import Request
@@ -78,6 +79,12 @@ class Study:
         words += ["--trust-pickle"] if self.request.trust_pickle else []
         return " ".join(["pfungst audit", *words, f"--seed {self.request.seed}"])
 
+    @property
+    def recorded(self) -> dict[str, Outputs]:
+        """Answers that are looked up, by member, the model's own under no name; none where rows are to be read."""
+        every = {"": self.model, **self.members} if self.data.modality == "answers" else {}
+        return {name: one.outputs for name, one in every.items() if isinstance(one, RecordedAnswers)}
+
     def sweep(self) -> Sweep:
         """What answers the pieces of a shard."""
         members = dict(self.members)
@@ -88,7 +95,9 @@ class Study:
     def answered(self, passes: Iterable[Pass]) -> Passes:
         """The answers of some passes, asked at once and kept nowhere."""
         with closing(self.executor()) as executor:
-            return Rounds(self.data, executor).answer(dict.fromkeys(passes, ("remedy",)), Passes())
+            return Rounds(self.data, executor, recorded=self.recorded).answer(
+                dict.fromkeys(passes, ("remedy",)), Passes()
+            )
 
     def executor(self) -> Executor:
         """Inline for one worker, else processes or Ray's actors that open model and data from their sources."""

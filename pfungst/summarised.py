@@ -7,7 +7,8 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, joined_outputs, parts
+from pfungst.outputs import Outputs, joined_outputs
+from pfungst.paged import parts
 
 KEPT = 5
 """Classes that are kept of each row, the likeliest."""

@@ -11,7 +11,7 @@ from pfungst.datasets.columns import plain_columns
 from pfungst.datasets.dataset import Dataset, Reader
 from pfungst.datasets.ids import ids_at, numbered_rows
 from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
-from pfungst.datasets.mapping import mapping
+from pfungst.datasets.mapping import mapping, used_classes
 from pfungst.datasets.npz import Rows
 from pfungst.datasets.table import features_of
 from pfungst.errors import InputError, Unanswered
@@ -20,6 +20,7 @@ from pfungst.models.model import Model
 from pfungst.models.names import numbered
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.models.torch import TorchModel
+from pfungst.paged import filled
 from pfungst.task import Task
 
 
@@ -266,7 +267,7 @@ class FramedMasks:
 def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
     if data.labels is None:
         return replace(data, classes=classes, named=named)
-    used = np.unique(data.labels[data.labels >= 0])
+    used = used_classes(data.labels)
     place = mapping(data.classes, data.labels, classes, named=named, source=data.source)
     labels = _moved(data.labels, place)
     # An unnamed model takes the data's names where each of them stands for the class of its own number.
@@ -288,9 +289,8 @@ def _mapped(classes: tuple[str, ...], named: bool, data: Dataset) -> Dataset:
 
 def _moved(labels: IntArray, place: IntArray) -> IntArray:
     """Labels (-1: none) where their classes lie now; there may be no class at all."""
-    moved = np.full(len(labels), -1, dtype=np.int64)
-    moved[labels >= 0] = place[labels[labels >= 0]]
-    return moved
+    wide = np.append(place, -1)  # what has no class is found at its end
+    return filled(len(labels), np.int64, lambda part: wide[np.maximum(labels[part], -1)])
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -310,13 +310,15 @@ def _votes(data: Dataset, classes: tuple[str, ...], *, named: bool) -> Array | N
             f"`label_counts` of {data.source} has {counts.shape[1]} columns for {len(data.classes)} classes"
         )
     # Labellers may have said what no row is labelled as.
-    said = np.concatenate([data.labels, np.flatnonzero(counts.any(axis=0))])
+    said = np.concatenate([used_classes(data.labels), np.flatnonzero(counts.any(axis=0))])
     try:
         place = mapping(data.classes, said, classes, named=named, source=data.source)
     except InputError:
         raise InputError(
             f"labellers of {data.source} voted for classes that the model does not have; drop those votes"
         ) from None
-    moved = np.zeros((len(counts), len(classes)), dtype=counts.dtype)
-    moved[:, place[place >= 0]] = counts[:, place >= 0]
-    return moved
+    sources = np.full(len(classes), -1)
+    sources[place[place >= 0]] = np.flatnonzero(place >= 0)
+    return filled(
+        (len(counts), len(classes)), counts.dtype, lambda part: np.where(sources < 0, 0, counts[part][:, sources])
+    )

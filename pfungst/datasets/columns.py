@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import pyarrow.parquet as pa_parquet
 from pfungst.arrays import Array
 from pfungst.errors import InputError, NoLabels, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
+from pfungst.paged import LARGE
 
 _LINES = frozenset({".jsonl", ".ndjson", ".json"})
 LABELS = ("label", "labels", "class", "target", "y")
@@ -29,7 +31,7 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
     unpacked = _unpacked(data, source, most)
     if suffix in _LINES:
         _objects(unpacked, source)
-    try:
+    with _readable(source, suffix):
         if suffix == ".parquet":
             _small(unpacked, source, most)
         table = _parsed(unpacked, suffix)
@@ -38,14 +40,66 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
         columns = [as_array(column) for column in table.columns]
         del table
         give_back()
+    _distinct(names, source)
+    return dict(zip(names, columns, strict=True))
+
+
+@contextmanager
+def _readable(source: str, suffix: str) -> Iterator[None]:
+    try:
+        yield
     except InputError:
         raise  # it is a ValueError too
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         raise InputError(f"{source} cannot be read as {suffix[1:]}: {first_line(error)}") from None
+
+
+def _distinct(names: Sequence[str], source: str) -> None:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{source} has two columns named {twice!r}; rename one")
-    return dict(zip(names, columns, strict=True))
+
+
+class ParquetColumns(Mapping[str, Array]):
+    """Columns of a Parquet file, read when they are asked for: at most one of many rows lies in memory at a time.
+
+    ``data`` are the bytes of the file. Columns that lie side by side are read together up to 16 MB.
+
+    Raises:
+        InputError: as ``read_table``; a column's own faults when it is read.
+    """
+
+    def __init__(self, data: bytes | memoryview, source: str, most: int = MOST_UNPACKED) -> None:
+        self._source, self._held = source, dict[str, Array]()
+        with self._reading():
+            _small(data, source, most)
+            self._file = pa_parquet.ParquetFile(pa.BufferReader(data))
+            self._names = tuple(self._file.schema_arrow.names)
+        _distinct(self._names, source)
+        self._side = max(1, LARGE // (8 * max(1, self._file.metadata.num_rows)))
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._held:
+            first = self._names.index(name) // self._side * self._side
+            self._held = {}
+            with self._reading():
+                table = self._file.read(columns=list(self._names[first : first + self._side]))
+                self._held = {one: as_array(table[one]) for one in table.column_names}
+        return self._held[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return _readable(self._source, ".parquet")
 
 
 def give_back() -> None:
@@ -57,7 +111,7 @@ def _unpacked(data: bytes, source: str, most: int) -> bytes:
     return gunzipped(data, source, most) if data[:2] == b"\x1f\x8b" else data
 
 
-def _small(data: bytes, source: str, most: int) -> None:
+def _small(data: bytes | memoryview, source: str, most: int) -> None:
     """Refuse Parquet that says much in little: a page of one value is as short for a billion rows as for one."""
     about = pa_parquet.read_metadata(pa.BufferReader(data))
     packed = sum(about.row_group(at).total_byte_size for at in range(about.num_row_groups))

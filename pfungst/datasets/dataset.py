@@ -16,6 +16,7 @@ from pfungst.datasets.donors import Donors
 from pfungst.datasets.ids import Numbered, counted, ids_at
 from pfungst.errors import InputError, UnreadableRow
 from pfungst.frame import Frame
+from pfungst.paged import chained, filled, paged, parts, taken
 from pfungst.seeded import generator
 
 Modality: TypeAlias = Literal["image", "table", "text", "answers"]
@@ -179,24 +180,29 @@ class Dataset:
         Every prefix is a random sample, stratified by class: it holds each class at its share of the half.
         """
         drawn = self._draw()
-        odd = (drawn & np.uint64(1)).astype(bool)
+        odd = filled(len(self), bool, lambda part: drawn[part] & np.uint64(1))
         mixed = drawn if self.units is None else self._within_units()
-        order = np.argsort(mixed, kind="stable")
         return {
-            "discovery": self._stratified(order[~odd[order]], mixed),
-            "confirmation": self._stratified(order[odd[order]], mixed),
+            "discovery": self._stratified(np.flatnonzero(~odd), mixed),
+            "confirmation": self._stratified(np.flatnonzero(odd), mixed),
         }
 
-    def _stratified(self, order: IntArray, mixed: IntArray) -> IntArray:
-        """The same rows with each class spread evenly: one row, at a random place, in each of its equal intervals."""
+    def _stratified(self, rows: IntArray, mixed: IntArray) -> IntArray:
+        """Rows in their drawn order, each class spread evenly: one at a random place in each of its equal intervals."""
+        order = taken(rows, np.argsort(taken(mixed, rows), kind="stable"))
         if self.labels is None or not len(order):
             return order
-        labels = self.labels[order] - self.labels.min()
-        counts = np.bincount(labels)
-        rank = np.empty(len(order))
-        rank[grouped(labels)] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-        jitter = (mixed[order] & np.uint64(0xFFFFFFFF)) / 2.0**32
-        return order[np.argsort((rank + jitter) / counts[labels], kind="stable")]
+        labels, least = taken(self.labels, order), self.labels.min()
+        of_class = grouped(labels)
+        counts = np.bincount(labels - least)
+        before = np.cumsum(counts) - counts
+        places = paged(len(order), np.float64)
+        for part in parts(of_class):
+            at = of_class[part]
+            own, jitter = labels[at] - least, (mixed[order[at]] & np.uint64(0xFFFFFFFF)) / 2.0**32
+            places[at] = (np.arange(part.start, part.stop) - before[own] + jitter) / counts[own]
+        del of_class
+        return taken(order, np.argsort(places, kind="stable"))
 
     def _within_units(self) -> IntArray:
         return replace(self, roles=Roles())._draw()  # noqa: SLF001 - its own kind
@@ -222,7 +228,7 @@ class Dataset:
         >>> len(some.sample(4)), sorted(some.sample().tolist()) == list(range(8))
         (4, True)
         """
-        return np.concatenate([self.halves[name][:count] for name, count in self.extent(rows, half).items()])
+        return chained([self.halves[name][:count] for name, count in self.extent(rows, half).items()])
 
     def batch(self, rows: IntArray, half: Half = "") -> tuple[Batch, dict[int, str]]:
         """Read rows; also the positions that could not be read, with the reason."""

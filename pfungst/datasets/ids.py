@@ -6,6 +6,7 @@ from typing import overload
 import numpy as np
 
 from pfungst.arrays import IntArray
+from pfungst.paged import filled
 from pfungst.seeded import philox
 
 
@@ -66,7 +67,8 @@ def counted(ids: Numbered, secret: bytes) -> IntArray:
     """
     asked = ids.numbers
     most = len(asked) if isinstance(asked, range) else int(asked.max(initial=-1)) + 1
-    drawn = philox(secret).random_raw(most) >> np.uint64(1)
+    stream = philox(secret)
+    drawn = filled(most, np.uint64, lambda part: stream.random_raw(part.stop - part.start) >> np.uint64(1))
     return drawn if isinstance(asked, range) else drawn[asked]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Roles, missing
 from pfungst.errors import InputError
+from pfungst.paged import filled
 from pfungst.task import Columns
 
 SITES = frozenset({"site", "hospital", "scanner", "center", "centre", "institution", "camera"})
@@ -51,7 +52,7 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     if kind == "b":
         return _texts(np.where(values, "True", "False").astype(object), names, source)
     if kind in "iu":
-        return _integers(values.astype(np.int64), names, source)
+        return _integers(values.astype(np.int64, copy=False), names, source)
     return _texts(np.asarray(values, dtype=object), names, source)
 
 
@@ -82,7 +83,7 @@ def _integers(values: IntArray, names: tuple[str, ...], source: str) -> Labels:
             f"{len(bad)} labels of {source} lie outside {allowed}: {shown}; number the classes from 0, or name them"
         )
     _distinct(names, source)
-    kept = np.where(absent, -1, values)
+    kept = filled(len(values), np.int64, lambda part: np.where(absent[part], -1, values[part]))
     classes = names or tuple(str(i) for i in range(int(kept.max(initial=-1)) + 1))
     return Labels(kept, classes, bool(names) and not _numbers_only(names), _absent(absent))
 

@@ -7,9 +7,22 @@ from scipy.optimize import linear_sum_assignment
 
 from pfungst.arrays import IntArray
 from pfungst.errors import InputError
+from pfungst.paged import parts
 from pfungst.statistics.proportions import wilson
 
 _Found = dict[int, int]
+
+
+def used_classes(labels: IntArray) -> IntArray:
+    """The classes that have rows, of labels (-1: none).
+
+    >>> used_classes(np.array([2, -1, 0])).tolist()
+    [0, 2]
+    """
+    held = np.zeros(int(labels.max(initial=-1)) + 1, bool)
+    for part in parts(labels):
+        held[labels[part][labels[part] >= 0]] = True
+    return np.flatnonzero(held)
 
 
 def mapping(names: Sequence[str], labels: IntArray, classes: Sequence[str], *, named: bool, source: str) -> IntArray:
@@ -24,7 +37,7 @@ def mapping(names: Sequence[str], labels: IntArray, classes: Sequence[str], *, n
     >>> mapping(["dog", "Cat"], np.array([0, 1]), ["cat", "dog"], named=True, source="val").tolist()
     [1, 0]
     """
-    wanted = [int(k) for k in np.unique(labels[labels >= 0])]
+    wanted = used_classes(labels).tolist()
     found = _by_name(names, wanted, classes)
     found = _by_number(names, wanted, len(classes)) if found is None else found
     if found is None and not named and len(names) == len(classes):

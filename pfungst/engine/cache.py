@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,12 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.plan import Piece
 from pfungst.engine.rows import spelled_ids
-from pfungst.engine.sealed import sealed, write_sealed
+from pfungst.engine.sealed import groups, sealed, write_sealed
 from pfungst.engine.sweep import Swept
 from pfungst.errors import InputError, first_line
 from pfungst.maps import Maps
 from pfungst.outputs import Outputs
+from pfungst.paged import paged
 from pfungst.passes import Answers, Pass
 from pfungst.proven import Proven
 from pfungst.statistics.units import numbered
@@ -68,9 +70,7 @@ class Cache:
                 lost = {row: why for row, why in swept.lost.items() if row in rows}
                 sizes = [swept.size] if swept.size else []
                 about = {"key": self._key(piece), "lost": lost, "rows": piece.rows, "sizes": sizes}
-                _write(
-                    self._part(piece), _table(swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
-                )
+                _write(self._part(piece), swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
 
     def whole(self, one: Pass, pieces: list[Piece], data: Dataset) -> Kept | None:
         """Answers of a whole pass as they were compacted by a finished audit, or None."""
@@ -80,7 +80,7 @@ class Cache:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
             about = {"key": self._whole_key(pieces), "lost": kept.lost, "rows": kept.rows, "sizes": list(kept.sizes)}
-            _write(self._file(one), _table(kept.answers, data.on(one.on), about, self.redact))
+            _write(self._file(one), kept.answers, data.on(one.on), about, self.redact)
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
     def forget(self) -> None:
@@ -115,9 +115,10 @@ def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
         InputError: if the file cannot be read or holds no answers.
     """
     try:
-        table = sealed(file).read(use_threads=False)
+        held = sealed(file)
+        table = held.read(columns=_narrow(held), use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
-        found = _answers(table, table["row"].to_numpy(), about)
+        found = _answers(held, table, table["row"].to_numpy(), about)
         labels, ids = table["label"].to_numpy(), tuple(table["id"].to_pylist())
     except _DAMAGED as error:
         raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
@@ -137,9 +138,23 @@ def _slug(words: str) -> str:
     return "-".join(part for part in kept.split("-") if part)[:48]
 
 
-def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool = False) -> pa.Table:
+def _tables(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool) -> Iterator[pa.Table]:
+    """The rows of some answers; those of many predictions in groups, so that no copy of all of them is made."""
     assert answers.rows is not None, "answers to be kept know their rows"
-    rows: IntArray = answers.rows
+    plain = isinstance(answers, Outputs) and not isinstance(answers, Summarised)
+    units = data.units if plain else None
+    numbers = None if units is None else numbered(units[answers.rows], len(answers.rows))[0]
+    for part in groups(len(answers.rows)) if plain else [slice(0, len(answers.rows))]:
+        columns = _columns(answers, part, data, about, redact)
+        if numbers is not None:
+            columns["unit"] = pa.array(numbers[part], pa.int32())
+        yield pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+
+
+def _columns(answers: Answers, part: slice, data: Dataset, about: dict[str, Any], redact: bool) -> dict[str, Any]:
+    """Columns of these rows; only of predictions may they be some."""
+    assert answers.rows is not None, "answers to be kept know their rows"
+    rows: IntArray = answers.rows[part]
     labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
     columns: dict[str, Any] = {
         "row": pa.array(rows, pa.int64()),
@@ -166,15 +181,13 @@ def _table(answers: Answers, data: Dataset, about: dict[str, Any], redact: bool 
     else:
         about |= {"normalised": answers.normalised, "complete": answers.complete}
         columns |= {
-            "prediction": pa.array(answers.predictions, pa.int32()),
-            "confidence": pa.array(answers.confidence.astype(np.float32)),
-            "logits": _lists(answers.logits),
+            "prediction": pa.array(answers.predictions[part], pa.int32()),
+            "confidence": pa.array(answers.confidence[part].astype(np.float32)),
+            "logits": _lists(answers.logits[part]),
         }
         if answers.features is not None:
-            columns["features"] = _lists(answers.features)
-        if data.units is not None:
-            columns["unit"] = pa.array(numbered(data.units[rows], len(rows))[0], pa.int32())
-    return pa.table(columns).replace_schema_metadata({b"pfungst": json.dumps(about, sort_keys=True).encode()})
+            columns["features"] = _lists(answers.features[part])
+    return columns
 
 
 def _summary(answers: Summarised) -> dict[str, Any]:
@@ -210,16 +223,18 @@ def _list_of(values: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def _write(path: Path, answers: Answers, data: Dataset, about: dict[str, Any], redact: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    streams = [f"{name}.list.element" for name in _STREAMS if name in table.column_names]
-    write_sealed(path, table, use_dictionary=False, use_byte_stream_split=streams)
+    tables = _tables(answers, data, about, redact)
+    first = next(tables)
+    streams = [f"{name}.list.element" for name in _STREAMS if name in first.column_names]
+    write_sealed(path, chain([first], tables), use_dictionary=False, use_byte_stream_split=streams)
 
 
 def _read(path: Path, key: str, rows: int) -> Kept | None:
     try:
         file = sealed(path)
-        names = [name for name in file.schema_arrow.names if name in _READ]
+        names = [name for name in _narrow(file) if name in _READ]
         table = file.read(columns=names, use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         if about["key"] != key:
@@ -228,7 +243,7 @@ def _read(path: Path, key: str, rows: int) -> Kept | None:
         if len(positions) and not 0 <= positions.min() <= positions.max() < rows:
             return None
         lost = {int(row): why for row, why in about["lost"].items()}
-        return Kept(_answers(table, positions, about), lost, about["rows"], tuple(about["sizes"]))
+        return Kept(_answers(file, table, positions, about), lost, about["rows"], tuple(about["sizes"]))
     except _DAMAGED:
         return None
 
@@ -238,10 +253,16 @@ _ATTACKED = (
 )  # fmt: skip
 _PROVEN = ("radius", "refuted", "forwards")
 _SUMMARY = ("top", "top_logs", "own", "log_sum_exp", "label")
-_READ = frozenset({"row", "logits", "features", "map", "target", "error", "left", *_ATTACKED, *_PROVEN, *_SUMMARY})
+_WIDE = frozenset({"logits", "features"})
+_READ = frozenset({"row", "map", "target", "error", "left", *_ATTACKED, *_PROVEN, *_SUMMARY})
 
 
-def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
+def _narrow(file: pq.ParquetFile) -> list[str]:
+    """Columns that are read at once: all but the scores and features of predictions, which may be of many rows."""
+    return [name for name in file.schema_arrow.names if name not in _WIDE]
+
+
+def _answers(file: pq.ParquetFile, table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Answers:
     if "map" in table.column_names:
         numbers = {name: table[name].to_numpy() for name in ("target", "error", "forwards")}
         values = _numbers(table, "map").reshape(-1, *about["shape"])
@@ -263,8 +284,20 @@ def _answers(table: pa.Table, positions: IntArray, about: dict[str, Any]) -> Ans
             log_sums=each["log_sum_exp"],
             width=about["classes"],
         )
-    features = _numbers(table, "features") if "features" in table.column_names else None
-    return Outputs(_numbers(table, "logits"), features, positions, about["normalised"], about["complete"])
+    features = _in_groups(file, "features", len(table)) if "features" in file.schema_arrow.names else None
+    return Outputs(_in_groups(file, "logits", len(table)), features, positions, about["normalised"], about["complete"])
+
+
+def _in_groups(file: pq.ParquetFile, name: str, rows: int) -> Array:
+    """A column of lists as an array, read group by group."""
+    found, start = np.zeros((0, file.schema_arrow.field(name).type.list_size), np.float32), 0
+    for group in range(file.num_row_groups):
+        part = _numbers(file.read_row_group(group, columns=[name], use_threads=False), name)
+        # As wide as what was read, not as the file says that it is.
+        found = found if start else paged((rows, part.shape[1]))
+        found[start : start + len(part)] = part
+        start += len(part)
+    return found
 
 
 def _left(kept: list[Any], about: dict[str, Any]) -> Array:

@@ -13,7 +13,7 @@ from pfungst.probe import Probe
 SHARD_ROWS, ANSWERED_ROWS = 1024, 1 << 16
 """Rows of a shard: the unit of scheduling, of caching and of loss. A multiple of every usual batch size.
 
-Recorded answers are looked up, so that losing many costs nothing, and few files are read and written faster."""
+Recorded answers are looked up, so that losing many costs nothing, and few shards are named faster."""
 
 BROKE = "the probe broke: "
 """How the reason begins where a probe failed."""

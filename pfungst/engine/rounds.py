@@ -29,7 +29,7 @@ class Rounds:
 
     ``finished`` says that an earlier audit ended in this folder: only then do its answers count as cached; answers of
     a killed audit are this audit's own. ``sizes``: rows shown at once where memory did not hold
-    a whole batch.
+    a whole batch. ``recorded`` are answers of all rows, by member, that are looked up in place of asking anybody.
     """
 
     data: Dataset
@@ -41,6 +41,7 @@ class Rounds:
     lost: dict[str, dict[int, str]] = field(default_factory=dict)
     refused: dict[Pass, str] = field(default_factory=dict)
     sizes: set[int] = field(default_factory=set)
+    recorded: Mapping[str, Outputs] = field(default_factory=dict)
 
     def answer(self, asked: Mapping[Pass, tuple[str, ...]], done: Passes) -> Passes:
         """The passes done so far and those asked now."""
@@ -49,7 +50,8 @@ class Rounds:
         parts: Parts = {}
         missing: dict[Shard, list[Piece]] = {}
         for one in new:
-            if (kept := self._whole(one)) is not None:
+            found = self._looked_up(one)
+            if (kept := self._whole(one) if found is None else found) is not None:
                 whole[one] = kept
             else:
                 for piece in pieces(one, self.data):
@@ -105,6 +107,14 @@ class Rounds:
                 self.cache.compact(one, Kept(outputs, lost, rows, tuple(sorted(self.sizes))), some, self.data)
             self.cache.keep_only(done)
 
+    def _looked_up(self, one: Pass) -> Outputs | None:
+        """Recorded answers, in audit order; none are handed out, so that only one copy of them is made."""
+        if not isinstance(one, Predict) or one.under is not None or one.after or one.on != self.data.name:
+            return None
+        found = self.recorded.get(one.by)
+        rows = self.data.sample(one.rows, one.half)
+        return None if found is None else replace(found.take(rows), rows=rows)
+
     def _whole(self, one: Pass) -> Answers | None:
         kept = None if self.cache is None else self.cache.whole(one, list(pieces(one, self.data)), self.data)
         if kept is None:
@@ -151,8 +161,7 @@ class Rounds:
             some = [part for part in (parts.get(key), swept.answers.get(piece.asked)) if part is not None]
             if some:
                 answers[piece.asked] = parts[key] = self._joined(piece.asked, some)
-        # Recorded answers are looked up faster than they are read back, so that nothing is gained by parts of them.
-        if self.cache is not None and self.data.modality != "answers":
+        if self.cache is not None:
             self.cache.save(asked, replace(swept, answers=answers, lost=lost), self.data)
         rows = sum(piece.rows - piece.start for piece in asked)
         self.listen("shard", {"on": swept.shard.on, "shard": swept.shard.name, "row_passes": rows})

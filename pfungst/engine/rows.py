@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.ids import Numbered
-from pfungst.engine.sealed import sealed, write_sealed
+from pfungst.engine.sealed import groups, sealed, write_sealed
 from pfungst.errors import InputError, first_line
 
 ROWS = "rows.parquet"
@@ -29,22 +29,28 @@ def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: 
     stands are left out.
     """
     rows = data.sample()
-    labels = np.full(len(rows), -1) if data.labels is None else data.labels[rows]
     classes = pa.array([_utf8(name) for name in data.classes], pa.string())
-    columns = {
-        "row": pa.array(rows, pa.int64()),
-        "id": spelled_ids(data, rows, redact=redact),
-        "label": classes.take(pa.array(labels, pa.int64(), mask=labels < 0)),
-    }
+    packed = json.dumps(dict(about), sort_keys=True).encode()
+    metadata: dict[str, Any] = {}
     for name, values in data.columns.items():
         column = _column(np.asarray(values)[rows])
         if not (redact and _holds_paths(column)):
-            columns[f"column:{name}" if name in OWN else _utf8(name)] = column
-    packed = json.dumps(dict(about), sort_keys=True).encode()
-    table = pa.table(columns).replace_schema_metadata({b"pfungst": packed})
+            metadata[f"column:{name}" if name in OWN else _utf8(name)] = column
+
+    def table(part: slice) -> pa.Table:
+        here = rows[part]
+        labels = np.full(len(here), -1) if data.labels is None else data.labels[here]
+        columns = {
+            "row": pa.array(here, pa.int64()),
+            "id": spelled_ids(data, here, redact=redact),
+            "label": classes.take(pa.array(labels, pa.int64(), mask=labels < 0)),
+            **{name: column[part] for name, column in metadata.items()},
+        }
+        return pa.table(columns).replace_schema_metadata({b"pfungst": packed})
+
     # Ids differ: a dictionary of them would be begun for every group of rows and thrown away.
-    words = [name for name in table.column_names if name not in {"row", "id"}]
-    write_sealed(folder / ROWS, table, use_dictionary=words)
+    words = ["label", *metadata]
+    write_sealed(folder / ROWS, map(table, groups(len(rows))), use_dictionary=words)
 
 
 def spelled_ids(data: Dataset, rows: IntArray, *, redact: bool) -> Any:

@@ -7,12 +7,16 @@ reader looks there because places in a Parquet file are counted from its start: 
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+GROUP = 65_536
+"""Rows of a group: what is written, and can be read, at once."""
 _SEAL = 16
 """Bytes of the seal."""
 _END = 8
@@ -20,12 +24,28 @@ _END = 8
 _READ = 1 << 20
 
 
-def write_sealed(path: Path, table: pa.Table, **how: Any) -> None:
-    """Write a table by rename, so that a kill leaves a whole file or none; ``how`` goes to ``write_table``."""
+def write_sealed(path: Path, tables: Iterable[pa.Table], **how: Any) -> None:
+    """Write tables, one behind the other, by rename, so that a kill leaves a whole file or none.
+
+    Each is made when the one before it is written; ``how`` goes to ``ParquetWriter``.
+    """
     partial = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, partial, compression="zstd", row_group_size=65_536, write_page_checksum=True, **how)
+    coming = iter(tables)
+    first = next(coming)
+    with pq.ParquetWriter(partial, first.schema, compression="zstd", write_page_checksum=True, **how) as writer:
+        for table in chain([first], coming):
+            writer.write_table(table, row_group_size=GROUP)
     seal(partial)
     partial.replace(path)
+
+
+def groups(rows: int) -> Iterator[slice]:
+    """Which rows go into each group; one that is empty where there are none.
+
+    >>> list(groups(70_000))
+    [slice(0, 65536, None), slice(65536, 70000, None)]
+    """
+    return (slice(start, min(start + GROUP, rows)) for start in range(0, max(1, rows), GROUP))
 
 
 def seal(path: Path) -> None:

@@ -14,7 +14,7 @@ from pfungst.attacked import Attacked, joined_attacks
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.engine.ahead import ahead
 from pfungst.engine.isolation import Isolation
-from pfungst.engine.plan import ANSWERED_ROWS, Piece, Shard
+from pfungst.engine.plan import Piece, Shard
 from pfungst.engine.room import Room
 from pfungst.errors import InputError, Unanswered
 from pfungst.maps import Maps, joined_maps
@@ -115,7 +115,7 @@ class Sweep:
                     isolation.asked += one.rows
                 elif not one.share.refused:
                     self._answer(one, same, isolation)
-        size = self.room.within(self._step)
+        size = self.room.within(self.batch_size)
         return Swept(
             pieces[0].shard,
             {one.asked: joined(one.found) for one in shares if one.found and not one.refused},
@@ -123,23 +123,15 @@ class Sweep:
             {one.asked: one.seconds for one in shares},
             {one.asked: one.refused for one in shares if one.refused},
             frozenset(isolation.failed),
-            size=size if size < self._step else 0,
+            size=size if size < self.batch_size else 0,
         )
-
-    @property
-    def _step(self) -> int:
-        return self._most(self.model)
-
-    def _most(self, model: Model) -> int:
-        """Rows of a batch; recorded answers are looked up, and a batch of them costs the same for any number."""
-        return self.batch_size if "new inputs" in model.offers else ANSWERED_ROWS
 
     def _coming(self, shard: Shard, shares: Sequence[_Share]) -> Iterator[_Shown | _Next]:
         """What each pass is shown of each batch, in the order in which it is asked."""
         rows = shard.rows(self.data)
         first, last = min(share.start for share in shares), max(share.rows for share in shares)
-        for at in range(first, last, self._step):
-            asked = rows[at : min(at + self._step, last)]
+        for at in range(first, last, self.batch_size):
+            asked = rows[at : min(at + self.batch_size, last)]
             batch, bad = self.data.on(shard.on).batch(asked, shard.half)
             yield _Next(len(asked), bad)
             made: set[tuple[str, str, bytes]] = set()
@@ -190,7 +182,7 @@ class Sweep:
                 some = batch if part.stop - part.start == len(batch) else batch.take(np.arange(part.start, part.stop))
                 return replace(_run(one, self.model, some, *member), rows=some.rows)
 
-            return joined(list(self.room.parts(run, len(batch), self._step)))
+            return joined(list(self.room.parts(run, len(batch), self.batch_size)))
         key = _key(one, batch)
         if key not in same:
             made = shown.inputs if batch is shown.batch else None
@@ -210,7 +202,7 @@ class Sweep:
     def _ask(self, one: Predict, batch: Batch, inputs: Array) -> Outputs:
         """Ask about one batch, padded to the full size: a network's last bits depend on the shape it is given."""
         model = self._asked(one)
-        most, padded = self._most(model), "new inputs" in model.offers
+        most, padded = self.batch_size, "new inputs" in model.offers
 
         def ask(part: slice) -> Outputs:
             rows = part.stop - part.start

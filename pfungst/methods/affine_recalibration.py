@@ -10,7 +10,8 @@ from scipy.optimize import minimize
 from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.errors import InputError
 from pfungst.methods.recalibration import checked, temperature
-from pfungst.outputs import Outputs, by_class, parts
+from pfungst.outputs import Outputs, by_class
+from pfungst.paged import parts
 
 LARGEST = 20.0
 """Bound of every weight and intercept: separable rows drive them there, and then nothing can be recommended."""

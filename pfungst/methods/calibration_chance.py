@@ -10,7 +10,7 @@ from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
 from pfungst.findings import Bin
 from pfungst.methods.calibration_errors import calibration_errors
-from pfungst.statistics.binning import bin_index, checked_pair
+from pfungst.statistics.binning import bin_index, checked_pair, residuals
 from pfungst.statistics.cell_errors import BINNED, CELL_ERRORS, by_bin
 from pfungst.statistics.consistency import (
     Cells,
@@ -82,7 +82,9 @@ def by_chance(
     """
     c, a = checked_pair(confidence, correct)
     cells = cells_of(c, a, bins, raters)
-    null = null_draws(cells, draws, seed) if units is None else unit_null_draws(cells, c - a, units, draws, seed)
+    null = (
+        null_draws(cells, draws, seed) if units is None else unit_null_draws(cells, residuals(c, a), units, draws, seed)
+    )
     rows = by_bin(cells.rows[None].astype(np.float64), cells.bins)[0]
     stated = by_bin((cells.rows * cells.confidence)[None], cells.bins)[0]
     found: dict[str, list[FloatArray]] = {name: [] for name in names}
@@ -218,7 +220,7 @@ def error_estimate(
     again = (
         bootstrap_draws(cells, draws, seed + 1)
         if units is None
-        else unit_bootstrap_draws(cells, c - a, units, draws, seed + 1)
+        else unit_bootstrap_draws(cells, residuals(c, a), units, draws, seed + 1)
     )
     drawn = np.concatenate([CELL_ERRORS[error](cells, portion) for portion in again])
     rows, groups = effective_rows(a, units, level)

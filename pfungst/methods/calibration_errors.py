@@ -6,8 +6,9 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
+from pfungst.paged import filled
 from pfungst.registry import Registry
-from pfungst.statistics.binning import bin_index, checked_pair, equal_mass_index, grid_of
+from pfungst.statistics.binning import bin_index, checked_pair, equal_mass_index, grid_of, residuals
 from pfungst.statistics.cell_errors import FEWEST
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean
@@ -33,7 +34,7 @@ def expected_calibration_error(confidence: Array, correct: Array, bins: int = 15
     0.4
     """
     c, a = checked_pair(confidence, correct)
-    return float(np.abs(np.bincount(bin_index(c, bins), c - a)).sum() / len(c))
+    return float(np.abs(np.bincount(bin_index(c, bins), residuals(c, a))).sum() / len(c))
 
 
 @calibration_errors
@@ -49,7 +50,7 @@ def equal_mass_calibration_error(confidence: Array, correct: Array, bins: int = 
     0.1
     """
     c, a = checked_pair(confidence, correct)
-    return float(np.abs(np.bincount(equal_mass_index(c, bins), c - a)).sum() / len(c))
+    return float(np.abs(np.bincount(equal_mass_index(c, bins), residuals(c, a))).sum() / len(c))
 
 
 @calibration_errors
@@ -68,7 +69,7 @@ def maximum_calibration_error(confidence: Array, correct: Array, bins: int = 15)
     held = rows >= FEWEST
     if not held.any():
         raise InputError(f"the largest gap needs a bin of {FEWEST} rows; the fullest of {bins} holds {rows.max()}")
-    return float(np.max(np.abs(np.bincount(index, c - a)[held] / rows[held])))
+    return float(np.max(np.abs(np.bincount(index, residuals(c, a))[held] / rows[held])))
 
 
 @calibration_errors
@@ -85,14 +86,16 @@ def debiased_calibration_error(confidence: Array, correct: Array, bins: int = 15
     True
     """
     c, a = checked_pair(confidence, correct)
-    index, r = bin_index(c, bins), c - a
+    index, r = bin_index(c, bins), residuals(c, a)
     rows = np.bincount(index)
     held = rows > 1
     if not held.any():
         return 0.0
     n = rows[held]
     means = np.bincount(index, r)[held] / n
-    variances = (np.bincount(index, r * r)[held] - n * means**2) / (n - 1)
+    variances = (
+        np.bincount(index, filled(len(r), np.float64, lambda part: r[part] * r[part]))[held] - n * means**2
+    ) / (n - 1)
     square = float((n * (means**2 - variances / n)).sum() / len(c))
     return float(np.sign(square) * np.sqrt(abs(square)))
 
@@ -111,7 +114,7 @@ def root_mean_square_calibration_error(confidence: Array, correct: Array, bins: 
     """
     c, a = checked_pair(confidence, correct)
     index = bin_index(c, bins)
-    sums, rows = np.bincount(index, c - a), np.bincount(index)
+    sums, rows = np.bincount(index, residuals(c, a)), np.bincount(index)
     return float(np.sqrt((sums[rows > 0] ** 2 / rows[rows > 0]).sum() / len(c)))
 
 
@@ -169,7 +172,10 @@ def _cumulated(confidence: Array, correct: Array) -> FloatArray:
     """Residuals over N, cumulated in the order of confidence, at the end of each run of ties (or level of doubt)."""
     c, a = checked_pair(confidence, correct)
     if len(c) > MANY:
-        return np.asarray(np.cumsum(np.bincount(level_of(c), c - a)[::-1]) / len(c))
+        return np.asarray(
+            np.cumsum(np.bincount(filled(len(c), np.int64, lambda part: level_of(c[part])), residuals(c, a))[::-1])
+            / len(c)
+        )
     order = np.argsort(c, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(c[order])), len(c) - 1)
     return np.asarray(np.cumsum((c - a)[order])[ends] / len(c))
@@ -196,7 +202,7 @@ def signed_gap(
     (0.2, True)
     """
     c, a = checked_pair(confidence, correct)
-    estimate = mean(c - a, units, name, bounds=(-1.0, 1.0), level=level)
+    estimate = mean(residuals(c, a), units, name, bounds=(-1.0, 1.0), level=level)
     if min(a.sum(), len(a) - a.sum()) >= 5:
         return estimate
     low, high = wilson(float(a.mean()), effective_rows(a, units, level)[0], level)

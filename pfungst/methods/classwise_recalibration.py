@@ -8,7 +8,8 @@ import numpy as np
 from pfungst.arrays import BoolArray, FloatArray, IntArray
 from pfungst.methods.affine_recalibration import enough_of_each, enough_rows
 from pfungst.methods.recalibration import checked
-from pfungst.outputs import Outputs, by_class, parts
+from pfungst.outputs import Outputs, by_class
+from pfungst.paged import parts
 
 BINS, A_BIN = 15, 20
 """Bins of a histogram, and the least rows for each."""

@@ -11,7 +11,8 @@ from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import COUNTED
 from pfungst.datasets.ids import Numbered, counted
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs
+from pfungst.paged import parts
 from pfungst.registry import Registry
 
 Score = Callable[[Outputs, FloatArray], FloatArray]

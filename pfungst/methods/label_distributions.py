@@ -7,6 +7,7 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
 from pfungst.outputs import Outputs
+from pfungst.paged import filled, parts, taken
 
 
 def total_variation(outputs: Outputs, shares: FloatArray) -> FloatArray:
@@ -15,7 +16,11 @@ def total_variation(outputs: Outputs, shares: FloatArray) -> FloatArray:
     >>> total_variation(Outputs(np.zeros((1, 2), np.float32)), np.array([[1.0, 0.0]])).round(3)
     array([0.5])
     """
-    return np.asarray(np.abs(outputs.probabilities - shares).sum(axis=1) / 2)
+
+    def of(part: slice) -> FloatArray:
+        return np.asarray(np.abs(np.exp(outputs.log_probabilities_at(part)) - shares[part]).sum(axis=1) / 2)
+
+    return filled(len(outputs), np.float64, of)
 
 
 def squared_distance(outputs: Outputs, shares: FloatArray) -> FloatArray:
@@ -24,7 +29,11 @@ def squared_distance(outputs: Outputs, shares: FloatArray) -> FloatArray:
     >>> squared_distance(Outputs(np.zeros((1, 2), np.float32)), np.array([[1.0, 0.0]])).round(3)
     array([0.5])
     """
-    return np.asarray(((outputs.probabilities - shares) ** 2).sum(axis=1))
+
+    def of(part: slice) -> FloatArray:
+        return np.asarray(((np.exp(outputs.log_probabilities_at(part)) - shares[part]) ** 2).sum(axis=1))
+
+    return filled(len(outputs), np.float64, of)
 
 
 def entropy(shares: FloatArray) -> FloatArray:
@@ -33,7 +42,12 @@ def entropy(shares: FloatArray) -> FloatArray:
     >>> entropy(np.array([[0.5, 0.5]])).round(4)
     array([0.6931])
     """
-    return np.asarray(-np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-300)), 0.0).sum(axis=1))
+
+    def of(part: slice) -> FloatArray:
+        some = shares[part]
+        return np.asarray(-np.where(some > 0, some * np.log(np.maximum(some, 1e-300)), 0.0).sum(axis=1))
+
+    return filled(len(shares), np.float64, of)
 
 
 SPLITS = 8
@@ -61,17 +75,23 @@ def noise(counts: Array, seed: int = 0) -> Noise:
     >>> noise(np.array([[5, 5], [10, 0]])).floor.__round__(4)
     0.0278
     """
-    votes = np.asarray(counts, np.int64)
-    votes = votes[votes.sum(axis=1) > 1]
-    if not len(votes):
+    several = taken(counts, counts.sum(axis=1) > 1)
+    if not len(several):
         raise InputError("labellers' noise was asked of rows with one vote each; two a row are the least that show any")
-    total = votes.sum(axis=1, keepdims=True)
-    shares = votes / total
-    scatter = shares * (1 - shares) / (total - 1)
-    first, second = total // 2, total - total // 2
-    squared = (scatter * total**2 / (first * second)).sum(axis=1).mean()
+    floor = squared = apart = 0.0
     # The expected sum of distances needs each class's distance only, so each class may be drawn on its own.
     rng = np.random.default_rng((seed, 5))
-    drawn = rng.hypergeometric(votes, total - votes, first, size=(SPLITS, *votes.shape))
-    apart = np.abs(drawn / first - (votes - drawn) / second).sum(axis=2).mean() / 2
-    return Noise(float(scatter.sum(axis=1).mean()), float(apart), float(squared))
+    for turn in range(SPLITS):
+        for part in parts(several):
+            votes = several[part].astype(np.int64)
+            total = votes.sum(axis=1, keepdims=True)
+            first, second = total // 2, total - total // 2
+            drawn = rng.hypergeometric(votes, total - votes, first)
+            apart += float(np.abs(drawn / first - (votes - drawn) / second).sum()) / 2 / SPLITS
+            if not turn:
+                shares = votes / total
+                scatter = shares * (1 - shares) / (total - 1)
+                floor += float(scatter.sum())
+                squared += float((scatter * total**2 / (first * second)).sum())
+    rows = len(several)
+    return Noise(floor / rows, apart / rows, squared / rows)

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs
+from pfungst.paged import filled, paged, parts, widened
 from pfungst.statistics.binning import equal_mass_index
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.sureness import MANY
@@ -48,8 +49,8 @@ class LabelErrors:
         """Rows whose label is more likely wrong than right, likeliest first; none where perhaps no label is wrong."""
         if self.share.low <= 0:
             return np.zeros(0, np.int64)
-        order = np.argsort(-self.probability, kind="stable")
-        return np.asarray(order[self.probability[order] > 0.5])
+        some = np.flatnonzero(self.probability > 0.5)
+        return some[np.argsort(-self.probability[some], kind="stable")]
 
 
 def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None) -> LabelErrors:
@@ -67,10 +68,10 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
     The rate holds where an answer that is sure is right. A model that follows a trick is sure and wrong where the trick
     misleads it, which looks the same from here.
     """
-    margin, right = margins(outputs), outputs.predictions == labels
-    effective, groups = effective_rows(right.astype(np.float64), units)
+    margin, right = _short_of_certain(margins(outputs)), outputs.predictions == labels
+    effective, groups = effective_rows(widened(right), units)
     rates = np.concatenate([[0.0], np.geomspace(5e-4, MOST, 60)])
-    losses, curves = _fitted(rates, _binned(_short_of_certain(margin), right, effective / len(right)))
+    losses, curves = _fitted(rates, _binned(margin, right, effective / len(right)))
     best = int(losses.argmin())
     share = Estimate(
         name="share of wrong labels",
@@ -81,24 +82,27 @@ def label_errors(outputs: Outputs, labels: IntArray, units: Array | None = None)
         unit="row" if units is None else "unit",
     )
     offset, slope = curves[best]
-    mistaken = (1 - share.value) * expit(-(offset + slope * _short_of_certain(margin)))
-    probability = np.where(right, 0.0, share.value / np.maximum(share.value + mistaken, 1e-300))
-    return LabelErrors(share, share.value + mistaken, probability)
+    q = share.value
+    expected = filled(len(right), np.float64, lambda part: q + (1 - q) * expit(-(offset + slope * margin[part])))
+    wrong = filled(
+        len(right), np.float64, lambda part: np.where(right[part], 0.0, q / np.maximum(expected[part], 1e-300))
+    )
+    return LabelErrors(share, expected, wrong)
 
 
 def _short_of_certain(margin: FloatArray) -> FloatArray:
     """Margins of which those that are cut off are the largest of the others, if there are any."""
-    short = margin[margin < LARGEST]
-    return np.minimum(margin, short.max()) if len(short) else margin
+    top = float(np.max(margin, where=margin < LARGEST, initial=-np.inf))
+    return filled(len(margin), np.float64, lambda part: np.minimum(margin[part], top)) if top >= 0 else margin
 
 
 def margins(outputs: Outputs) -> FloatArray:
     """Log-probability of each answer less that of the next class, (rows,), cut off at 30."""
-    found = np.empty(len(outputs))
+    found = paged(len(outputs), np.float64)
     for part in parts(outputs.logits):
         two = np.partition(outputs.logits[part], -2, axis=1)[:, -2:].astype(np.float64)
-        found[part] = two[:, 1] - two[:, 0]
-    return np.clip(found, 0.0, LARGEST)
+        found[part] = np.clip(two[:, 1] - two[:, 0], 0.0, LARGEST)
+    return found
 
 
 def _bound(rates: FloatArray, losses: FloatArray) -> float:
@@ -114,7 +118,8 @@ def _bound(rates: FloatArray, losses: FloatArray) -> float:
 def _binned(margin: FloatArray, right: BoolArray, weight: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean margin, rows and right rows of at most 200 bins of equal size; a row counts for ``weight`` rows."""
     if len(margin) > MANY:
-        index = equal_mass_index(1 - margin / max(float(margin.max()), 1e-12), BINS)
+        top = max(float(margin.max()), 1e-12)
+        index = equal_mass_index(filled(len(margin), np.float64, lambda part: 1 - margin[part] / top), BINS)
         rows = np.bincount(index).astype(np.float64)
         return np.bincount(index, margin) / rows, weight * rows, weight * np.bincount(index, right)
     order = np.argsort(margin, kind="stable")

@@ -7,7 +7,8 @@ import numpy as np
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.methods.affine_recalibration import SEPARATED, enough_rows, least_of, refuse_bounds
 from pfungst.methods.recalibration import COLDEST, HOTTEST, checked, temperature
-from pfungst.outputs import Outputs, by_class, parts
+from pfungst.outputs import Outputs, by_class
+from pfungst.paged import parts
 
 
 @dataclass(frozen=True)

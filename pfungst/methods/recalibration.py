@@ -7,7 +7,8 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray, grouped
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, by_class, parts
+from pfungst.outputs import Outputs, by_class
+from pfungst.paged import filled, paged
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures beyond which the data say only "surer" or "less sure": separable rows drive them to zero."""
@@ -33,9 +34,8 @@ class Temperature:
 
     def __call__(self, outputs: Outputs) -> Outputs:
         """The same answers, in other probabilities."""
-        scaled = np.empty(outputs.logits.shape, np.float32)
-        for part in parts(outputs.logits):
-            scaled[part] = outputs.logits[part].astype(np.float64) / self.value
+        logits = outputs.logits
+        scaled = filled(logits.shape, np.float32, lambda part: logits[part].astype(np.float64) / self.value)
         return Outputs(scaled, outputs.features, outputs.rows, normalised=False, complete=outputs.complete)
 
     def folded(self, weight: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -80,7 +80,7 @@ def cross_fitted(
 
     Where ``most`` is given, a fit stands on about as many rows, taken evenly of every class; all are answered.
     """
-    logits = np.empty(outputs.logits.shape, np.float32)
+    logits = paged(outputs.logits.shape)
     for fold in np.unique(folds):
         inside = folds == fold
         others = np.flatnonzero(~inside)
@@ -111,8 +111,11 @@ def log_losses(outputs: Outputs, targets: IntArray | FloatArray) -> FloatArray:
     """Cross-entropy of each row against its label, or against a distribution over the classes, (rows,)."""
     if targets.ndim == 1:
         return -outputs.log_probability_of(targets.astype(np.int64, copy=False))
-    logs = outputs.log_probabilities
-    return np.asarray(-np.where(targets > 0, targets * logs, 0.0).sum(axis=1))
+    return filled(
+        len(outputs),
+        np.float64,
+        lambda part: -np.where(targets[part] > 0, targets[part] * outputs.log_probabilities_at(part), 0.0).sum(axis=1),
+    )
 
 
 def checked(outputs: Outputs, targets: Array) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.datasets.columns import give_back, read_table
+from pfungst.datasets.columns import ParquetColumns, give_back, read_table
 from pfungst.datasets.labels import coded
 from pfungst.datasets.npz import open_npz
 from pfungst.errors import InputError
@@ -19,6 +19,7 @@ from pfungst.frame import Frame
 from pfungst.models.names import distinct, numbered, settled
 from pfungst.models.scores import Meaning, outputs_of
 from pfungst.outputs import Outputs, from_top
+from pfungst.paged import chained, file_bytes, paged
 from pfungst.task import Task
 
 _COLUMN = re.compile(r"(?P<kind>logit|prob)s?_(?P<name>.+)", re.DOTALL)
@@ -71,13 +72,22 @@ def load_recorded(path: Path, task: Task, outputs: str | None = None) -> Recorde
         InputError: if the file holds neither scores nor predictions with confidences.
     """
     suffix = "".join(path.suffixes).removesuffix(".gz").lower().rpartition(".")[2]
-    data = path.read_bytes()
+    data = file_bytes(path)
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
-    most = task.limits.unpacked
-    table = open_npz(path, most) if suffix == "npz" else _squared(read_table(data, f".{suffix}", str(path), most))
+    table = _table(data, suffix, path, task.limits.unpacked)
     del data  # as large as the answers themselves
     give_back()
     return recorded(table, task, str(path), identity, outputs)
+
+
+def _table(data: memoryview, suffix: str, path: Path, most: int) -> Mapping[str, Array]:
+    """The arrays of a file; columns of scores are one."""
+    if suffix == "npz":
+        arrays = open_npz(path, most)
+        return {name: chained([arrays.pop(name)]) if arrays[name].ndim else arrays.pop(name) for name in list(arrays)}
+    if suffix == "parquet" and path.suffix.lower() != ".gz":
+        return _squared(ParquetColumns(data, str(path), most))
+    return _squared(read_table(data.tobytes(), f".{suffix}", str(path), most))
 
 
 def recorded(
@@ -111,35 +121,43 @@ def _agreeing(declared: str, found: Meaning, source: str) -> Meaning:
     return found
 
 
-def _squared(table: dict[str, Array]) -> dict[str, Array]:
+def _squared(table: Mapping[str, Array]) -> dict[str, Array]:
     """Columns ``logit_*`` or ``prob_*`` become one array, and the names of its classes."""
     matches = {name: match for name in table if (match := _COLUMN.fullmatch(name))}
     kinds = {match["kind"] for match in matches.values()}
     kind = "logit" if "logit" in kinds else "prob"
-    columns = {match["name"]: name for name, match in matches.items() if match["kind"] == kind}
+    columns = {name: match["name"] for name, match in matches.items() if match["kind"] == kind}
+    rest = {name: chained([table[name]]) for name in table if not columns or name not in matches}
     if not columns:
-        return table
-    names = list(columns)
+        return rest
+    names = list(columns.values())
     # prob_0, prob_1, prob_10, prob_2 ...: numbered classes are in the order of their numbers, wherever they stand.
     if sorted(names) == sorted(numbered(len(names))):
         names.sort(key=int)
-    rest = {name: values for name, values in table.items() if name not in matches}
-    return {**rest, f"{kind}s": _stacked(table, columns, names), "answered": np.array(names, dtype=object)}
+    places = {column: names.index(name) for column, name in columns.items()}
+    return {**rest, f"{kind}s": _stacked(table, places), "answered": np.array(names, dtype=object)}
 
 
-def _stacked(table: dict[str, Array], columns: Mapping[str, str], names: list[str]) -> Array:
-    """The columns of these classes as (rows, classes), in single precision where they are; taken out of the table."""
-    exact = all(table[columns[name]].dtype in {np.dtype(np.float16), np.dtype(np.float32)} for name in names)
-    first = table[columns[names[0]]]
-    stacked = np.empty((len(first), len(names)), np.float32 if exact else np.float64)
-    for at, name in enumerate(names):
-        stacked[:, at] = _numbers(table.pop(columns[name]), columns[name])
+def _stacked(table: Mapping[str, Array], places: Mapping[str, int]) -> Array:
+    """The columns at their places as (rows, classes), in single precision where all of them are."""
+    stacked = paged((len(table[next(iter(places))]), len(places)))
+    done: list[int] = []
+    for name, at in places.items():
+        values = _numbers(table[name], name)
+        if values.dtype != np.float32 and stacked.dtype == np.float32:
+            narrow, stacked = stacked, paged(stacked.shape, np.float64)
+            for column in done:
+                stacked[:, column] = narrow[:, column]
+        stacked[:, at] = values
+        done.append(at)
     return stacked
 
 
 def _numbers(values: Array, name: str) -> Array:
     try:
-        return values if values.dtype == np.float32 else np.asarray(values, dtype=np.float64)
+        return np.asarray(
+            values, np.float32 if values.dtype in {np.dtype(np.float16), np.dtype(np.float32)} else np.float64
+        )
     except (TypeError, ValueError):
         raise InputError(f"the column {name} of the answers holds words; give numbers") from None
 

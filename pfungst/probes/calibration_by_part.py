@@ -11,6 +11,7 @@ from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Estimates, Finding
 from pfungst.methods.calibration_errors import signed_gap
 from pfungst.methods.slices import by_columns
+from pfungst.paged import taken
 from pfungst.probe import Labelled
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.intervals import apart
@@ -81,7 +82,7 @@ def _gap(rows: Labelled, right: BoolArray, here: IntArray, name: str) -> Estimat
     if len(here) < FEWEST:
         return None
     units = None if rows.units is None else rows.units[here]
-    return signed_gap(rows.outputs.confidence[here], right[here], units=units, name=name)
+    return signed_gap(taken(rows.outputs.confidence, here), taken(right, here), units=units, name=name)
 
 
 def _by_part(gaps: list[Gap], kind: Kind, tolerance: float) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import AnyEvidence, Confusion, Confusions, Examples, Finding, Shot, Table
+from pfungst.paged import parts
 from pfungst.passes import Predict
 from pfungst.probe import Labelled, shot
 from pfungst.probes.error_reasons import NO_REASON, REASONS, Reasons
@@ -53,7 +54,10 @@ def confusion_counts(labels: IntArray, answers: IntArray, classes: int) -> IntAr
     >>> confusion_counts(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist()
     [[1, 0], [1, 1]]
     """
-    return np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
+    counts = np.zeros(classes**2, np.int64)
+    for part in parts(labels):
+        counts += np.bincount(labels[part] * classes + answers[part], minlength=classes**2)
+    return counts.reshape(classes, classes)
 
 
 def _cells(counts: IntArray, classes: tuple[str, ...]) -> list[Confusion]:

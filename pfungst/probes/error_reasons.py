@@ -8,7 +8,8 @@ import numpy as np
 from pfungst.arrays import BoolArray, FloatArray, IntArray, by_group
 from pfungst.datasets.dataset import Dataset
 from pfungst.methods.label_errors import margins
-from pfungst.outputs import Outputs, parts
+from pfungst.outputs import Outputs
+from pfungst.paged import parts
 from pfungst.probe import Labelled
 
 HUMAN_SHARE = 0.1
@@ -61,7 +62,7 @@ def reasons(data: Dataset, rows: Labelled, suspects: IntArray, kinds: Mapping[st
     if outputs.complete:
         held[2] = (_second(outputs) == labels) & (margins(outputs) < NEAR)
     held[3] = alike(rows.outputs, rows.labels, data.classes, kinds)[labels, answers]
-    codes = np.full(len(wrong), -1)
+    codes = np.full(len(wrong), -1, np.int8)
     codes[wrong] = held.argmax(axis=0)
     return Reasons(codes)
 

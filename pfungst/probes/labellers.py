@@ -13,6 +13,7 @@ from pfungst.methods.label_distributions import entropy, noise, squared_distance
 from pfungst.methods.opportunity import folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.outputs import Outputs
+from pfungst.paged import taken
 from pfungst.passes import Predict
 from pfungst.probe import Labelled, shot, voted
 from pfungst.probes.calibration_by_part import outward, two_sided
@@ -33,7 +34,8 @@ def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: 
         return
     rows = rows.take(known)
     outputs = rows.outputs
-    counts = data.label_counts[outputs.rows]
+    assert outputs.rows is not None, "answers of a pass know their rows"
+    counts = taken(data.label_counts, outputs.rows)
     said = shares[np.arange(len(shares)), outputs.predictions]
     gap = mean(outputs.confidence - said, rows.units, "confidence less labellers' share", (-1.0, 1.0))
     status = two_sided(gap, tolerance)

@@ -14,7 +14,8 @@ from pfungst.methods.calibration_errors import expected_calibration_error
 from pfungst.methods.opportunity import FOLDS, folds_of
 from pfungst.methods.recalibration import cross_fitted, log_losses
 from pfungst.methods.recalibrators import QUADRATIC, recalibrators
-from pfungst.outputs import Outputs, by_class, parts
+from pfungst.outputs import Outputs, by_class
+from pfungst.paged import parts
 from pfungst.probe import Labelled, voted
 from pfungst.statistics.intervals import paired_mean
 

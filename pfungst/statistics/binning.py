@@ -6,6 +6,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
+from pfungst.paged import filled, taken, widened
 from pfungst.statistics.sureness import LEVELS, MANY, level_of
 
 CELLS = 3600
@@ -24,7 +25,7 @@ def checked_pair(confidence: Array, correct: Array) -> tuple[FloatArray, FloatAr
     Raises:
         InputError: if they are empty, of different length, not finite, or outside [0, 1]; the first row is named.
     """
-    c, a = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
+    c, a = widened(np.asarray(confidence)), widened(np.asarray(correct))
     if c.ndim != 1 or c.shape != a.shape:
         raise InputError(f"confidence has shape {c.shape} and correct has {a.shape}; both need one value a row")
     if len(c) == 0:
@@ -50,11 +51,15 @@ def bin_index(confidence: FloatArray, bins: int) -> IntArray:
     >>> bin_index(np.array([0.0, 0.5, 0.51, 1.0]), 2)
     array([0, 0, 1, 1])
     """
+    return filled(confidence.shape, np.int64, lambda part: np.clip(_bins_above(confidence[part], bins), 0, bins - 1))
+
+
+def _bins_above(confidence: FloatArray, bins: int) -> FloatArray:
     place = np.asarray(confidence - EDGE)
     place *= bins
     np.ceil(place, out=place)
     place -= 1
-    return np.asarray(np.clip(place, 0, bins - 1, out=place), np.int64)
+    return place
 
 
 def equal_mass_index(confidence: FloatArray, bins: int) -> IntArray:
@@ -66,14 +71,26 @@ def equal_mass_index(confidence: FloatArray, bins: int) -> IntArray:
     array([0, 1, 1, 1])
     """
     if len(confidence) > MANY:
-        place = LEVELS - 1 - level_of(confidence)
-        counts = np.bincount(place, minlength=LEVELS)
-    else:
-        _, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+        levels = filled(len(confidence), np.int64, lambda part: LEVELS - 1 - level_of(confidence[part]))
+        return taken(_masses(np.bincount(levels, minlength=LEVELS), bins), levels)
+    _, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    return _masses(counts, bins)[place]
+
+
+def _masses(counts: IntArray, bins: int) -> IntArray:
+    """The bin of each run of ties, from the rows of every run."""
     middle = np.cumsum(counts) - counts / 2
-    index = np.minimum((middle * bins / len(confidence)).astype(np.int64), bins - 1)
-    held = np.unique(index[counts > 0])
-    return np.asarray(np.searchsorted(held, index)[place])
+    index = np.minimum((middle * bins / counts.sum()).astype(np.int64), bins - 1)
+    return np.asarray(np.searchsorted(np.unique(index[counts > 0]), index))
+
+
+def residuals(confidence: FloatArray, correct: FloatArray) -> FloatArray:
+    """Confidence less correctness, (rows,).
+
+    >>> residuals(np.array([0.75, 0.5]), np.array([1.0, 0.0])).tolist()
+    [-0.25, 0.5]
+    """
+    return filled(len(confidence), np.float64, lambda part: confidence[part] - correct[part])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
+from pfungst.paged import filled, taken
 from pfungst.statistics.binning import CELLS, bin_index, equal_mass_index
 from pfungst.statistics.units import numbered
 
@@ -64,7 +65,7 @@ class Cells:
             correct=np.add.reduceat(self.correct, starts),
             squared=np.add.reduceat(self.squared, starts),
             votes=np.add.reduceat(self.votes, starts),
-            of_row=(np.searchsorted(starts, np.arange(len(self.rows)), side="right") - 1)[self.of_row],
+            of_row=taken(np.searchsorted(starts, np.arange(len(self.rows)), side="right") - 1, self.of_row),
             width=-(-self.width // many),
         )
 
@@ -94,10 +95,12 @@ def cells_of(confidence: FloatArray, correct: FloatArray, bins: int, raters: Flo
     """
     inside = max(1, CELLS // bins)
     masses = equal_mass_index(confidence, bins)
-    key = bin_index(confidence, bins * inside) * bins + masses
+    key = filled(
+        len(confidence), np.int64, lambda part: bin_index(confidence[part], bins * inside) * bins + masses[part]
+    )
     counts = np.bincount(key)
     held = np.flatnonzero(counts)
-    rows, of_row, places = counts[held], (np.cumsum(counts > 0) - 1)[key], held // bins
+    rows, of_row, places = counts[held], taken(np.cumsum(counts > 0) - 1, key), held // bins
     mean = np.clip(np.bincount(of_row, confidence) / rows, 0, 1)
     # The mean of n shares of r_i votes has the variance c (1 - c) sum(1 / r_i) / n^2.
     votes = rows if raters is None else np.rint(rows**2 / np.bincount(of_row, 1 / raters)).astype(np.int64)
@@ -108,7 +111,9 @@ def cells_of(confidence: FloatArray, correct: FloatArray, bins: int, raters: Flo
         rows=rows,
         confidence=mean,
         correct=np.bincount(of_row, correct).astype(np.float64),
-        squared=np.bincount(of_row, confidence**2).astype(np.float64),
+        squared=np.bincount(of_row, filled(len(key), np.float64, lambda part: confidence[part] ** 2)).astype(
+            np.float64
+        ),
         votes=votes,
         of_row=of_row,
         width=bins * inside,

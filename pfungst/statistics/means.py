@@ -8,6 +8,7 @@ from scipy.special import ndtri, stdtrit
 from pfungst.arrays import Array, FloatArray
 from pfungst.errors import InputError
 from pfungst.statistics.estimate import Estimate
+from pfungst.statistics.moments import moments_of
 from pfungst.statistics.units import bracketed, checked, kish, numbered, robust_variance
 
 UNKNOWN = 1e12
@@ -44,12 +45,12 @@ def mean(
         raise InputError(
             f"{name!r} has values from {v.min():.4g} to {v.max():.4g}, outside its bounds {bounds}; give the bounds"
         )
-    codes, groups = (np.arange(len(v)), len(v)) if units is None else numbered(units, len(v))
+    codes, groups = (None, len(v)) if units is None else numbered(units, len(v))
     value = float(v.mean())
     low, high = (-UNKNOWN, UNKNOWN) if groups == 1 else _t_interval(v, units, level)
     if bounds is not None:
         if groups > 1 and np.ptp(v) <= _NO_SPREAD * (bounds[1] - bounds[0]):
-            unlike = 1 - ((1 - level) / 2) ** (1 / kish(codes))
+            unlike = 1 - ((1 - level) / 2) ** (1 / (len(v) if codes is None else kish(codes)))
             low = min(low, value - unlike * (value - bounds[0]))
             high = max(high, value + unlike * (bounds[1] - value))
         value, low, high = min(max(value, bounds[0]), bounds[1]), max(low, bounds[0]), min(high, bounds[1])
@@ -77,23 +78,14 @@ def paired_mean(
 def _t_interval(values: FloatArray, units: Array | None, level: float) -> tuple[float, float]:
     n = len(values)
     centre = float(values.mean())
-    totals: Array = values - centre
     if units is None:
-        groups, variance = n, float(totals @ totals) / (n - 1) / n
+        found = moments_of(values)
+        groups, variance = n, found.squares / (n - 1) / n
     else:
         codes, groups = numbered(units, n)
-        totals, variance = np.bincount(codes, totals, minlength=groups), robust_variance(values, codes, groups)
+        found = moments_of(np.bincount(codes, values - centre, minlength=groups).astype(np.float64, copy=False))
+        variance = robust_variance(values, codes, groups)
     error, quantile = math.sqrt(variance), (1 + level) / 2
     half = float(stdtrit(groups - 1, quantile))
-    moved = _skewness(totals) * (2 * float(ndtri(quantile)) ** 2 + 1) / (6 * math.sqrt(groups))
+    moved = found.skewness * (2 * float(ndtri(quantile)) ** 2 + 1) / (6 * math.sqrt(groups))
     return centre - error * (half + max(0.0, -moved)), centre + error * (half + max(0.0, moved))
-
-
-def _skewness(values: Array) -> float:
-    """Skewness of centred values, which are written over: of many rows there is no memory for four copies."""
-    largest = max(float(values.max()), -float(values.min()))
-    if largest == 0:
-        return 0.0
-    values /= largest
-    squares = values**2
-    return float(squares @ values) / len(values) / math.sqrt(float(squares.mean())) ** 3

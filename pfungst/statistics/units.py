@@ -5,6 +5,7 @@ from scipy.special import ndtri, stdtrit
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.errors import InputError
+from pfungst.paged import widened
 from pfungst.statistics.estimate import Estimate
 
 
@@ -14,7 +15,7 @@ def checked(values: Array, name: str) -> FloatArray:
     Raises:
         InputError: if there are none, if they are no vector, or if one is not finite; its position is named.
     """
-    v = np.asarray(values, dtype=np.float64)
+    v = widened(np.asarray(values))
     if v.ndim != 1:
         raise InputError(f"{name!r} was asked of an array of shape {v.shape}; one value a row is needed")
     if len(v) == 0:

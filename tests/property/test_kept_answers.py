@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pfungst.attacked import Attacked
@@ -65,7 +66,7 @@ def rows(units=None):
 
 def written(path, answers, data):
     about = {"key": KEY, "lost": {"3": "it is damaged"}, "rows": ROWS, "sizes": [4, 2]}
-    cache._write(path, cache._table(answers, data, about))
+    cache._write(path, answers, data, about, redact=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -93,6 +94,19 @@ def test_of_every_kind_damage_is_noticed(kind, tmp_path):
         raw[at] ^= 1 << RNG.integers(8)
         path.write_bytes(raw)
         assert cache._read(path, KEY, ROWS) is None
+
+
+def test_answers_in_several_groups_come_back_and_units_are_numbered_over_all_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("pfungst.engine.sealed.GROUP", 3)
+    units = np.array(["c", "a", "b", "a", "c", "d", "b", "a", "a"])
+    data = rows(units)
+    answers = Outputs(RNG.normal(size=(ROWS, 3)).astype(np.float32), rows=RNG.permutation(ROWS))
+    written(tmp_path / "part.parquet", answers, data)
+    assert pq.ParquetFile(tmp_path / "part.parquet").num_row_groups == 3
+    back = cache._read(tmp_path / "part.parquet", KEY, ROWS).answers
+    assert np.array_equal(back.logits, answers.logits)
+    assert np.array_equal(back.rows, answers.rows)
+    assert cache.kept_units(tmp_path / "part.parquet").tolist() == [ord(units[row]) - 97 for row in answers.rows]
 
 
 def test_answers_of_another_audit_or_of_rows_that_are_not_there_are_none(tmp_path):

@@ -24,7 +24,7 @@ def part(tmp_path_factory):
     data = from_arrays({"inputs": np.zeros((ROWS, 2)), "labels": np.arange(ROWS) % 2}, Task(), source="rows")
     answers = Outputs(RNG.normal(size=(ROWS, 2)).astype(np.float32), rows=np.arange(ROWS))
     about = {"key": "key", "lost": {"3": "it is damaged"}, "rows": ROWS, "sizes": []}
-    cache._write(path, cache._table(answers, data, about))
+    cache._write(path, answers, data, about, redact=False)
     assert cache._read(path, "key", ROWS).answers.logits.tolist() == answers.logits.tolist()
     return path
 
@@ -65,7 +65,7 @@ def test_other_tools_read_a_sealed_file_as_ever(tmp_path_factory, rows, dictiona
     path = tmp_path_factory.mktemp("other") / "a.parquet"
     columns = {"a": pa.array([a for a, _ in rows], pa.int64()), "b": pa.array([b for _, b in rows], pa.string())}
     table = pa.table(columns).replace_schema_metadata({b"about": b"rows"})
-    write_sealed(path, table, use_dictionary=dictionary)
+    write_sealed(path, [table], use_dictionary=dictionary)
     assert sealed(path).read().equals(table, check_metadata=True)
     assert pq.read_table(path).equals(table)
     assert [one.name for one in path.parent.iterdir()] == [path.name]

@@ -46,6 +46,7 @@ def test_clock_that_jumps_changes_nothing(jumping, tmp_path, budget):
     events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
     assert [one["clock"] for one in events] == sorted(one["clock"] for one in events)
     assert events[-1]["event"] == "finished"
+    assert set(events[-1]["memory"]) <= {"anonymous_mb", "files_mb"}
     assert not (tmp_path / "run" / ".lock").exists()
 
 
