@@ -165,15 +165,15 @@ def test_refused_audit_leaves_nothing_behind(demo, tmp_path):
 def test_disk_full_in_mid_run_is_one_sentence_and_keeps_what_was_finished(demo, whole, tmp_path, monkeypatch):
     model, data, ood = demo
     out = tmp_path / "full"
-    real, written = cache_module.pq.write_table, []
+    real, written = cache_module.write_sealed, []
 
-    def full(table, where, **options):
+    def full(where, tables, **options):
         if len(written) == 5:
             raise OSError(errno.ENOSPC, "No space left on device")
         written.append(where)
-        real(table, where, **options)
+        real(where, tables, **options)
 
-    monkeypatch.setattr(cache_module.pq, "write_table", full)
+    monkeypatch.setattr(cache_module, "write_sealed", full)
     with pytest.raises(InputError, match=r"No space left on device.*same command"):
         audit(model, data, ood=ood, out=out)
     monkeypatch.undo()
