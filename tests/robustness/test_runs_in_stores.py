@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -222,13 +223,21 @@ def test_sign_of_life_is_renewed(store, monkeypatch):
 
 def test_store_that_refuses_in_mid_run_is_one_sentence_and_nothing_is_lost(demo, store, tmp_path, monkeypatch):
     monkeypatch.setattr("pfungst.runs.mirrored.PAUSE", 0.0)
-    shards = []
-    store.refuse = lambda method, _: 403 if shards and method in {"PUT", "POST"} else 0
+    shards, refused = [], threading.Event()
+
+    def refuse(method, _):
+        if not shards or method not in {"PUT", "POST"}:
+            return 0
+        refused.set()
+        return 403
 
     def slow(event, facts):
         if event == "shard":
             shards.append(facts["row_passes"])
+            assert refused.wait(60)
             time.sleep(0.2)
+
+    store.refuse = refuse
 
     with pytest.raises(InputError, match=r"^s3://\S+ could not be written .*ACCESS_DENIED.*goes on$"):
         audit(*demo, out=store.run, explicit_out=True, listen=slow, **ASKED)
@@ -245,7 +254,7 @@ def test_a_full_disk_is_told_by_the_folder_that_it_does_not_hold(demo, store, mo
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache_module.pq, "write_table", full)
+    monkeypatch.setattr(cache_module, "write_sealed", full)
     with pytest.raises(
         InputError, match=r"^writing to /.*/run, which stands here for s3://.* \(No space left on device"
     ):
