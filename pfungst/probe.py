@@ -93,9 +93,9 @@ def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
 
 def voted(data: Dataset, rows: Labelled) -> tuple[BoolArray, FloatArray]:
     """Which labelled rows anybody voted on, (rows,), and what share of the votes on those each class has."""
-    assert rows.outputs.rows is not None, "answers of a pass know their rows"
     if data.label_counts is None:
         return np.zeros(len(rows.labels), bool), np.zeros((0, len(data.classes)))
+    assert rows.outputs.rows is not None, "answers of a pass know their rows"
     counts = taken(data.label_counts, rows.outputs.rows)
     known = counts.sum(axis=1) > 0
     counts = taken(counts, known)

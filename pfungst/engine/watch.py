@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pfungst.engine.handout import Listener
 from pfungst.errors import InputError
 
-GRACE = 5.0
-"""Seconds in which a model that was interrupted may come back before the listener is told that it does not."""
+TRIES, GRACE = 5, 1.0
+"""How often a model that gives no answer is interrupted, and the seconds that it may take each time to come back.
+
+Python drops an interrupt that meets it in a destructor or in the callback of a weak reference: one is not enough.
+"""
 
 
 @dataclass
@@ -68,9 +71,13 @@ class Watch:
         while not self.ended.wait(min(1.0, self.patience / 4)):
             if time.monotonic() - self.since > self.patience:
                 self.overdue = True
-                # A signal, not only a note to the interpreter: it ends a wait as well.
-                if callable(signal.getsignal(signal.SIGINT)):
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-                if not self.ended.wait(GRACE):
+                if not any(self._interrupted() for _ in range(TRIES)):
                     self.listen("stuck", {"why": self.sentence})
                 return
+
+    def _interrupted(self) -> bool:
+        """Interrupt the main thread; whether it came back."""
+        # A signal, not only a note to the interpreter: it ends a wait as well.
+        if callable(signal.getsignal(signal.SIGINT)):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return self.ended.wait(GRACE)

@@ -61,7 +61,7 @@ def test_image_classifier_answers_as_transformers_does(tmp_path):
     processor = processed(tmp_path, size={"height": 32, "width": 32}, image_mean=[0.4, 0.5, 0.6], image_std=[0.2] * 3)
     model = load_model(tmp_path)
     assert model.classes == ("cat", "dog", "eel")
-    assert model.offers == {"new inputs", "features", "gradients", "bounds"}
+    assert model.offers == {"new inputs", "features", "gradients", "bounds", "quicker"}
     assert model.portable
     assert model.frame.size == (32, 32)
     data = bind(model, load_data((PICTURES, np.arange(6) % 3)))
@@ -128,7 +128,7 @@ def test_text_classifier_answers_as_transformers_does_in_any_order(refused, tmp_
         wanted = module(**tokenizer(list(texts), padding=True, return_tensors="pt")).logits.numpy()
     answers = model.predict(texts)
     np.testing.assert_allclose(answers.logits, wanted, atol=1e-5)
-    assert model.offers == {"new inputs", "features"}
+    assert model.offers == {"new inputs", "features", "quicker"}
     weight, bias = model.last_layer()
     np.testing.assert_allclose(answers.features @ weight.T + bias, answers.logits, atol=1e-5)
     np.testing.assert_allclose(model.predict(texts[::-1]).logits[::-1], wanted, atol=1e-5)

@@ -188,6 +188,23 @@ def test_hanging_model_is_interrupted_and_said(poisonous):
     assert time.monotonic() - began < 300
 
 
+def test_interrupt_that_is_dropped_is_repeated(monkeypatch):
+    monkeypatch.setattr("pfungst.engine.watch.GRACE", 0.2)
+    watch, dropped = Watch(0.05, print), []
+
+    def hang():
+        watch.beat("3 rows")
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            dropped.append(1)
+        time.sleep(60)
+
+    with pytest.raises(InputError, match="no answer within"), watch.over():
+        hang()
+    assert dropped == [1]
+
+
 def test_interrupt_by_the_user_stays_one():
     with pytest.raises(KeyboardInterrupt), Watch(60.0, print).over():
         raise KeyboardInterrupt

@@ -158,7 +158,7 @@ def test_network_of_a_collection_is_prepared_by_its_own_configuration(collection
     model = load_model("timm:tiny")
     assert collection.asked == [("tiny", True, 5)]
     assert model.portable
-    assert model.offers == {"new inputs", "features", "gradients", "bounds"}
+    assert model.offers == {"new inputs", "features", "gradients", "bounds", "quicker"}
     frame = model.frame
     assert (frame.shortest_edge, frame.crop, frame.resample, frame.channels) == (40, (32, 32), 3, 3)
     assert (model.preprocess.mean, model.preprocess.std) == ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
