@@ -55,3 +55,9 @@ def test_merged_and_plain_agree_to_a_trillionth_on_many_rows(monkeypatch):
 @pytest.mark.parametrize("values", [[3.0], [2.0, 2.0, 2.0], [1e-200, -1e-200, 3e-200]])
 def test_what_does_not_spread_has_no_skewness(values):
     assert moments_of(np.array(values)).skewness == 0
+
+
+def test_skewness_does_not_depend_on_the_unit():
+    values = np.random.default_rng(1).gamma(2.0, size=50)
+    assert moments_of(values / 1000).skewness == pytest.approx(moments_of(values).skewness, rel=1e-9)
+    assert moments_of(values).skewness > 0.5
