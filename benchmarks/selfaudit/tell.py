@@ -21,12 +21,14 @@ Said = Mapping[str, Any]
 def collected(said: Sequence[Said], chapters: Iterable[str]) -> dict[str, Any]:
     """Numbers by chapter and over whole audits, with every false finding and every fault that was missed by name."""
     honest, planted = ([one for one in said if bool(one["fault"]) == has] for has in (False, True))
+    whole = [one for one in honest if not one["only"]]
     return {
         "chapters": {name: _chapter(name, honest, planted) for name in chapters},
         "whole": {
-            "audits": len(honest),
-            "false": sum(bool(_false(one)) for one in honest),
-            "grave": sum(any(each["severity"] in GRAVE for each in _false(one)) for one in honest),
+            "audits": len(whole),
+            "false": sum(bool(_false(one)) for one in whole),
+            "grave": sum(any(each["severity"] in GRAVE for each in _false(one)) for one in whole),
+            "of pictures": len(honest) - len(whole),
             "seconds": round(sum(one["seconds"] for one in said)),
             "states": len({one["stamp"] for one in said}),
         },
