@@ -33,10 +33,17 @@ from pfungst.viewing.view import View
 
 ASKED = {"only": ("calibration", "shift"), "rows": 200}
 SCRIPT = """
-import sys
+import sys, time
 from pfungst.auditing import audit
-audit(sys.argv[1], sys.argv[2], out=sys.argv[3], explicit_out=True, only=("calibration", "shift"), rows=200)
+
+def slow(event, facts):
+    if event == "shard":
+        time.sleep(10)
+
+asked = {"only": ("calibration", "shift"), "rows": 200}
+audit(sys.argv[1], sys.argv[2], out=sys.argv[3], explicit_out=True, listen=slow, **asked)
 """
+"""An audit that rests behind each shard, so that it is put and the process is killed before it ends."""
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,20 @@ def test_audit_into_a_store_equals_that_onto_a_disk_and_a_second_one_asks_nothin
         assert not [key for method, key in store.asked if method == "PUT" and "/answers/" in key]
 
 
+def answered_rows(store):
+    """Rows whose answers are there: of passes that were made whole already, of the parts of the others."""
+    parts, whole = {}, {}
+    for name, data in files(store).items():
+        if not name.startswith("answers/"):
+            continue
+        rows = pq.read_metadata(io.BytesIO(data)).num_rows
+        if "/.parts/" in name:
+            parts[name.split("/")[2]] = parts.get(name.split("/")[2], 0) + rows
+        else:
+            whole[name.split(".")[-2]] = rows
+    return sum((parts | whole).values())
+
+
 def killed(process, store, after):
     """SIGKILL a process when so many parts are in the store; the rows that they answer."""
     deadline = time.monotonic() + 120
@@ -126,7 +147,7 @@ def killed(process, store, after):
     process.send_signal(signal.SIGKILL)
     process.wait()
     time.sleep(0.2)
-    return sum(pq.read_metadata(io.BytesIO(data)).num_rows for name, data in files(store).items() if ".parts/" in name)
+    return answered_rows(store)
 
 
 def test_killed_audit_goes_on_on_another_machine_and_equals_the_uninterrupted_one(demo, store, tmp_path, moved):
