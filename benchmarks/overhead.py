@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 import pfungst
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.datasets.dataset import Dataset
 from pfungst.demo import demo_files
 from pfungst.engine.cache import Cache
@@ -26,8 +28,6 @@ from pfungst.engine.rounds import Rounds
 from pfungst.findings import Finding
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Probe
-from pfungst.request import resolve
-from pfungst.study import opened
 
 REPEATS = 7
 REAL = Path(os.environ.get("PFUNGST_DATA", Path(__file__).parents[2] / "shared" / "data"))

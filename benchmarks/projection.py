@@ -16,13 +16,13 @@ from pathlib import Path
 from growth import peaks, write
 
 from pfungst.auditing import audit
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.demo import demo_files
 from pfungst.engine.cache import Cache
 from pfungst.engine.rounds import Rounds
 from pfungst.methods.shifts import Shifted, named
 from pfungst.passes import Passes, Predict
-from pfungst.request import resolve
-from pfungst.study import opened
 
 IMAGES = 1e8
 WORKERS = 256

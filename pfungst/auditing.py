@@ -14,7 +14,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pfungst.audit_result import Audit
-from pfungst.budget import Stage, Stages, measured
+from pfungst.audits.budget import Stage, Stages, measured
+from pfungst.audits.learned import inference
+from pfungst.audits.losses import unanswered
+from pfungst.audits.pictures import drawn
+from pfungst.audits.ranking import DECISIVE, rank, verdict
+from pfungst.audits.redaction import redacted
+from pfungst.audits.request import Request, resolve
+from pfungst.audits.steadiness import Steadiness
+from pfungst.audits.study import Study, checked, described, opened, reread
 from pfungst.engine.cache import Cache
 from pfungst.engine.handout import Listener, silence
 from pfungst.engine.journal import Journal
@@ -26,20 +34,12 @@ from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped
-from pfungst.learned import inference
-from pfungst.losses import unanswered
 from pfungst.passes import Passes, Predict
-from pfungst.pictures import drawn
 from pfungst.probe import Probe, labelled
 from pfungst.probe import probes as registry
-from pfungst.ranking import DECISIVE, rank, verdict
-from pfungst.redaction import redacted
 from pfungst.registry import plugins
-from pfungst.request import Request, resolve
 from pfungst.runs.places import working
 from pfungst.statistics.intervals import proportion_of
-from pfungst.steadiness import Steadiness
-from pfungst.study import Study, checked, described, opened, reread
 from pfungst.summarised import Summarised
 from pfungst.task import Task
 

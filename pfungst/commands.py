@@ -15,6 +15,7 @@ import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.audit_result import Audit, read_baseline, saved
 from pfungst.auditing import audit as run_audit
 from pfungst.auditing import planned
+from pfungst.audits.request import DEFAULT_OUT
 from pfungst.comparing import DEFAULT_OUT as COMPARE_OUT
 from pfungst.comparing import compare as run_compare
 from pfungst.comparison import Comparison
@@ -37,7 +38,6 @@ from pfungst.report.json import schema as audit_schema
 from pfungst.report.markdown import compared
 from pfungst.report.markup import clean
 from pfungst.report.terminal import remedied, summary
-from pfungst.request import DEFAULT_OUT
 from pfungst.runs.places import reading
 from pfungst.statistics.estimate import Severity
 from pfungst.stored import below, is_stored

@@ -126,7 +126,7 @@ def from_logits(logits: Array, features: Array | None = None) -> Outputs:
     """
     z = np.asarray(logits)
     z = z[:, None] if z.ndim == 1 else z
-    if z.ndim != 2 or not np.issubdtype(z.dtype, np.number):
+    if z.ndim != 2 or not np.issubdtype(z.dtype, np.number) or (len(z) and not z.shape[1]):
         raise InputError(f"logits have shape {z.shape} and type {z.dtype}; (rows, classes) numbers are needed")
     first = int(z.shape[1] == 1)
     kept = paged((len(z), first + z.shape[1]))
@@ -245,7 +245,7 @@ def two_dimensional(values: Array, what: str) -> Array:
             f"{what} have shape {p.shape}, one a row, which does not say of which class; give (rows, classes), or of "
             "two classes the probability of one, with from_binary, which names the positive class"
         )
-    if p.ndim != 2 or p.dtype.kind not in "fiub":
+    if p.ndim != 2 or p.dtype.kind not in "fiub" or (len(p) and not p.shape[1]):
         raise InputError(f"{what} have shape {p.shape} and type {p.dtype}; (rows, classes) numbers are needed")
     return p
 

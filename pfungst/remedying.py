@@ -10,20 +10,20 @@ from typing import Any
 from pfungst.arrays import FloatArray
 from pfungst.audit_result import Audit
 from pfungst.auditing import audit
+from pfungst.audits.request import resolve
+from pfungst.audits.study import Study, checked, opened
 from pfungst.engine.handout import Listener
 from pfungst.engine.local import Inline
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
-from pfungst.guarding import example, fitted_guard, judged_guard, passes
-from pfungst.hardening import augmented_layer, fragile_shifts, trained
-from pfungst.hardening import bought as hardening_bought
 from pfungst.methods.affine_recalibration import FitAffine, matrix, vector
-from pfungst.recalibrating import FIT, JUDGED, Foldable, bought, fitted_temperature, fitted_weights, judged_map
-from pfungst.request import resolve
-from pfungst.retraining import bought as retraining_bought
-from pfungst.retraining import last_layer
+from pfungst.remedies.guarding import example, fitted_guard, judged_guard, passes
+from pfungst.remedies.hardening import augmented_layer, fragile_shifts, trained
+from pfungst.remedies.hardening import bought as hardening_bought
+from pfungst.remedies.recalibrating import FIT, JUDGED, Foldable, bought, fitted_temperature, fitted_weights, judged_map
+from pfungst.remedies.retraining import bought as retraining_bought
+from pfungst.remedies.retraining import last_layer
 from pfungst.stored import Stored, is_stored
-from pfungst.study import Study, checked, opened
 
 BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 

@@ -13,12 +13,12 @@ import pfungst
 from beside.corruptions import crops
 from beside.measured import Curve, Plan, seconds
 from pfungst.arrays import Array, FloatArray
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.demo import demo_files
 from pfungst.engine.rounds import Rounds
 from pfungst.methods.shifts import Shifted, named
 from pfungst.passes import Passes, Predict
-from pfungst.request import resolve
-from pfungst.study import opened
 
 SIDES, PICTURES = (32, 64, 128, 256), 64
 ADDED = ("shift", "calibration", "mistakes", "unknowns", "attribution", "shortcuts")

@@ -38,7 +38,7 @@ def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
     table = read_table(data, f".{suffix}", str(path), task.limits.unpacked)
-    table, notes = _headed(table)
+    table, notes = _headed(table) if suffix in {"csv", "tsv"} else (table, ())
     found = from_columns(table, task, source=str(path), identity=identity, folder=beside or path.parent)
     return replace(found, notes=(*notes, *found.notes))
 

@@ -58,7 +58,8 @@ def _meant(values: Array, means: Meaning, rows: int, source: str) -> Outputs:
     z = np.asarray(values)
     while z.ndim > 2 and z.shape[-1] == 1:
         z = z[..., 0]
-    if z.ndim not in {1, 2} or len(z) != rows or not np.issubdtype(z.dtype, np.floating):
+    some = z.ndim == 1 or (z.ndim == 2 and z.shape[1] > 0)
+    if not some or len(z) != rows or not np.issubdtype(z.dtype, np.floating):
         raise InputError(
             f"{source} answers an array of shape {np.shape(values)} and type {z.dtype} for {rows} rows; a classifier's "
             "scores (rows, classes) are needed: name another output with --output"

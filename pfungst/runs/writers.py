@@ -22,12 +22,13 @@ WORKING: set[str] = set()
 """Tokens of the writers that work in this process."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Writer:
-    """One that works, or wants to, at an address."""
+    """One that works, or wants to, at an address; ``gone`` are those that it took over from."""
 
     address: str
     token: str = field(default_factory=lambda: secrets.token_hex(8))
+    gone: set[str] = field(default_factory=set)
 
     @property
     def _all(self) -> Stored:
@@ -61,14 +62,19 @@ class Writer:
 
     def forget(self, tokens: list[str]) -> None:
         """Delete what others left: from now on this writer is the last."""
+        self.gone.update(tokens)
         for token in tokens:
             self._all.remove(token)
 
     def live(self) -> None:
         """Give a sign of life. Raises InputError if another took the address over, having seen none for long."""
         writers = self._all
-        if self.token not in writers.changed:
+        there = writers.changed.keys()
+        if self.token not in there:
             raise InputError(f"another audit took {self.address} over, as this one had shown no sign of life for long")
+        # A sign of life that was under way at the takeover came after it; deleted again, its writer will miss it.
+        for token in self.gone & there:
+            writers.remove(token)
         writers.write(self.token, claim().encode())
 
     def rest(self) -> None:

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.engine.cache import Cache
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import SHARD_ROWS, row_passes
 from pfungst.engine.rounds import Rounds
 from pfungst.errors import UnreadableRow
 from pfungst.passes import Passes, Predict
-from pfungst.request import resolve
 from pfungst.statistics.sequential import FIRST, looks
-from pfungst.study import opened
 from pfungst.summarised import Summarised, joined_answers, summarised
 
 ROWS = 8000

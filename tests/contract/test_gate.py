@@ -8,12 +8,12 @@ import pytest
 import pfungst.probes  # noqa: F401 - fills the registry
 from pfungst.accepted import Accepted
 from pfungst.audit_result import Audit, read_baseline
+from pfungst.audits.request import resolve
 from pfungst.errors import InputError
 from pfungst.findings import Finding, Report, Skipped, Verdict
 from pfungst.gating import gated
 from pfungst.report.json import encode
 from pfungst.report.thresholds import SCALE_OF, margin
-from pfungst.request import resolve
 from pfungst.statistics.estimate import Estimate, severity
 
 TODAY = date(2026, 11, 27)

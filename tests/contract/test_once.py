@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import pfungst
-import pfungst.study
+import pfungst.audits.study
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.datasets.decoded import Decoded
 from pfungst.passes import Predict
-from pfungst.request import resolve
-from pfungst.study import opened
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (120, 8, 8, 3), dtype=np.uint8)
@@ -28,7 +28,7 @@ def scores(pictures):
 def decoded(monkeypatch):
     """How often each row was read."""
     counts = Counter()
-    load = pfungst.study.load_data
+    load = pfungst.audits.study.load_data
 
     def counted(*arguments, **options):
         data = load(*arguments, **options)
@@ -39,7 +39,7 @@ def decoded(monkeypatch):
 
         return replace(data, read=read)
 
-    monkeypatch.setattr(pfungst.study, "load_data", counted)
+    monkeypatch.setattr(pfungst.audits.study, "load_data", counted)
     return counts
 
 

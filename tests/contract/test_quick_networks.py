@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import pfungst
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.errors import InputError
-from pfungst.request import resolve
-from pfungst.study import opened
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

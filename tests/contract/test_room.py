@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import pfungst
+from pfungst.audits.request import AUTO_BATCH, resolve
 from pfungst.engine.ahead import ahead
 from pfungst.engine.room import Room, out_of_memory
 from pfungst.errors import InputError
-from pfungst.request import AUTO_BATCH, resolve
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (90, 8, 8, 3), dtype=np.uint8)

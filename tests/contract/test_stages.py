@@ -7,16 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pfungst import budget as budget_module
 from pfungst.auditing import audit
+from pfungst.audits import budget as budget_module
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.engine import sweep as sweep_module
 from pfungst.engine.cache import Cache
 from pfungst.engine.local import Inline
 from pfungst.engine.rounds import Rounds
 from pfungst.passes import Passes, Predict
 from pfungst.report.files import read_audit
-from pfungst.request import resolve
-from pfungst.study import opened
 
 ROWS, CLASSES = 6000, 3
 SECONDS_A_ROW = 0.01

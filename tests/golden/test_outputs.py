@@ -29,6 +29,8 @@ def test_a_single_logit_is_refused_because_it_names_no_class():
         (lambda: from_logits(np.array([["a", "b"]])), "numbers are needed"),
         (lambda: from_probabilities(np.zeros((2, 3, 4))), r"shape \(2, 3, 4\)"),
         (lambda: from_probabilities(np.array([["a", "b"]])), "numbers are needed"),
+        (lambda: from_logits(np.zeros((2, 0))), r"shape \(2, 0\)"),
+        (lambda: from_probabilities(np.zeros((2, 0))), r"shape \(2, 0\)"),
         (lambda: from_binary(np.zeros((2, 2)), positive=1), r"shape \(2, 2\)"),
         (lambda: from_binary(np.zeros(2), positive=2), "number 0 or number 1"),
     ],

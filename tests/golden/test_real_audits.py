@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pfungst.auditing import audit
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.datasets.dataset import Batch
 from pfungst.engine.rounds import Rounds
 from pfungst.findings import Table
 from pfungst.passes import Passes, Predict
-from pfungst.request import resolve
-from pfungst.study import opened
 
 FIGURES = [
     ("cifar10_resnet20", "cifar10_test_jpeg.npz", 0.8096, 0.9341, 0.1245),

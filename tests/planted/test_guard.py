@@ -104,11 +104,11 @@ def test_no_import_of_pfungst_is_needed(tmp_path):
 @pytest.mark.parametrize("opset", [11, 13, 17, 18, 21])
 @pytest.mark.parametrize("score", ["max-probability", "energy", "mahalanobis", "knn"])
 def test_every_score_is_the_same_number_in_every_operator_set(tmp_path, opset, score, monkeypatch):
-    monkeypatch.setattr("pfungst.guarding.SCORES", (score,))
+    monkeypatch.setattr("pfungst.remedies.guarding.SCORES", (score,))
     _, out = guard(tmp_path, count=800, model=network(tmp_path / "n.onnx", opset), risk=0.2)
     onnx.checker.check_model(onnx.load(out), full_check=True)
     given = answered(out, rows(200, 4)[0])
-    monkeypatch.setattr("pfungst.guarding.SCORES", (score,))
+    monkeypatch.setattr("pfungst.remedies.guarding.SCORES", (score,))
     (tmp_path / "b").mkdir()
     _, other = guard(tmp_path / "b", count=800, model=network(tmp_path / "b" / "n.onnx", 17), risk=0.2)
     assert np.allclose(given["strangeness"], answered(other, rows(200, 4)[0])["strangeness"], rtol=1e-4, atol=1e-4)
@@ -125,7 +125,7 @@ def test_a_network_that_ends_in_a_softmax_is_guarded_before_it(tmp_path):
 
 def test_risk_is_promised_in_nineteen_of_twenty_draws():
     """Over draws of the rows that set the threshold, more than the promised risk is erred in at most one of twenty."""
-    from pfungst.guarding import _sure_from
+    from pfungst.remedies.guarding import _sure_from
 
     rng = np.random.default_rng(0)
     broken = told = 0
@@ -214,7 +214,7 @@ def make():
 @pytest.mark.parametrize("score", ["max-probability", "energy", "mahalanobis", "knn"])
 def test_a_module_is_guarded_as_a_module(tmp_path, score, monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr("pfungst.guarding.SCORES", (score,))
+    monkeypatch.setattr("pfungst.remedies.guarding.SCORES", (score,))
     (tmp_path / "net.py").write_text(FACTORY)
     (tmp_path / "labels.txt").write_text("a\nb\nc\nd\n")
     inputs, labels = rows(3000, 1)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import pfungst
+from pfungst.audits.request import resolve
+from pfungst.audits.study import opened
 from pfungst.cli import main
 from pfungst.errors import InputError
 from pfungst.findings import Estimates, Examples, Table
 from pfungst.probes.shift import Shift
 from pfungst.report.json import schema
-from pfungst.request import resolve
-from pfungst.study import opened
 
 WEIGHTS = 3 * np.eye(4, 3)
 SENTENCE = "holds only if the shift does not break a shortcut"

@@ -1,8 +1,8 @@
 """What was found is ranked by weight, corrected once for all tests, and summed up in one sentence."""
 
 import pfungst.probes  # noqa: F401 - fills the registry
+from pfungst.audits.ranking import rank, verdict
 from pfungst.findings import Finding, Skipped
-from pfungst.ranking import rank, verdict
 from pfungst.statistics.estimate import Estimate
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pfungst.audits.steadiness import Steadiness
 from pfungst.engine.handout import WorkerDied
 from pfungst.engine.local import Shared
 from pfungst.engine.plan import Shard
 from pfungst.engine.rounds import Rounds
 from pfungst.passes import Passes, Predict
-from pfungst.steadiness import Steadiness
 
 
 @pytest.fixture

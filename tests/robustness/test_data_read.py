@@ -355,6 +355,14 @@ def test_numeric_tables_are_float32_in_every_format(tmp_path):
         np.testing.assert_array_equal(batch.inputs, np.array([[1, 0.5], [2, np.nan], [3, 1.5]], np.float32))
 
 
+@pytest.mark.parametrize("first", ["ham", {"of": "ham"}])
+def test_rows_that_name_their_columns_are_not_taken_for_a_table_without_header(tmp_path, first):
+    rows = [{"ham": first, "what": f"line {row}"} for row in range(6)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = load_data(tmp_path / "rows.jsonl")
+    assert (len(data), data.classes, data.columns["what"][0]) == (6, (), "line 0")
+
+
 def test_a_table_without_header_is_recognised(tmp_path):
     (tmp_path / "sms.tsv").write_text('ham\thello "you\nspam\twin now\nham\tok\n')
     data = load_data(tmp_path / "sms.tsv")

@@ -21,10 +21,10 @@ import pytest
 from PIL import Image
 
 import pfungst
+from pfungst.audits.redaction import redacted
 from pfungst.cli import main
 from pfungst.exporters.exporter import exporters
 from pfungst.findings import Skipped
-from pfungst.redaction import redacted
 
 SECRET = "ward-7-patient"
 PACKED = (b"\x89PNG\r\n", b"RIFF", b"\xff\xd8\xff\xe0")

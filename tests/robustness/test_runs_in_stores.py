@@ -27,7 +27,7 @@ from pfungst.engine import cache as cache_module
 from pfungst.errors import InputError
 from pfungst.runs.mirrored import Mirror
 from pfungst.runs.places import reading
-from pfungst.runs.writers import STALE, WRITERS
+from pfungst.runs.writers import STALE, WRITERS, Writer
 from pfungst.tables import answers
 from pfungst.viewing.view import View
 
@@ -223,6 +223,25 @@ def test_an_audit_that_was_taken_over_ends(store, monkeypatch):
     with pytest.raises(InputError, match=r"took s3://bucket/runs/a.* over"):
         wait_for_it()
     assert claims(store) == [f"runs/a/{WRITERS}/other"]
+
+
+def test_a_sign_of_life_under_way_at_the_takeover_does_not_hide_it_for_long(store):
+    sleeper = Writer(store.run)
+    sleeper.begin()
+    sleeper.rest()
+    (first,) = claims(store)
+    claim = store.objects["bucket"][first]
+    store.times["bucket", first] -= STALE / 1e9 + 5
+    other = Writer(store.run)
+    other.forget(other.begin())
+    other.rest()
+    store.objects["bucket"][first], store.times["bucket", first] = claim, time.time()
+    sleeper.live()
+    other.live()
+    with pytest.raises(InputError, match=r"took s3://bucket/runs/a.* over"):
+        sleeper.live()
+    other.live()
+    assert claims(store) == [f"runs/a/{WRITERS}/{other.token}"]
 
 
 def test_two_writers_of_one_process_are_refused_too(store):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from pfungst.audits.study import Study
 from pfungst.engine.handout import Listener
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import Piece, Shard, pieces, possible, row_passes, wanted
@@ -12,7 +13,6 @@ from pfungst.engine.rounds import Rounds
 from pfungst.findings import Skipped
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe
-from pfungst.study import Study
 
 FEWEST_ROWS = 200
 """Rows with which a first answer is worth giving: a proportion is then known to 7 points."""

@@ -12,6 +12,9 @@ import msgspec
 import numpy as np
 
 import pfungst.probes
+from pfungst.audits.learned import Learned, Memory, inference
+from pfungst.audits.members import opened_members
+from pfungst.audits.request import Request
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
@@ -22,15 +25,12 @@ from pfungst.engine.ray import Actors
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep, joined
 from pfungst.errors import InputError
-from pfungst.learned import Learned, Memory, inference
 from pfungst.load import bind, load_data, load_model
-from pfungst.members import opened_members
 from pfungst.models.model import Model
 from pfungst.models.nudged import nudged
 from pfungst.models.recorded import RecordedAnswers
 from pfungst.outputs import Outputs
 from pfungst.passes import NUDGED, Pass, Passes, Predict
-from pfungst.request import Request
 from pfungst.stored import is_stored
 from pfungst.task import Task
 

@@ -8,6 +8,7 @@ import numpy as np
 from pfungst.arrays import Array
 from pfungst.attacked import as_shares
 from pfungst.audit_result import Audit
+from pfungst.audits.study import Study
 from pfungst.datasets.dataset import Batch
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
@@ -25,7 +26,6 @@ from pfungst.probes.named_threats import asked_for
 from pfungst.remedies.last_layer import Examples, LastLayer, retrained
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import proportion_of
-from pfungst.study import Study
 
 SEVERITIES = (1, 2, 3)
 """Severities that are learned; the audit judges the third and draws all five."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pfungst.arrays import FloatArray, IntArray
+from pfungst.audits.study import Study
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
 from pfungst.methods.affine_recalibration import Affine, FitAffine
@@ -14,7 +15,6 @@ from pfungst.passes import Passes, Predict
 from pfungst.probe import labelled, voted
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean, proportion_of
-from pfungst.study import Study
 
 FIT, JUDGED = Predict(half="discovery", features=True), Predict(half="confirmation")
 Foldable = Temperature | Affine

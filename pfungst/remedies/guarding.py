@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
+from pfungst.audits.study import Study
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
 from pfungst.methods.feature_scores import unknownness_scores
@@ -17,12 +18,11 @@ from pfungst.models.guarding import Guarding, Score
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes, Predict
 from pfungst.probe import labelled
-from pfungst.recalibrating import fitted_temperature
+from pfungst.remedies.recalibrating import fitted_temperature
 from pfungst.statistics.auroc import auroc
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import mean, proportion_of
 from pfungst.statistics.thresholds import threshold
-from pfungst.study import Study
 
 FIT = Predict(half="discovery", features=True)
 OTHERS = Predict(half="confirmation", features=True)

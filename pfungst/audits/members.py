@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pfungst.audits.request import Request
 from pfungst.errors import InputError
 from pfungst.load import load_model
 from pfungst.models.model import Model
 from pfungst.models.presented import Change, moved, presented
 from pfungst.models.torch import TorchModel
 from pfungst.models.torch_dropout import thinned
-from pfungst.request import Request
 
 _MADE = re.compile(r"(?P<kind>dropout|moved):(?P<count>\d{1,3})|mirrored")
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".th", ".ckpt", ".bin")

@@ -8,13 +8,13 @@ from typing import Annotated, Any, NamedTuple, cast
 import msgspec
 
 import pfungst
+from pfungst.audits.request import Request
 from pfungst.canonical import fingerprint
 from pfungst.datasets.bound import tell
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.journal import read_events
 from pfungst.errors import InputError
 from pfungst.models.model import Model, Quickened
-from pfungst.request import Request
 
 COMPARED_ROWS = 8
 LOWERED_ROWS = 256

@@ -7,6 +7,7 @@ import numpy as np
 
 from pfungst.arrays import FloatArray, IntArray
 from pfungst.audit_result import Audit
+from pfungst.audits.study import Study
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter, Finding, RegionMap
 from pfungst.methods.candidates import candidates
@@ -19,7 +20,6 @@ from pfungst.probe import labelled
 from pfungst.remedies.last_layer import Examples, LastLayer, retrained
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import proportion_of
-from pfungst.study import Study
 
 FEWEST = 20
 """Rows of a group below which its accuracy is not shown."""

@@ -1,0 +1,1 @@
+"""Audits: what an audit is made of, from what was asked for to the order in which findings are told."""
