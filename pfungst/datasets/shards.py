@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pfungst.datasets.files import leaves
-from pfungst.errors import InputError, UnreadableRow
+from pfungst.errors import InputError, UnreadableRow, first_line
 from pfungst.packed import MOST_UNPACKED
 
 MOST_SHARDS = 10_000
@@ -151,11 +151,11 @@ def _indexed(path: Path) -> Iterator[tuple[str, Member]]:
                     raise InputError(f"{path} holds {info.name[:200]!r} twice; write each file once")
                 seen.add(info.name)
                 yield f"{path.name}/{PurePosixPath(info.name)}", member
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError, IndexError, OverflowError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         packed = path.read_bytes()[:2] in {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"}
-        why = "it is compressed, so no row can be looked up; unpack it" if packed else str(error)
+        why = "it is compressed, so no row can be looked up; unpack it" if packed else first_line(error)
         raise InputError(f"{path} cannot be read as a tar file: {why}") from None
 
 
@@ -167,6 +167,8 @@ def _checked(info: tarfile.TarInfo, path: Path, total: int) -> Member | None:
         return None
     if not info.isreg() or info.issparse():
         raise InputError(f"{path} holds {info.name[:200]!r}, a link, device or file with holes; write plain files")
+    if info.size < 0:
+        raise InputError(f"{path} says that {info.name[:200]!r} has {info.size:,} bytes; write it again")
     if info.offset_data + info.size > total:
         raise InputError(f"{path} is cut off: {info.name[:200]!r} should end at byte {info.offset_data + info.size:,}")
     return Member(path, info.offset_data, info.size)

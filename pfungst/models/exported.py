@@ -9,7 +9,6 @@ import json
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def _members(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, torch
             yield from _told(json.loads(archive.read(member)), archive, name, torch)
         elif folder == "sample_inputs" or name.endswith(".pt"):
             yield from _pickled(archive.read(member), torch)
-    except (ValueError, RecursionError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+    except Exception as error:  # noqa: BLE001 - zip, zlib, lzma and text errors have no common ancestor
         raise InputError(
             f"{archive.filename} is damaged in {name[:200]!r} ({first_line(error)}); save it again"
         ) from None

@@ -252,6 +252,7 @@ def onnx_model(
     identity: str = "",
 ) -> OnnxModel:
     """A model from an open session and the bytes of its graph (for what onnxruntime does not tell)."""
+    _legible(session, source)
     taken = _named(session.get_inputs(), input or task.input, "input", source)
     if len(session.get_inputs()) > 1:
         listed = ", ".join(item.name for item in session.get_inputs())
@@ -277,6 +278,17 @@ def onnx_model(
     return OnnxModel(
         source, classes, named, marks, session, taken, given, known, means, portable=folder is not None, notes=notes
     )
+
+
+def _legible(session: Any, source: str) -> None:
+    """Raises InputError if a name of an input, an output or an axis of one is no text; onnxruntime lets such be."""
+    try:
+        for item in (*session.get_inputs(), *session.get_outputs()):
+            _ = item.name, item.shape
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source} names an input, an output or an axis in no UTF-8 ({error}); save it again"
+        ) from None
 
 
 def _preprocess(taken: Any, folder: Path | None, task: Task) -> Preprocess:

@@ -114,9 +114,9 @@ def before_softmax(data: bytes, output: str) -> tuple[str, bool]:
     """The value a softmax turned into ``output``, and True; or ``output`` itself and False where there is none."""
     try:
         node = _maker(_made_by(memoryview(data)), output, _PASSED_ON)
+        return (node.inputs[0], True) if node is not None and node.operation in _SQUASHING else (output, False)
     except (IndexError, ValueError):
         return output, False
-    return (node.inputs[0], True) if node is not None and node.operation in _SQUASHING else (output, False)
 
 
 def holds_its_weights(data: bytes) -> bool:

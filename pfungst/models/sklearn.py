@@ -171,7 +171,12 @@ def sklearn_model(
         raise InputError(
             f"{source} ({type(estimator).__name__}) has no classes_; give a fitted classifier of one label"
         )
-    own = tuple(str(name) for name in np.asarray(found))
+    try:
+        own = tuple(str(name) for name in np.asarray(found))
+    except (TypeError, ValueError, SystemError) as error:  # the last where bytes that are no text say that they are
+        raise InputError(
+            f"{source} has a classes_ that lists no classes ({first_line(error)}); save it again"
+        ) from None
     classes, named = settled(own, task.task.classes, len(own), source)
     named = named and classes != numbered(len(classes))
     known = preprocessing(folder if identity else None, task.preprocess, Wanted("NHWC"))
