@@ -26,6 +26,14 @@ from pfungst.passes import Passes, Predict
 ROWS = 200
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """Shells start what runs in the background with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def answered(executor, data, heard=None, asked=None):
     rounds = Rounds(data, executor, listen=lambda event, facts: None if heard is None else heard.append((event, facts)))
     with closing(executor):
