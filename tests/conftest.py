@@ -6,8 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 - brings a BLAS of its own, which can be held back once it is there
+from threadpoolctl import threadpool_limits
 
 from pfungst.errors import InputError
+
+# As an audit does: on small matrices the threads of two test processes wait for each other more than they work.
+threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(scope="session")
