@@ -1,5 +1,8 @@
 """The one error a user sees: what was asked, what there is, what to do, in one sentence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """It cannot be done as asked; the message is the sentence printed before exit code 2."""
@@ -21,6 +24,29 @@ def first_line(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
+
+
+@contextmanager
+def damage(refusal: str, then: str = "") -> Iterator[None]:
+    """Turn whatever another's parser raises over bytes from outside into an InputError.
+
+    ``refusal`` says what cannot be done and ``then`` what to do; between them stands what the parser said. The kinds
+    that parsers raise over hostile bytes have no common ancestor and cannot be listed.
+
+    >>> with damage("a.npz cannot be read", "save it"):
+    ...     [][3]
+    Traceback (most recent call last):
+    pfungst.errors.InputError: a.npz cannot be read: its reader failed (IndexError: list index out of range); save it
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        # These were not raised to be read: their words are about the parser, not about the file.
+        bare = isinstance(error, (IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError))
+        why = f"its reader failed ({type(error).__name__}: {first_line(error)})" if bare else first_line(error)
+        raise InputError(f"{refusal}: {why}{then and '; '}{then}") from error
 
 
 class UnreadableRow(ValueError):  # noqa: N818 - a value kept beside the good rows, raised only where nobody can go on

@@ -120,7 +120,7 @@ class Simulation:
         name = self.moved[0].name
         lines = [f"{'round':>5}  {name + ', world moved':>32}  {'fitted anew':>11}  {'model moved':>11}"]
         for number, (moved, anew, gap) in enumerate(zip(self.moved, self.retrained, self.gaps, strict=True), start=1):
-            seen = f"{moved.value:.4f} [{moved.low:.4f}, {moved.high:.4f}]"
+            seen = f"{moved:.4f}"
             lines.append(f"{number:>5}  {seen:>32}  {anew.value:>11.4f}  {gap:>11.3g}")
         return "\n".join([*lines, f"fits to other samples of a round differ by {self.floor:.3g}", self.sentence])
 
@@ -171,7 +171,7 @@ def simulate(  # noqa: PLR0917 - read in this order, what, whom, how the world a
     lost = done.moved[worst]
     said = (
         f"{found.verdict.capitalize()}: {found.because}. Once the world has moved and before the model is fitted anew, "
-        f"the {lost.name} is up to {lost.value:.3f} [{lost.low:.3f}, {lost.high:.3f}] (round {worst + 1}); afterwards "
+        f"the {lost.name} is up to {lost:.3f} (round {worst + 1}); afterwards "
         f"{done.retrained[worst].value:.3f}."
     )
     return Simulation(found.verdict, said, done.moved, done.retrained, done.gaps, floor, found.rho, done.models, policy)

@@ -4,7 +4,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage
 
 MOST_UNPACKED = 1 << 30
 """Bytes that anything may unpack to, however small it is packed, where the task file says nothing else."""
@@ -37,11 +37,8 @@ def checked_zip(
     Raises:
         InputError: if it is none, holds a name twice, or its members unpack to too much.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} {refused}: {first_line(error)}") from None
+    with damage(f"{path} {refused}"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
     unpacked, packed = sum(one.file_size for one in members), path.stat().st_size
     if bomb(unpacked, packed, most):
         raise refusal(str(path), unpacked, packed)

@@ -72,8 +72,8 @@ def verdict(
     if tested is not None and tested.low <= guess:
         useless = tested.high <= guess + BARELY
         sentence = (
-            f"{'It does not generalize' if useless else 'Undecided'}: its accuracy, {tested.value:.3f} "
-            f"[{tested.low:.3f}, {tested.high:.3f}], is not shown to exceed the {guess:.3f} of always giving the "
+            f"{'It does not generalize' if useless else 'Undecided'}: its accuracy, {tested:.3f}, "
+            f"is not shown to exceed the {guess:.3f} of always giving the "
             "commonest label."
         )
         return Verdict(generalizes="no" if useless else "undecided", sentence=sentence)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from pfungst.errors import InputError, UnreadableRow
+from pfungst.errors import InputError, UnreadableRow, damage
 from pfungst.packed import MOST_UNPACKED, bomb, refusal
 
 _LEAVES = "a link leads out of the folder; --follow-links follows it"
@@ -115,10 +115,8 @@ class Archive:
 
     def __init__(self, path: Path, most: int = MOST_UNPACKED) -> None:
         self.path, self.most = path, most
-        try:
+        with damage(f"{path} cannot be read as a zip file"):
             self._open = zipfile.ZipFile(path)
-        except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} cannot be read as a zip file: {error}") from None
         self._members = {info.filename: info for info in self._open.infolist() if not info.filename.endswith("/")}
         for info in self._members.values():
             if bomb(info.file_size, max(1, info.compress_size), most):
@@ -150,8 +148,6 @@ class Archive:
             return UnreadableRow(f"it unpacks to {info.file_size:,} bytes, more than {self.most:,}: it was not read")
         try:
             return self._open.read(info)
-        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-            return UnreadableRow(f"the archive is damaged here ({error})")
         except Exception as error:  # noqa: BLE001 - zlib.error and its like have no common ancestor
             return UnreadableRow(f"the archive is damaged here ({error})")
 
@@ -162,7 +158,7 @@ class Archive:
             return UnreadableRow("the file is not in the archive")
         try:
             return self._open.open(info), info.file_size
-        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
             return UnreadableRow(f"the archive is damaged here ({error})")
 
 

@@ -14,7 +14,7 @@ from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
-from pfungst.errors import InputError, NoLabels, first_line
+from pfungst.errors import InputError, NoLabels, damage
 from pfungst.packed import MOST_UNPACKED, checked_zip
 from pfungst.task import Task
 
@@ -39,17 +39,16 @@ def open_npz(path: Path, most: int = MOST_UNPACKED) -> dict[str, Array]:
         InputError: if it is no ``.npz`` file, holds pickled objects, or unpacks to more than ``most`` bytes.
     """
     checked_zip(path, "cannot be read as .npz", most)
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
-    except ValueError as error:
-        if "pickle" in str(error).lower():
+    with damage(f"{path} cannot be read as .npz"):
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+                arrays = {name: held[name] for name in held.files}
+        except ValueError as error:
+            if "pickle" not in str(error).lower():
+                raise
             raise InputError(
                 f"{path} holds pickled objects, which can run code; save its arrays as numbers and fixed-length text"
             ) from None
-        raise InputError(f"{path} cannot be read as .npz: {first_line(error)}") from None
-    except Exception as error:  # noqa: BLE001 - zip, zlib and header errors have no common ancestor
-        raise InputError(f"{path} cannot be read as .npz: {first_line(error)}") from None
     for name, value in arrays.items():
         if not isinstance(value, np.ndarray):
             raise InputError(f"{path} holds {name[:200]!r}, which is no array; save arrays alone with np.savez")

@@ -13,11 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pfungst.datasets.files import leaves
-from pfungst.errors import InputError, UnreadableRow, first_line
+from pfungst.errors import InputError, UnreadableRow, damage
 from pfungst.packed import MOST_UNPACKED
 
 MOST_SHARDS = 10_000
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_COMPRESSED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"}
+"""First two bytes of gzip, bzip2, xz and Zstandard."""
 _CHOICE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -141,22 +143,27 @@ def _alternatives(braces: str) -> list[str]:
 def _indexed(path: Path) -> Iterator[tuple[str, Member]]:
     total = path.stat().st_size
     seen: set[str] = set()
+    with damage(f"{path} cannot be read as a tar file"), _opened(path) as archive:
+        for info in archive:
+            member = _checked(info, path, total)
+            if member is None:
+                continue
+            if info.name in seen:
+                raise InputError(f"{path} holds {info.name[:200]!r} twice; write each file once")
+            seen.add(info.name)
+            yield f"{path.name}/{PurePosixPath(info.name)}", member
+
+
+def _opened(path: Path) -> tarfile.TarFile:
     try:
-        with tarfile.open(path, "r:") as archive:
-            for info in archive:
-                member = _checked(info, path, total)
-                if member is None:
-                    continue
-                if info.name in seen:
-                    raise InputError(f"{path} holds {info.name[:200]!r} twice; write each file once")
-                seen.add(info.name)
-                yield f"{path.name}/{PurePosixPath(info.name)}", member
-    except (tarfile.TarError, OSError, EOFError, ValueError, IndexError, OverflowError, MemoryError) as error:
-        if isinstance(error, InputError):
-            raise
-        packed = path.read_bytes()[:2] in {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"}
-        why = "it is compressed, so no row can be looked up; unpack it" if packed else first_line(error)
-        raise InputError(f"{path} cannot be read as a tar file: {why}") from None
+        return tarfile.open(path, "r:")
+    except tarfile.ReadError:
+        with path.open("rb") as file:
+            if file.read(2) not in _COMPRESSED:
+                raise
+        raise InputError(
+            f"{path} cannot be read as a tar file: it is compressed, so no row can be looked up; unpack it"
+        ) from None
 
 
 def _checked(info: tarfile.TarInfo, path: Path, total: int) -> Member | None:

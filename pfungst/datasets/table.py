@@ -20,7 +20,7 @@ from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, plain_text, unique_ids
 from pfungst.datasets.traces import Traces
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage
 from pfungst.packed import MOST_UNPACKED, bomb, refusal
 from pfungst.stored import Stored
 from pfungst.task import Task
@@ -57,10 +57,8 @@ def table_in_archive(path: Path, most: int = MOST_UNPACKED) -> tuple[bytes, str]
         size = archive.getinfo(names[0]).file_size
         if bomb(size, path.stat().st_size, most):
             raise refusal(f"{path}/{names[0]}", size, path.stat().st_size)
-        try:
+        with damage(f"{path}/{names[0]} cannot be unpacked", "pack it again"):
             return archive.read(names[0]), names[0]
-        except Exception as error:  # noqa: BLE001 - zip, zlib and text errors have no common ancestor
-            raise InputError(f"{path}/{names[0]} is damaged ({first_line(error)}); pack it again") from None
 
 
 def from_columns(

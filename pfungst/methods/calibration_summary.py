@@ -64,7 +64,7 @@ class Calibration:
 
     def __str__(self) -> str:
         lines = [
-            *(f"{e.name}: {e.value:.4f} [{e.low:.4f}, {e.high:.4f}]" for e in self._estimates),
+            *(f"{e.name}: {e:.4f}" for e in self._estimates),
             f"  over-confident part {self.over:.4f}, under-confident part {self.under:.4f}",
             *(str(error) for error in self.errors),
             f"error of single classes' probabilities: {self.classwise}",

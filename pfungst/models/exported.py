@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage
 from pfungst.models.pickled import names_in, names_in_zip, told
 from pfungst.packed import MOST_UNPACKED, checked_zip
 
@@ -58,7 +58,7 @@ def checked_export(path: Path, torch: Any, most: int = MOST_UNPACKED) -> None:
 def _members(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, torch: Any) -> Iterator[str]:
     last = name.rpartition("/")[2]
     folder = name.rpartition("/")[0].rpartition("/")[2]
-    try:
+    with damage(f"{archive.filename} is damaged in {name[:200]!r}", "save it again"):
         if last.startswith(("custom_obj", "opaque_obj")):
             yield told(names_in(archive.read(member)))
         elif not _PLACES.fullmatch(name):
@@ -67,10 +67,6 @@ def _members(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, torch
             yield from _told(json.loads(archive.read(member)), archive, name, torch)
         elif folder == "sample_inputs" or name.endswith(".pt"):
             yield from _pickled(archive.read(member), torch)
-    except Exception as error:  # noqa: BLE001 - zip, zlib, lzma and text errors have no common ancestor
-        raise InputError(
-            f"{archive.filename} is damaged in {name[:200]!r} ({first_line(error)}); save it again"
-        ) from None
 
 
 def _pickled(data: bytes, torch: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ import onnxruntime
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError, Unanswered, first_line
+from pfungst.errors import InputError, Unanswered, damage, first_line
 from pfungst.frame import Frame
 from pfungst.models.blocks import in_blocks, joined, parted
 from pfungst.models.guarding import Ends, Guarding, guarded_graph, scaled_graph
@@ -205,10 +205,8 @@ def load_onnx(
     # Between two batches pictures are changed on the same cores, which threads that wait by spinning would take.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
-    try:
+    with damage(f"{path} is not an ONNX network that onnxruntime can run"):
         session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
-    except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
-        raise InputError(f"{path} is not an ONNX network that onnxruntime can run: {first_line(error)}") from None
     if not session.get_inputs() or not session.get_outputs():
         raise InputError(
             f"{path} has {len(session.get_inputs())} inputs and {len(session.get_outputs())} outputs; a network of one "
@@ -282,13 +280,9 @@ def onnx_model(
 
 def _legible(session: Any, source: str) -> None:
     """Raises InputError if a name of an input, an output or an axis of one is no text; onnxruntime lets such be."""
-    try:
+    with damage(f"{source} names an input, an output or an axis in no UTF-8", "save it again"):
         for item in (*session.get_inputs(), *session.get_outputs()):
             _ = item.name, item.shape
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{source} names an input, an output or an axis in no UTF-8 ({error}); save it again"
-        ) from None
 
 
 def _preprocess(taken: Any, folder: Path | None, task: Task) -> Preprocess:

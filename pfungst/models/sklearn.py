@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError, Unanswered, first_line
+from pfungst.errors import InputError, Unanswered, damage, first_line
 from pfungst.frame import Frame
 from pfungst.models.names import numbered, settled
 from pfungst.models.pickled import names_in_file, told
@@ -120,10 +120,8 @@ def _skops(path: Path, most: int, *, trust_pickle: bool) -> tuple[Any, tuple[str
     except ImportError:
         raise InputError(f"{path} needs skops, which is not installed; run `pip install pfungst[sklearn-io]`") from None
     checked_zip(path, "is not a skops file", most)
-    try:
+    with damage(f"{path} is not a skops file"):
         listed = io.get_untrusted_types(file=path)
-    except Exception as error:
-        raise InputError(f"{path} is not a skops file: {first_line(error)}") from error
     # skops knows only some of scikit-learn's own classes; trees and optimizers of its networks are among the others.
     unknown = [name for name in listed if not name.startswith("sklearn.")]
     if unknown and not trust_pickle:
@@ -131,10 +129,8 @@ def _skops(path: Path, most: int, *, trust_pickle: bool) -> tuple[Any, tuple[str
             f"{path} holds types that are not of scikit-learn, NumPy or SciPy ({', '.join(unknown[:5])}); give "
             "--trust-pickle if you trust them"
         )
-    try:
+    with damage(f"{path} could not be loaded"):
         return io.load(path, trusted=listed), tuple(f"type {name} was trusted as asked" for name in unknown)
-    except Exception as error:
-        raise InputError(f"{path} could not be loaded: {first_line(error)}") from error
 
 
 def _pickled(path: Path) -> Any:
@@ -142,12 +138,9 @@ def _pickled(path: Path) -> Any:
         import joblib  # noqa: PLC0415 - comes with scikit-learn
     except ImportError:
         raise InputError(f"{path} needs joblib, which is not installed; run `pip install joblib`") from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return joblib.load(path)
-    except Exception as error:
-        raise InputError(f"{path} could not be unpickled: {type(error).__name__}: {first_line(error)}") from error
+    with damage(f"{path} could not be unpickled"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return joblib.load(path)
 
 
 def sklearn_model(
@@ -171,12 +164,8 @@ def sklearn_model(
         raise InputError(
             f"{source} ({type(estimator).__name__}) has no classes_; give a fitted classifier of one label"
         )
-    try:
+    with damage(f"{source} has a classes_ that lists no classes", "save it again"):
         own = tuple(str(name) for name in np.asarray(found))
-    except (TypeError, ValueError, SystemError) as error:  # the last where bytes that are no text say that they are
-        raise InputError(
-            f"{source} has a classes_ that lists no classes ({first_line(error)}); save it again"
-        ) from None
     classes, named = settled(own, task.task.classes, len(own), source)
     named = named and classes != numbered(len(classes))
     known = preprocessing(folder if identity else None, task.preprocess, Wanted("NHWC"))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PosixPath
 from typing import Any
 
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage, first_line
 from pfungst.imported import imported
 from pfungst.models.exported import checked_export
 from pfungst.models.preprocess import Wanted
@@ -26,14 +26,10 @@ def load_exported(
     torch = import_torch(str(path))
     if not trust_pickle:
         checked_export(path, torch, task.limits.unpacked)
-    try:
+    with damage(f"{path} is not a torch.export archive that this PyTorch reads"):
         with _muted("torch.export", "torch._export"):
             program = torch.export.load(str(path))
         module = program.module()
-    except Exception as error:
-        raise InputError(
-            f"{path} is not a torch.export archive that this PyTorch reads: {first_line(error)}"
-        ) from error
     shape = _input_shape(program, str(path))
     origin = Origin(str(path), path.parent, "", True, _wanted(shape), _at(shape, 1) if len(shape) == 2 else None,
                     _at(shape, 0), exported=True)  # fmt: skip
@@ -138,14 +134,8 @@ def read_weights(path: Path) -> dict[str, Any]:
         raise InputError(f"there is no weights file {path}; give .safetensors, .pt, .pth, .th or .ckpt")
     if is_torchscript(path):
         raise InputError(torchscript(str(path)))
-    try:
+    with damage(f"{path} cannot be read as plain weights", "save `model.state_dict()`"):
         raw = _safetensors(path) if path.suffix == ".safetensors" else _unpickled(torch, path)
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 - unpickling raises nearly anything
-        raise InputError(
-            f"{path} cannot be read as plain weights ({first_line(error)}); save `model.state_dict()`"
-        ) from None
     tensors = _tensors(torch, raw, path)
     stripped = {name.removeprefix("module.").removeprefix("_orig_mod."): value for name, value in tensors.items()}
     return stripped if len(stripped) == len(tensors) else tensors

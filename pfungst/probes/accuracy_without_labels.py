@@ -154,7 +154,7 @@ def _table(found: Sequence[Estimate], records: Mapping[str, _Record], trusted: S
         rows=tuple(
             (
                 one.name,
-                f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]",
+                f"{one:.3f}",
                 *(off(misses) for misses in (records[one.name].here, records[one.name].made)),
                 off(records[one.name].elsewhere),
                 "yes" if one.name in trusted else f"no{': ' + why_not if why_not else ''}",

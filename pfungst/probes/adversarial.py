@@ -242,8 +242,8 @@ class Adversarial(Probe):
     def _claim(self, found: Attacked, threat: Any, allowing: str, loss: Estimate, status: Status) -> str:
         cost = f"{found.forwards.mean():.0f} forward and {found.backwards.mean():.0f} backward passes a row"
         words = (
-            f"{allowing} the answer can be made wrong on {loss.value:.1%} "
-            f"[{loss.low:.1%}, {loss.high:.1%}] of the rows (tolerance {self.tolerance:.0%}; {len(found)} rows, "
+            f"{allowing} the answer can be made wrong on {loss:.1%} "
+            f"of the rows (tolerance {self.tolerance:.0%}; {len(found)} rows, "
             f"{cost})."
         )
         if status == "inconclusive" and not isinstance(threat, RotationTranslation):

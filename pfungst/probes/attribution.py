@@ -123,7 +123,7 @@ class Attribution(Probe):
             subject=name,
             status="found" if found else "absent" if effect.high <= self.alike else "inconclusive",
             severity="low" if found else "none",
-            claim=f"Maps by {name} have rank correlation {effect.value:.2f} [{effect.low:.2f}, {effect.high:.2f}] with "
+            claim=f"Maps by {name} have rank correlation {effect:.2f} with "
             f"those of the same network with shuffled weights ({effect.rows} {effect.unit}s): they "
             + ("show the picture rather than the decision." if found else "depend on what the network learned."),
             effect=effect,
@@ -151,8 +151,8 @@ class Attribution(Probe):
                 subject=subject,
                 status=status,
                 severity="low" if status == "found" else "none",
-                claim=f"All of the {subject} together carries {effect.value:+.2f} [{effect.low:+.2f}, "
-                f"{effect.high:+.2f}] of the answer beyond the {due.mean():.2f} that is due to it "
+                claim=f"All of the {subject} together carries {effect:+.2f} "
+                f"of the answer beyond the {due.mean():.2f} that is due to it "
                 f"(tolerance {self.tolerance:.2f}, {effect.rows} {effect.unit}s); that says where to look, the "
                 "shortcuts chapter says whether the answer rests on it.",
                 effect=effect,

@@ -151,10 +151,7 @@ class Calibration(Probe):
         more, less = (
             ("The stated confidence", "the accuracy") if kind == "overconfident" else ("The accuracy", "the confidence")
         )
-        claim = (
-            f"{more} exceeds {less} by {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}] "
-            f"(tolerance {self.tolerance:.2f})."
-        )
+        claim = f"{more} exceeds {less} by {effect:.3f} (tolerance {self.tolerance:.2f})."
         if status == "inconclusive":
             claim += f" {effect.settled_by(self.tolerance).capitalize()}."
         return Finding(

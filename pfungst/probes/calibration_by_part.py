@@ -149,4 +149,4 @@ def _none(furthest: Gap, every: list[Estimate], kind: Kind, tolerance: float) ->
 def _words(gap: Estimate) -> str:
     more, less = ("confidence", "accuracy") if gap.value >= 0 else ("accuracy", "confidence")
     size = outward(gap)
-    return f"{more} exceeds {less} by {size.value:.3f} [{size.low:.3f}, {size.high:.3f}]"
+    return f"{more} exceeds {less} by {size:.3f}"

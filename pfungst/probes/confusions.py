@@ -121,7 +121,7 @@ def _found(cell: Confusion, of: int, bare: int, tolerance: float) -> Finding:
         subject=f"{cell.label} -> {cell.answer}",
         status="found",
         severity=severity(share, "loss", tolerance),
-        claim=f"Of {of} rows labelled {cell.label}, {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] "
+        claim=f"Of {of} rows labelled {cell.label}, {share:.1%} "
         f"are answered {cell.answer}; {cell.rows - bare} of these {cell.rows} errors have an excuse.",
         effect=share,
         tolerance=tolerance,
@@ -136,8 +136,7 @@ def _none(cells: list[Confusion], rows: Labelled, tolerance: float) -> Finding:
     share = worst.share if worst else _no_error(rows)
     status = share.against(tolerance)
     name = f"{worst.label} answered {worst.answer}" if worst else "any"
-    interval = f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]"
-    claim = f"The largest confusion, {name}, takes {interval} of its label's rows"
+    claim = f"The largest confusion, {name}, takes {share:.1%} of its label's rows"
     settle = f"; {share.settled_by(tolerance, 'rows of the label')}"
     return Finding(
         probe="mistakes",

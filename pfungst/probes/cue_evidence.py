@@ -44,7 +44,7 @@ def table(looked: Iterable[tuple[Trial, tuple[str, ...], Estimate]]) -> Table:
         (
             trial.cue.name,
             "; ".join(sources) or "every row has it",
-            f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]",
+            f"{effect:.3f}",
         )
         for trial, sources, effect in looked
     )

@@ -24,11 +24,6 @@ def noun(cue: Cue) -> str:
     return f"{kind} '{name}'" if kind in {"column", "token"} else re.sub("[-:]", " ", cue.name)
 
 
-def numbers(effect: Estimate) -> str:
-    """A value and its interval."""
-    return f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
-
-
 def claim(trial: Trial, effect: Estimate, plain: Estimate | None, tolerance: float) -> str:
     """What reversing the cue did; ``plain`` is the reliance with nothing held, if that was asked."""
     kept = ""
@@ -39,11 +34,11 @@ def claim(trial: Trial, effect: Estimate, plain: Estimate | None, tolerance: flo
     if trial.way == "transport":
         return (
             f"Pushing a row's {noun(trial.cue)} towards another class's lowers the probability of its true class by "
-            f"{numbers(effect)} more than pushing it as far away{kept} {rows}."
+            f"{effect:.3f} more than pushing it as far away{kept} {rows}."
         )
     return (
         f"Giving a row the {noun(trial.cue)} of another class's row lowers the probability of its true class by "
-        f"{numbers(effect)} more than giving it that of one of its own class{kept} {rows}."
+        f"{effect:.3f} more than giving it that of one of its own class{kept} {rows}."
     )
 
 
@@ -64,7 +59,7 @@ def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
     elif found_to_be.spread is not None and found_to_be.spread < EVERYWHERE:
         why = f"the corners of the pictures show little of it ({found_to_be.spread:.0%} of what the whole says)"
     return (
-        f"the answer rests on it by {numbers(effect)}, but it belongs to what the rows show: {why}; name "
+        f"the answer rests on it by {effect:.3f}, but it belongs to what the rows show: {why}; name "
         f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged nevertheless'
     )
 
@@ -73,8 +68,7 @@ def latent_claim(cue: Cue | str, alone: Estimate, guessing: float, reliance: str
     """A cue in the data on which a careless learner could live."""
     name = cue if isinstance(cue, str) else noun(cue)
     return (
-        f"The {name} alone predicts the label with accuracy {alone.value:.2f} [{alone.low:.2f}, {alone.high:.2f}] "
-        f"where guessing has {guessing:.2f}; {reliance}"
+        f"The {name} alone predicts the label with accuracy {alone:.2f} where guessing has {guessing:.2f}; {reliance}"
     )
 
 

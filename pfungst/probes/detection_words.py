@@ -61,13 +61,13 @@ def _claim(found: Detection, tolerance: float, *, unsettled: bool) -> Iterator[s
     if found.like_known:
         yield (
             f"These look like known rows: {best.name}, the score that looked best on half of {some.words}, does not "
-            f"tell the other half from known rows (AUROC {_area(area)}), so whether they are strangers at all is not "
+            f"tell the other half from known rows (AUROC {area:.3f}), so whether they are strangers at all is not "
             "settled."
         )
     else:
         yield (
-            f"The score that looked best on half of {some.words}, {best.name}, lets {_percent(through)} of the other "
-            f"half through at the threshold that keeps 95 % of known rows (AUROC {_area(area)}; tolerance "
+            f"The score that looked best on half of {some.words}, {best.name}, lets {through:.1%} of the other "
+            f"half through at the threshold that keeps 95 % of known rows (AUROC {area:.3f}; tolerance "
             f"{tolerance:.0%})."
         )
         if found.by_looks and found.looks:
@@ -117,8 +117,8 @@ def _scores(found: Detection, ordered: tuple[Scored, ...]) -> Table:
             (
                 f"{one.name}, without the model" if not one.model else one.name,
                 f"{one.area.value:.3f}",
-                _percent(one.through),
-                _percent(one.back),
+                f"{one.through:.1%}",
+                f"{one.back:.1%}",
                 f"{average_precision(one.report, one.judged):.3f}" if one.model else "",
             )
             for one in ordered
@@ -141,8 +141,8 @@ def _card(found: Detection, promised: float, share_of_strangers: float) -> Table
         ("score", best.name),
         ("threshold: reject above", f"{at:.4g}, set on {rows} known rows, no stranger among them"),
         ("known rows rejected, promised", f"{promised:.1%}; such thresholds reject {low:.1%} to {high:.1%}"),
-        ("known rows rejected, on others", _percent(rejected)),
-        ("strangers let through", _percent(through)),
+        ("known rows rejected, on others", f"{rejected:.1%}"),
+        ("strangers let through", f"{through:.1%}"),
     ]
     for share in sorted({*SHARES, share_of_strangers}):
         right = precision(share, through.value, rejected.value)
@@ -177,11 +177,3 @@ def _likest(data: Dataset, found: Detection) -> Iterator[Examples]:
             pairs.append((some.shots(data, np.array([stranger]), scored=True)[0][0], shot(data, one, outputs, place)))
     if pairs:
         yield Examples(title="Strangers beside the known rows they repeat", items=tuple(pairs))
-
-
-def _area(one: Estimate) -> str:
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
-
-
-def _percent(one: Estimate) -> str:
-    return f"{one.value:.1%} [{one.low:.1%}, {one.high:.1%}]"

@@ -83,8 +83,8 @@ class Drift(Probe):
             subject=subject,
             status=status,
             severity=_weight(status, worse=worse),
-            claim=f"In window {last.number} ({_between(last)}) {what} lies {effect.value:.3f} [{effect.low:.3f}, "
-            f"{effect.high:.3f}] from {against}, as a Kolmogorov-Smirnov distance (tolerance {self.tolerance})"
+            claim=f"In window {last.number} ({_between(last)}) {what} lies {effect:.3f} "
+            f"from {against}, as a Kolmogorov-Smirnov distance (tolerance {self.tolerance})"
             f"{found if subject == 'inputs' else ''}.{since}",
             effect=effect,
             tolerance=self.tolerance,
@@ -116,8 +116,8 @@ class Drift(Probe):
             subject=name,
             status=status,
             severity=_weight(status, worse=worse),
-            claim=f"{name} made up {before:.3f} of the audited rows and makes up {now.value:.3f} [{now.low:.3f}, "
-            f"{now.high:.3f}] of the last window, if nothing else has changed (not rejected, p = {p_value:.2f}).",
+            claim=f"{name} made up {before:.3f} of the audited rows and makes up {now:.3f} "
+            f"of the last window, if nothing else has changed (not rejected, p = {p_value:.2f}).",
             effect=moved,
             tolerance=self.tolerance,
             remedy="recalibrate to the new shares" if status == "found" else "",
@@ -172,8 +172,8 @@ class Drift(Probe):
             probe=self.topic, kind="accuracy", subject="", status=status,
             severity=_at_least_low(severity(loss, "loss", self.lost)) if len(alarms) else "none",
             claim=f"{told}. A false alarm, ever, has a chance of at most 5 %, however often this is looked at. In the "
-            f"last window with outcomes the accuracy is {last.value:.3f} [{last.low:.3f}, {last.high:.3f}], when "
-            f"audited it was {before.value:.3f} [{before.low:.3f}, {before.high:.3f}].",
+            f"last window with outcomes the accuracy is {last:.3f}, when "
+            f"audited it was {before:.3f}.",
             effect=loss, tolerance=self.lost, evidence=(_table(self.windows, "accuracy"),),
             remedy="find what changed, and retrain or refit the last layer on rows of now" if len(alarms) else "",
         )  # fmt: skip
@@ -198,11 +198,11 @@ def _table(windows: Sequence[Window], subject: str) -> Table:
     for one in windows[-SHOWN:]:
         if subject == "accuracy":
             told = (one.accuracy, one.expected)
-            cells = tuple("" if e is None else f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for e in told)
+            cells = tuple("" if e is None else f"{e:.3f}" for e in told)
         else:
             here = one.answers if subject == "inputs" else one.columns.get(subject)
             joint = "" if one.joint is None else f"{one.joint.effect:.2f} (p {one.joint.p_value:.2g})"
-            cells = ("" if here is None else f"{here.value:.3f} [{here.low:.3f}, {here.high:.3f}]", joint)
+            cells = ("" if here is None else f"{here:.3f}", joint)
         lines.append((str(one.number), _between(one), f"{one.confidence:.3f}", *cells))
     heads = ("by outcomes", "estimated") if subject == "accuracy" else ("distance", "AUC of telling its columns apart")
     title = f"{subject}, window by window" + (f" (the last {SHOWN})" if len(windows) > SHOWN else "")

@@ -57,8 +57,8 @@ def _claim(rows: Labelled, together: Outputs, saved: Estimate, every: Sequence[O
     gap = signed_gap(together.confidence, together.predictions == rows.labels, rows.units)
     others = len(every) - 1
     return (
-        f"Averaged with {others} other member{'s' if others > 1 else ''} its log-loss falls by {saved.value:.3f} "
-        f"[{saved.low:.3f}, {saved.high:.3f}] from {log_losses(rows.outputs, rows.labels).mean():.3f} (tolerance "
+        f"Averaged with {others} other member{'s' if others > 1 else ''} its log-loss falls by {saved:.3f} "
+        f"from {log_losses(rows.outputs, rows.labels).mean():.3f} (tolerance "
         f"{tolerance}); accuracy goes from {before:.3f} to {after:.3f}, confidence less accuracy from "
         f"{(rows.outputs.confidence - rows.correct).mean():+.3f} to {gap.value:+.3f}."
     )
@@ -74,7 +74,7 @@ def _bought(rows: Labelled, every: Sequence[Outputs]) -> tuple[Estimate, Estimat
 
 def _last(saved: Estimate) -> str:
     if saved.low > 0:
-        return f" The last member still bought {saved.value:.4f} [{saved.low:.4f}, {saved.high:.4f}] of it."
+        return f" The last member still bought {saved:.4f} of it."
     return " The last member is not shown to have bought anything."
 
 

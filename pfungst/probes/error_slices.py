@@ -104,12 +104,11 @@ def _discovered(one: Slice) -> bool:
 
 def _found(data: Dataset, errors: Errors, one: Tried, tolerance: float, among: int) -> Finding:
     inside, rest = one.rows.rows & ~errors.discovery, ~one.rows.rows & ~errors.discovery
-    shares = tuple(
+    here, there = (
         proportion_of(errors.wrong[rows], _at(errors.rows.units, rows), name)
         for rows, name in ((inside, "error rate of the slice"), (rest, "error rate of the other rows"))
     )
-    here, there = (f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]" for share in shares)
-    against, like = f"{there} of the others", ""
+    against, like = f"{there:.1%} of the others", ""
     if _discovered(one.rows):
         like = _described(data, errors, inside)
         against = f"{errors.expected[inside].mean():.1%} expected of answers as sure as these"
@@ -119,12 +118,12 @@ def _found(data: Dataset, errors: Errors, one: Tried, tolerance: float, among: i
         subject=one.rows.name,
         status="found",
         severity=severity(one.effect, "loss", tolerance),
-        claim=f"Of {int(inside.sum())} rows with {one.rows.name}{like}, {here} are wrong, against {against} "
+        claim=f"Of {int(inside.sum())} rows with {one.rows.name}{like}, {here:.1%} are wrong, against {against} "
         f"(proposed on other rows; {among} slices tried).",
         effect=one.effect,
         tolerance=tolerance,
         p_value=one.p_value,
-        evidence=tuple(_evidence(data, errors, inside, shares)),
+        evidence=tuple(_evidence(data, errors, inside, (here, there))),
         remedy="collect more rows of this kind, train on them evenly, or do not let the model answer there",
     )
 
@@ -166,8 +165,8 @@ def _none(tried: list[Tried], tolerance: float) -> Finding:
         status="absent" if absent else "inconclusive",
         severity="none",
         claim=f"Of {len(tried)} slices mined on half of the rows, none is shown on the other half to err by more than "
-        f"{tolerance:.0%} beyond the rest. {one.name} comes nearest: {effect.value:+.1%} [{effect.low:+.1%}, "
-        f"{effect.high:+.1%}] beyond {beyond}{settle}.",
+        f"{tolerance:.0%} beyond the rest. {one.name} comes nearest: {effect:+.1%} "
+        f"beyond {beyond}{settle}.",
         effect=effect,
         tolerance=tolerance,
     )

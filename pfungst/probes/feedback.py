@@ -136,7 +136,7 @@ class Feedback(Probe):
             subject="",
             status=status,
             severity=_weight(side) if status == "found" else "none",
-            claim=f"Next to the threshold {cut.value:.4g} lie {side.value:+.1%} [{side.low:+.1%}, {side.high:+.1%}] "
+            claim=f"Next to the threshold {cut.value:.4g} lie {side:+.1%} "
             f"more rows on the side where they crowd most than a smooth histogram holds (p = {found.p_value:.2g}).",
             effect=side,
             tolerance=BUNCHED,
@@ -191,7 +191,7 @@ def _effect(log: _Log, design: Design) -> tuple[Effect, tuple[Table, ...]]:
         units = None if log.units is None else log.units[kept]
         found = discontinuity(cut.running(log.score[kept]), log.outcome[kept], units)
         jumps = (("half", found.half), ("as chosen", found.effect.estimate), ("twice", found.double))
-        rows = tuple((name, f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]") for name, one in jumps)
+        rows = tuple((name, f"{one:+.3f}") for name, one in jumps)
         title = f"Jump at {cut.value:.4g}, with bandwidths around {found.bandwidth:.3g}"
         return found.effect, (Table(title=title, columns=("bandwidth", "jump"), rows=rows),)
     assert log.version is not None, "versions were found"

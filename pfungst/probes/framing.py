@@ -102,7 +102,7 @@ class Framing:
             status=status,
             severity=severity(loss, "loss", self.tolerance) if status == "found" else "none",
             claim=f"Nine of ten objects lie within {usual:.1%} of the side from the middle; moved by {self.middle:.0%} "
-            f"in any direction, {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] of the accuracy is lost on the same "
+            f"in any direction, {loss:.3f} of the accuracy is lost on the same "
             f"{loss.rows} {loss.unit}s (tolerance {self.tolerance}). Ten points are gone {words} off the middle; "
             f"{beyond:.1%} of the objects lie that far out."
             + ("" if centred else " They are not centred, so that the rows hold what such a move brings."),
@@ -168,7 +168,7 @@ def _line(data: Dataset, name: str, before: Labelled, levels: list[Labelled], ob
     if name in MEASURES:
         like, said = MEASURES[name]
         already = f"{like(objects, place).mean():.1%} {said}"
-    return name, words, f"{loss.value:+.3f} [{loss.low:+.3f}, {loss.high:+.3f}]", already
+    return name, words, f"{loss:+.3f}", already
 
 
 def _curve(before: Labelled, levels: list[Labelled]) -> SeverityCurve:
@@ -222,7 +222,6 @@ def _by_offset(clean: Labelled, objects: Objects) -> Iterator[Estimates]:
     except InputError:
         return
     title = (
-        "Accuracy by how far out the object lies as it is (a tenth of the side further out: "
-        f"{slope.value:+.3f} [{slope.low:+.3f}, {slope.high:+.3f}], p = {p:.2g})"
+        f"Accuracy by how far out the object lies as it is (a tenth of the side further out: {slope:+.3f}, p = {p:.2g})"
     )
     yield Estimates(title=title, items=tuple(items))

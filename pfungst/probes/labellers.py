@@ -52,7 +52,7 @@ def against_labellers(data: Dataset, rows: Labelled, asked: Predict, tolerance: 
         subject="",
         status=status,
         severity=severity(gap, "calibration", tolerance) if status == "found" else "none",
-        claim=f"{more} exceeds {less} by {size.value:.3f} [{size.low:.3f}, {size.high:.3f}] "
+        claim=f"{more} exceeds {less} by {size:.3f} "
         f"(tolerance {tolerance:.2f}; {counts.sum(axis=1).mean():.0f} votes a row).{settle}",
         effect=gap,
         tolerance=tolerance,

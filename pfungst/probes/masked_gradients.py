@@ -54,7 +54,7 @@ def masked_gradients(
 
 def _claim(share: Estimate, signs: Sequence[str]) -> str:
     return (
-        f"Search without gradients broke {share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of the rows that "
+        f"Search without gradients broke {share:.1%} of the rows that "
         f"gradients had not broken{'; ' + '; '.join(signs) if signs else ''}."
     )
 

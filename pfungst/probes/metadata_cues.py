@@ -74,8 +74,7 @@ def _latent(data: Dataset, done: Passes, name: str, alone: Estimate, scored: Dis
     pairs = _natural_pairs(data, done, scored)
     seen = ""
     if pairs is not None:
-        interval = f"{pairs.value:+.3f} [{pairs.low:+.3f}, {pairs.high:+.3f}]"
-        seen = f"; where it speaks for another class the accuracy is {interval} lower"
+        seen = f"; where it speaks for another class the accuracy is {pairs:+.3f} lower"
     return Finding(
         probe="shortcuts",
         kind="latent-cue",

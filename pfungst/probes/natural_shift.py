@@ -123,7 +123,7 @@ def _fragile(one: _Set, test: Labelled, rows: Labelled, accuracy: Estimate, tole
         status=status,
         severity=severity(loss, "loss", tolerance) if status == "found" else "none",
         claim=f"On {one.subject} the accuracy is {accuracy.value:.3f} ({accuracy.rows} {accuracy.unit}s) where it is "
-        f"{before.value:.3f} on the test rows: {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] is lost (tolerance "
+        f"{before.value:.3f} on the test rows: {loss:.3f} is lost (tolerance "
         f"{tolerance})." + _settle(loss, tolerance) + _explained(gap, status) + one.more_changed + _foreseen(one, rows),
         effect=loss,
         tolerance=tolerance,
@@ -137,9 +137,7 @@ def _explained(gap: AccuracyGap, status: str) -> str:
     if status != "found":
         return ""
     return (
-        f" How common each class is there explains {gap.prevalence.value:.3f} [{gap.prevalence.low:.3f}, "
-        f"{gap.prevalence.high:.3f}] of it; {gap.within.value:.3f} [{gap.within.low:.3f}, {gap.within.high:.3f}] is "
-        "lost within classes."
+        f" How common each class is there explains {gap.prevalence:.3f} of it; {gap.within:.3f} is lost within classes."
     )
 
 
@@ -179,7 +177,7 @@ def _overconfident(one: _Set, test: Labelled, rows: Labelled, tolerance: float) 
         severity=severity(gap, "calibration", tolerance) if status == "found" else "none",
         claim=f"On {one.subject} the stated confidence is {rows.outputs.confidence.mean():.3f} at an accuracy of "
         f"{rows.correct.mean():.3f}, on the test rows {test.outputs.confidence.mean():.3f} at "
-        f"{test.correct.mean():.3f}: the gap grows by {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] (tolerance "
+        f"{test.correct.mean():.3f}: the gap grows by {gap:.3f} (tolerance "
         f"{tolerance})." + _settle(gap, tolerance),
         effect=gap,
         tolerance=tolerance,

@@ -17,7 +17,6 @@ from pfungst.passes import Passes, Predict
 from pfungst.probe import Labelled, labelled
 from pfungst.probes.known_parts import positions
 from pfungst.probes.newness import FEWEST, features_pass
-from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.multiplicity import holm
 
 ROWS, SHOWN = 2000, 12
@@ -57,9 +56,6 @@ def _table(data: Dataset, test: Labelled, truth: Labelled | None, found: LabelSh
     was = np.bincount(test.labels, minlength=len(data.classes)) / len(test.labels)
     order = np.argsort(-np.abs(np.array([one.value for one in found.inverted]) - was), kind="stable")[:SHOWN]
 
-    def spelled(one: Estimate) -> str:
-        return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
-
     return Table(
         title=(
             f"Shares of the classes, if nothing else has changed (not rejected, p = {p_value:.2f}): by the inverted "
@@ -68,7 +64,7 @@ def _table(data: Dataset, test: Labelled, truth: Labelled | None, found: LabelSh
         columns=("class", "test rows", "inverted", "likeliest", *("by labels" for _ in true)),
         rows=tuple(
             (
-                data.classes[k], f"{was[k]:.3f}", spelled(found.inverted[k]), spelled(found.likeliest[k]),
+                data.classes[k], f"{was[k]:.3f}", f"{found.inverted[k]:.3f}", f"{found.likeliest[k]:.3f}",
                 *(f"{shares[k]:.3f}" for shares in true),
             )
             for k in order

@@ -11,7 +11,6 @@ from pfungst.datasets.ids import ids_at
 from pfungst.findings import Table
 from pfungst.methods.conformal import By, conformal_scores, split_conformal, uniforms_of
 from pfungst.probe import Labelled
-from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.intervals import proportion_of
 
 DOUBT = 0.1
@@ -92,7 +91,7 @@ def _line(name: str, by: str, got: Covered, judged: Labelled, columns: Mapping[s
         name.replace("-", " "),
         {"": "one for all", "class": "by class"}.get(by, f"by {by}"),
         f"{1 - DOUBT:.0%}",
-        f"{held.value:.1%} [{held.low:.1%}, {held.high:.1%}]",
+        f"{held:.1%}",
         f"{got.sizes.mean():.2f}",
         f"{(got.sizes == 0).mean():.1%}",
         *(_worst(part, got, judged) for part in _apart(columns)),
@@ -117,11 +116,7 @@ def _worst(columns: Mapping[str, Array], got: Covered, judged: Labelled) -> str:
     if not parts:
         return f"none of {FEWEST} rows"
     name, held = min(parts, key=lambda part: (part[1].value, part[0]))
-    return f"{name}: {_words(held)}"
-
-
-def _words(held: Estimate) -> str:
-    return f"{held.value:.0%} [{held.low:.0%}, {held.high:.0%}]"
+    return f"{name}: {held:.0%}"
 
 
 def _units(judged: Labelled, here: BoolArray) -> Array | None:

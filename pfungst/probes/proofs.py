@@ -80,6 +80,6 @@ def bracket(lost: Estimate, radius: FloatArray, budget: float, most: Estimate) -
     """What attack and proof say together, in words."""
     return (
         f" A proof covers {int((radius >= budget).sum())} of the rows: no input within the budget turns them. So at "
-        f"least {lost.value:.1%} (attacked) and at most {most.value:.1%} [{most.low:.1%}, {most.high:.1%}] (not "
+        f"least {lost.value:.1%} (attacked) and at most {most:.1%} (not "
         "proven) of the rows can be made wrong."
     )

@@ -56,8 +56,8 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
         subject=f"resampled:{column}",
         status=status,
         severity=severity(loss, "loss", tolerance) if status == "found" else "none",
-        claim=f"Where {way} values of {column} are commoner, its mean moved by about a deviation, {loss.value:.3f} "
-        f"[{loss.low:.3f}, {loss.high:.3f}] of the accuracy is lost (tolerance {tolerance}); of {len(values)} columns, "
+        claim=f"Where {way} values of {column} are commoner, its mean moved by about a deviation, {loss:.3f} "
+        f"of the accuracy is lost (tolerance {tolerance}); of {len(values)} columns, "
         "both ways, this cost most on the other half of the rows."
         + (f" {loss.settled_by(tolerance).capitalize()}." if status == "inconclusive" else ""),
         effect=loss,

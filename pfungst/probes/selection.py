@@ -112,7 +112,7 @@ class Selection(Probe):
             subject="",
             status=status,
             severity=_low_at_least(severity(share, "loss", self.leaked)) if status == "found" else "none",
-            claim=f"{int(leaks.sum())} of {len(leaks)} rows ({share.value:.1%} [{share.low:.1%}, {share.high:.1%}]) "
+            claim=f"{int(leaks.sum())} of {len(leaks)} rows ({share:.1%}) "
             f"stand in the training set too, or share a unit with it (tolerance {self.leaked:.0%}).",
             effect=share,
             tolerance=self.leaked,

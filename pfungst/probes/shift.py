@@ -178,8 +178,7 @@ class Shift(Probe):
             status=status,
             severity=severity(loss, "loss", self.tolerance) if status == "found" else "none",
             claim=f"Under {words} the accuracy goes from {first.value:.3f} to {then.value:.3f} on the same {loss.rows} "
-            f"{loss.unit}s: {loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] is lost (tolerance {self.tolerance})."
-            + _settle(loss, status, self.tolerance),
+            f"{loss.unit}s: {loss:.3f} is lost (tolerance {self.tolerance})." + _settle(loss, status, self.tolerance),
             effect=loss,
             tolerance=self.tolerance,
             p_value=p_value,
@@ -200,7 +199,7 @@ class Shift(Probe):
             severity=severity(gap, "calibration", self.tolerance) if status == "found" else "none",
             claim=f"Under {words} the stated confidence goes from {was.confidence.value:.3f} to "
             f"{then.confidence.value:.3f} while the accuracy goes from {was.accuracy.value:.3f} to "
-            f"{then.accuracy.value:.3f}: the gap grows by {gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}] "
+            f"{then.accuracy.value:.3f}: the gap grows by {gap:.3f} "
             f"(tolerance {self.tolerance})." + _settle(gap, status, self.tolerance),
             effect=gap,
             tolerance=self.tolerance,
@@ -215,7 +214,7 @@ def _breaks(point: Estimate | None, place: str) -> str:
     """At which severity a tenth of the rows is lost, in a sentence; ``place`` says it in the shift's own measure."""
     if point is None:
         return " Ten points are not gone at the largest severity."
-    return f" Ten points are gone at severity {point.value:.1f} [{point.low:.1f}, {point.high:.1f}]{place}."
+    return f" Ten points are gone at severity {point:.1f}{place}."
 
 
 def _step(level: int, parameter: str, rows: Labelled) -> Step:

@@ -68,7 +68,7 @@ def _row(one: Judged, classes: tuple[str, ...]) -> tuple[str, ...]:
     return (
         one.name,
         *(f"{level.correct.mean():.3f}" for level in one.levels),
-        f"{lost.value:+.3f} [{lost.low:+.3f}, {lost.high:+.3f}]",
+        f"{lost:+.3f}",
         "never" if one.breaks is None else f"{one.breaks.value:.1f}",
         _worst(one, classes),
         _notices(one),

@@ -20,7 +20,7 @@ from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Attribute, Pass, Passes, Predict
 from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
-from pfungst.probes.cue_words import answered, claim, latent_claim, noun, numbers, part_of_the_thing, remedy
+from pfungst.probes.cue_words import answered, claim, latent_claim, noun, part_of_the_thing, remedy
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import CLEAR, Held, Trial, beyond, natural_loss
 from pfungst.statistics.estimate import Estimate, Status, severity
@@ -359,7 +359,7 @@ class Shortcuts(Probe):
             status=status,
             severity="none",
             claim=f"Of {len(tried)} small places that predict the label by themselves the strongest, {cue.name}, "
-            f"carries {numbers(effect)} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
+            f"carries {effect:.3f} of the answer (tolerance {self.tolerance(cue):.2f}, {effect.rows} "
             f"{effect.unit}s).",
             effect=effect,
             tolerance=self.tolerance(cue),
@@ -386,7 +386,7 @@ class Shortcuts(Probe):
 
 def _unused(effect: Estimate, status: Status = "absent") -> str:
     if status != "absent":
-        return f"whether this model rests on it is open ({numbers(effect)})"
+        return f"whether this model rests on it is open ({effect:.3f})"
     return f"this model does not rest on it ({effect.value:.3f})"
 
 

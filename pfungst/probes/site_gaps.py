@@ -54,11 +54,6 @@ class AtSites:
         )
 
 
-def spelled(one: Estimate) -> str:
-    """An estimate with its interval."""
-    return f"{one.value:z.3f} [{one.low:z.3f}, {one.high:z.3f}]"
-
-
 def gaps(
     at: AtSites, features: tuple[Sited, Labelled] | None, tolerance: float
 ) -> Iterator[Finding | Skipped | Condition]:
@@ -128,7 +123,7 @@ def _many(one: Estimate) -> str:
 
 def _apart(loss: Estimate) -> str:
     """Accuracy lost in words; a gain where the worst site is better than the others."""
-    return f"{spelled(loss)} lower" if loss.value >= 0 else f"{spelled(outward(loss))} higher"
+    return f"{loss:.3f} lower" if loss.value >= 0 else f"{outward(loss):.3f} higher"
 
 
 def _worst(judged: list[int]) -> str:
@@ -151,7 +146,7 @@ def _explained(parts: AccuracyGap, loss: Estimate, status: Status, tolerance: fl
     if status == "absent":
         return ""
     return (
-        f" How common each class is there explains {spelled(parts.prevalence)} of it; {spelled(parts.within)} is lost "
+        f" How common each class is there explains {parts.prevalence:.3f} of it; {parts.within:.3f} is lost "
         "within classes."
     )
 
@@ -160,7 +155,7 @@ def _evenly(even: Balanced | str) -> str:
     if isinstance(even, str):
         return f" What the accuracy would be if site and label were independent is not estimated: {even}."
     return (
-        f" If site and label were independent the accuracy would be {spelled(even.accuracy)} (the weighted rows are "
+        f" If site and label were independent the accuracy would be {even.accuracy:.3f} (the weighted rows are "
         f"worth {even.effective:.0f})."
     )
 
@@ -190,7 +185,7 @@ def _left_out(at: AtSites, features: tuple[Sited, Labelled] | None) -> Iterator[
             rows=tuple(
                 (
                     sited.names[one.site], f"{rows.correct[sited.sites == one.site].mean():.3f}",
-                    spelled(one.fitted_with), spelled(one.fitted_without),
+                    f"{one.fitted_with:.3f}", f"{one.fitted_without:.3f}",
                 )
                 for one in found
             ),

@@ -27,7 +27,6 @@ from pfungst.methods.group_rates import (
 )
 from pfungst.probe import Labelled
 from pfungst.probes.known_parts import positions
-from pfungst.probes.site_gaps import spelled
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.multiplicity import holm
 from pfungst.statistics.proportions import proportion_of
@@ -108,11 +107,11 @@ def _said(at: _Parted, one: Apart) -> str:
     many = f"{share.rows} {share.unit}" + ("s" if share.rows != 1 else "")
     if one.measure == "accuracy":
         way = "lower" if one.effect.value >= 0 else "higher"
-        size = spelled(one.effect) if one.effect.value >= 0 else spelled(_turned(one.effect))
+        size = f"{one.effect if one.effect.value >= 0 else _turned(one.effect):.3f}"
         return f"On rows with {name} the accuracy is {1 - share.value:.3f} ({many}), {size} {way} than on the others"
     label = at.data.classes[one.label]
     what = f"{label} is missed" if one.measure == "missed" else f"what is not {label} is answered {label}"
-    return f"On rows with {name} {what} in {share.value:.3f} of {many}, {spelled(one.effect)} more than on the others"
+    return f"On rows with {name} {what} in {share.value:.3f} of {many}, {one.effect:.3f} more than on the others"
 
 
 def _turned(one: Estimate) -> Estimate:
@@ -131,7 +130,7 @@ def _explained(at: _Parted, one: Apart, status: Status) -> str:
         seed=at.data.seed,
     )  # fmt: skip
     return (
-        f" How common each class is there explains {spelled(parts.prevalence)} of it; {spelled(parts.within)} is lost "
+        f" How common each class is there explains {parts.prevalence:.3f} of it; {parts.within:.3f} is lost "
         "within classes."
     )
 
@@ -164,7 +163,7 @@ def _table(at: _Parted) -> Table:
             at.rows.outputs.confidence[here], at.rows.correct[here], at.units(here), level=1 - LEVEL / many
         )
         rates = tuple(_worst(at, here, measure, labels, many=many) for measure in ("missed", "falsely"))
-        lines.append((at.groups.names[code], f"{here.sum():,}", spelled(gap), *rates))
+        lines.append((at.groups.names[code], f"{here.sum():,}", f"{gap:.3f}", *rates))
     which = f" ({at.data.classes[1]})" if len(at.data.classes) == 2 else ", the worst class"
     return Table(
         title="Calibration and errors by group (intervals hold for all at once)",
@@ -183,4 +182,4 @@ def _worst(at: _Parted, here: BoolArray, measure: Measure, labels: list[int], *,
     if not found:
         return f"fewer than {FEW} rows"
     worst = found[int(np.argmax([one.value for one in found]))]
-    return spelled(worst) if len(at.data.classes) == 2 else f"{worst.name}: {spelled(worst)}"
+    return f"{worst:.3f}" if len(at.data.classes) == 2 else f"{worst.name}: {worst:.3f}"

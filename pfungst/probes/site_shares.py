@@ -12,7 +12,7 @@ from pfungst.methods.site_pairs import PairTest
 from pfungst.probe import Labelled
 from pfungst.probes.calibration_by_part import outward
 from pfungst.probes.prevalence import calibrated
-from pfungst.probes.site_gaps import FEWEST, AtSites, spelled
+from pfungst.probes.site_gaps import FEWEST, AtSites
 from pfungst.statistics.estimate import Status
 from pfungst.statistics.multiplicity import holm
 from pfungst.statistics.significance import p_at_most
@@ -50,7 +50,7 @@ def shares(at: AtSites, tests: tuple[PairTest, ...], tolerance: float) -> Iterat
         severity="low" if status == "found" else "none",
         claim=f"{at.data.classes[k]} makes up {np.mean(at.rows.labels[inside] == k):.3f} of the rows at "
         f"{at.column}={at.sited.names[site]} and {np.mean(at.rows.labels[~inside] == k):.3f} elsewhere: "
-        f"{spelled(effect)} apart (tolerance {tolerance}; the furthest of {many}).{settle}{said}",
+        f"{effect:.3f} apart (tolerance {tolerance}; the furthest of {many}).{settle}{said}",
         effect=effect,
         tolerance=tolerance,
         p_value=float(corrected[place]),
@@ -87,7 +87,7 @@ def _line(at: AtSites, site: int, found: LabelShift, p: float) -> tuple[str, ...
     rest = at.sited.counts.sum(axis=0) - counts
     here, elsewhere = counts / counts.sum(), rest / rest.sum()
     k = int(np.abs(here - elsewhere).argmax())
-    guesses = ("", "") if p <= 0.05 else (spelled(found.inverted[k]), spelled(found.likeliest[k]))
+    guesses = ("", "") if p <= 0.05 else (f"{found.inverted[k]:.3f}", f"{found.likeliest[k]:.3f}")
     said = "assumption broken" if p <= 0.05 else "not rejected"
     given = (at.sited.names[site], str(counts.sum()), at.data.classes[k], f"{elsewhere[k]:.3f}", f"{here[k]:.3f}")
     return (*given, *guesses, f"{said}, p = {p:.2g}")

@@ -9,7 +9,6 @@ from pfungst.methods.site_features import Kept
 from pfungst.methods.site_pairs import A_CELL, Moved, PairTest
 from pfungst.methods.site_tests import A_SIDE
 from pfungst.probes.calibration_by_part import outward
-from pfungst.probes.site_gaps import spelled
 from pfungst.probes.site_verdict import Confounding, Verdict, verdict
 from pfungst.statistics.estimate import Status
 from pfungst.statistics.proportions import proportion_of
@@ -42,17 +41,16 @@ def confounded(one: Confounding, known: tuple[Kept, ...], tolerance: float) -> F
 
 
 def _claim(one: Confounding, known: tuple[Kept, ...], said: Verdict) -> Iterator[str]:
-    size = spelled(said.effect)
     yield _together(one)
     if not one.associated:
-        yield f"The {said.effect.name} is {size} (at most {said.bound})."
+        yield f"The {said.effect.name} is {said.effect:.3f} (at most {said.bound})."
         yield _all_the_same(one)
     elif said.rests == "answers":
         yield _by_answers(one.column, said)
     elif said.rests == "order" and one.moved is not None:
         yield _by_order(one.moved, one.column, said)
     elif said.rests == "area":
-        yield f"Of the AUC, {size} is owed to that (at most {said.bound})."
+        yield f"Of the AUC, {said.effect:.3f} is owed to that (at most {said.bound})."
     if said.status == "inconclusive":
         yield _needed(one, said)
     if one.measurable and one.associated:
@@ -81,13 +79,13 @@ def _all_the_same(one: Confounding) -> str:
     first, second = (one.sited.names[at] for at in most.sites)
     return (
         f"Answers depend on the {one.column} all the same: of two rows of {one.classes[most.label]}, {first} and "
-        f"{second}, the first is the higher in {spelled(most.area)} of the cases; elsewhere that may be a shortcut."
+        f"{second}, the first is the higher in {most.area:.3f} of the cases; elsewhere that may be a shortcut."
     )
 
 
 def _by_answers(column: str, said: Verdict) -> str:
     less = "less" if said.against or said.effect.value < 0 else "more"
-    what = f"what is commoner at a {column} is stated with {spelled(outward(said.effect))} {less} probability there "
+    what = f"what is commoner at a {column} is stated with {outward(said.effect):.3f} {less} probability there "
     what += f"(tolerance {said.bound:g})"
     if said.status == "absent":
         return f"The answer does not follow it: among rows of one label, {what}. The {column} is a latent cue."
@@ -105,7 +103,7 @@ def _by_order(moved: Moved, column: str, said: Verdict) -> str:
     order = moved.order
     cases = f"{0.5 + order.value:.3f} [{0.5 + order.low:.3f}, {0.5 + order.high:.3f}]"
     return (
-        f"The order of the answers follows it, if hardly any probability ({spelled(moved.estimate)}): of two rows of "
+        f"The order of the answers follows it, if hardly any probability ({moved.estimate:.3f}): of two rows of "
         f"one label, the one from the {column} where a class is commoner has the higher odds of it in {cases} of the "
         f"cases (0.5: no; tolerance {said.bound})."
     )
@@ -114,7 +112,7 @@ def _by_order(moved: Moved, column: str, said: Verdict) -> str:
 def _areas(one: Confounding) -> str:
     pooled, within = one.parts.pooled.value, one.parts.within.estimate("", one.sited.units)
     return (
-        f"The AUC of all pairs, {pooled:.3f}, is {within.value:.3f} [{within.low:.3f}, {within.high:.3f}] within sites "
+        f"The AUC of all pairs, {pooled:.3f}, is {within:.3f} within sites "
         f"and {one.parts.across.value:.3f} across them ({one.parts.share:.0%} of the pairs come from one site)."
     )
 
@@ -204,7 +202,7 @@ def _evidence(one: Confounding, known: tuple[Kept, ...]) -> Iterator[AnyEvidence
             columns=("label", "sites", "rows", "balanced accuracy", "chance", "p", ""),
             rows=tuple(
                 (
-                    one.classes[each.label], str(each.sites), str(each.accuracy.rows), spelled(each.accuracy),
+                    one.classes[each.label], str(each.sites), str(each.accuracy.rows), f"{each.accuracy:.3f}",
                     f"{each.chance:.3f}", f"{each.p_value:.3f}", "kept" if each.found else "not shown",
                 )
                 for each in known[:SHOWN]
@@ -247,7 +245,7 @@ def _pairs(one: Confounding) -> Table:
         rows=tuple(
             (
                 one.classes[each.label], " and ".join(one.sited.names[at] for at in each.sites), str(each.area.rows),
-                spelled(each.area), f"{each.p_value:.3f}", says(each),
+                f"{each.area:.3f}", f"{each.p_value:.3f}", says(each),
             )
             for each in order
         ),

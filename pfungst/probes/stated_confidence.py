@@ -65,8 +65,8 @@ def _claim(
     favourite = data.classes[_favourite(some.plain)]
     return (
         f"Shown {len(some.plain)} {some.words}, the model stated {stated.value:.2f} on average where "
-        f"{_due(some.plain.classes)} was due, and more than {sure} on {share.value:.1%} [{share.low:.1%}, "
-        f"{share.high:.1%}] of them (tolerance {tolerance:.0%}; on its own test rows it states {usual.value:.2f}). "
+        f"{_due(some.plain.classes)} was due, and more than {sure} on {share:.1%} "
+        f"of them (tolerance {tolerance:.0%}; on its own test rows it states {usual.value:.2f}). "
         f"It takes them mostly for {favourite} ({taken.value:.0%})."
     )
 

@@ -22,9 +22,8 @@ def wrong_labels(data: Dataset, rows: Labelled, errors: LabelErrors, one: Predic
     share = errors.share
     status = share.against(tolerance)
     found = status == "found"
-    interval = f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]"
     claim = (
-        f"About {interval} of the labels of {data.name} look wrong: so many are contradicted however sure the answer"
+        f"About {share:.1%} of the labels of {data.name} look wrong: so many are contradicted however sure the answer"
     )
     caveat = "; it would look the same if the model followed something else than the labels mean"
     settle = f"; {share.settled_by(tolerance)}" if status == "inconclusive" else ""

@@ -123,7 +123,7 @@ def judged_guard(study: Study, done: Passes, guard: Guard) -> tuple[tuple[Before
 
 
 def _sentence(guard: Guard, answered: Estimate, risk: Estimate | None, through: list[str]) -> str:
-    errs = "" if risk is None else f", of which {risk.value:.1%} [{risk.low:.1%}, {risk.high:.1%}] are wrong"
+    errs = "" if risk is None else f", of which {risk:.1%} are wrong"
     promised = f"promised: at most {guard.risk:.1%}, true with probability {1 - DOUBT:.2f}"
     strange = f" It answers {', '.join(through)}." if through else ""
     return (

@@ -186,4 +186,4 @@ def remedied(lines: Sequence[BeforeAfter], sentence: str) -> RenderableType:
 
 
 def _bracketed(one: Estimate | None) -> str:
-    return "-" if one is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    return "-" if one is None else f"{one:.3f}"

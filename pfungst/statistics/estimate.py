@@ -33,6 +33,18 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         if self.low > self.high:
             raise ValueError(f"estimate {self.name!r} has an interval upside down: [{self.low}, {self.high}]")
 
+    def __format__(self, spec: str) -> str:
+        """The value and its interval, each written by the format of a float; no zero has a minus.
+
+        >>> f"{Estimate(name='loss', value=-0.0001, low=-0.02, high=0.03, rows=100):.2f}"
+        '0.00 [-0.02, 0.03]'
+        """
+        if not spec:
+            return str(self)
+        sign, rest = (spec[0], spec[1:]) if spec[0] in "+- " else ("", spec)
+        value, low, high = (f"{number:{sign}z{rest}}" for number in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
+
     def against(self, tolerance: float) -> Status:
         """``found`` if the interval lies beyond the tolerance, ``absent`` if inside it, else ``inconclusive``."""
         if self.low > tolerance:

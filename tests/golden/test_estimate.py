@@ -111,3 +111,27 @@ def test_the_bound_nearer_to_harmless() -> None:
     assert nearer(_of(0.2, 0.1, 0.3)) == 0.1
     assert nearer(_of(-0.2, -0.3, -0.1)) == 0.1
     assert nearer(_of(0.0, -0.1, 0.2)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (".3f", "0.000 [-0.012, 0.011]"),
+        ("+.3f", "+0.000 [-0.012, +0.011]"),
+        (".1%", "0.0% [-1.2%, 1.1%]"),
+        (" .2g", "-4e-05 [-0.012,  0.011]"),
+        ("8.2f", "    0.00 [   -0.01,     0.01]"),
+    ],
+)
+def test_an_estimate_is_written_with_its_interval_in_the_format_of_a_float(spec: str, said: str) -> None:
+    assert format(_of(-0.00004, -0.012, 0.011), spec) == said
+
+
+def test_without_a_format_an_estimate_is_written_as_python_would() -> None:
+    estimate = _of(0.1, 0.0, 0.2)
+    assert f"{estimate}" == repr(estimate)
+
+
+def test_a_format_that_no_float_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="format"):
+        format(_of(0.1, 0.0, 0.2), ".3d")

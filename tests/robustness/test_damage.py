@@ -1,0 +1,31 @@
+"""What parsers raise over bytes from outside becomes one refusal; our own refusals and interrupts pass."""
+
+import tarfile
+
+import pytest
+
+from pfungst.errors import InputError, damage
+
+
+@pytest.mark.parametrize("raised", [IndexError("index out of range"), MemoryError(), OverflowError("too large")])
+def test_what_a_parser_did_not_mean_to_raise_is_told_with_its_kind(raised: Exception) -> None:
+    with pytest.raises(InputError) as told, damage("a.tar cannot be read", "write it again"):
+        raise raised
+    words = str(raised) or type(raised).__name__
+    reason = f"its reader failed ({type(raised).__name__}: {words})"
+    assert str(told.value) == f"a.tar cannot be read: {reason}; write it again"
+    assert told.value.__cause__ is raised
+
+
+def test_a_parser_s_own_words_and_our_own_refusals_are_told_as_they_are() -> None:
+    with pytest.raises(InputError, match=r"^a\.tar cannot be read: bad checksum$"), damage("a.tar cannot be read"):
+        raise tarfile.ReadError("bad checksum")
+    own = InputError("a.tar is too large; give less")
+    with pytest.raises(InputError) as told, damage("a.tar cannot be read"):
+        raise own
+    assert told.value is own
+
+
+def test_an_interrupt_while_a_file_is_parsed_is_no_damage() -> None:
+    with pytest.raises(KeyboardInterrupt), damage("a.tar cannot be read"):
+        raise KeyboardInterrupt
