@@ -29,6 +29,7 @@ HEAD = (
     "| reader | minutes | inputs tried | corpus | branches | lines of pfungst |",
     "|---|--:|--:|--:|--:|--:|",
 )
+BY_FORMAT = ("| format | minutes | inputs tried | readers |", "|---|--:|--:|---|")
 MOST_KEPT = 9_000
 """Bytes of one reader's inputs in the repository, beside those that it starts from and those it once failed on."""
 _STATUS = re.compile(r"cov: (\d+) ")
@@ -126,18 +127,25 @@ def add(one: Fuzzed) -> None:
 
 
 def draw(every: dict[str, dict[str, float]]) -> None:
-    """Write the table of all readers into the docs."""
+    """Write the tables of all readers, and of what they read, into the docs."""
     lines = [
         f"| `{name}` | {got['seconds'] / 60:.1f} | {got['inputs']:,} | {got['corpus']} "
         f"({got['bytes'] / 1024:,.0f} KiB) | {got['branches']:,} | {got['lines']:,} |"
         for name, got in every.items()
+    ]
+    formats = dict.fromkeys(TARGETS[name].format for name in every)
+    read = {kind: [name for name in every if TARGETS[name].format == kind] for kind in formats}
+    sums = [
+        f"| {kind} | {sum(every[name]['seconds'] for name in names) / 60:.1f} | "
+        f"{sum(every[name]['inputs'] for name in names):,} | {', '.join(f'`{name}`' for name in names)} |"
+        for kind, names in read.items()
     ]
     total = sum(got["seconds"] for got in every.values())
     inputs = sum(got["inputs"] for got in every.values())
     end = f"\n{inputs:,} inputs in {total / 3600:.1f} hours, none of which failed."
     first, _, rest = PAGE.read_text("utf-8").partition("<!-- fuzz: begin -->\n")
     last = rest.partition("<!-- fuzz: end -->")[2]
-    table = "\n".join((*HEAD, *lines, end))
+    table = "\n".join((*HEAD, *lines, "", *BY_FORMAT, *sums, end))
     PAGE.write_text(f"{first}<!-- fuzz: begin -->\n{table}\n<!-- fuzz: end -->{last}", "utf-8")
 
 

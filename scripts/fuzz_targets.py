@@ -49,9 +49,10 @@ PICTURE = base64.b64decode(
 
 @dataclass(frozen=True)
 class Target:
-    """One reader: the name of its file, what reads it, and how its bytes are changed (see ``fuzz_changes``)."""
+    """One reader: its file, what that is written in, what reads it, how its bytes are changed (``fuzz_changes``)."""
 
     file: str
+    format: str
     read: Callable[[Path], object]
     changes: str = "bytes"
     needs: str = "numpy"
@@ -157,35 +158,35 @@ def _beside(path: Path) -> None:
 
 
 TARGETS = {
-    "csv": Target("rows.csv", _data),
-    "tsv": Target("rows.tsv", _data),
-    "jsonl": Target("rows.jsonl", _data),
-    "parquet": Target("rows.parquet", _data),
-    "packed-csv": Target("rows.csv.gz", _data, "gzip"),
-    "npz": Target("rows.npz", _data, "zip"),
-    "zip": Target("rows.zip", _data, "zip"),
-    "folder-csv": Target("metadata.csv", _folder),
-    "folder-jsonl": Target("metadata.jsonl", _folder),
-    "shards": Target("rows.tar", _data, "tar"),
-    "image": Target("row.png", _image, "png"),
-    "answers-csv": Target("answers.csv", _answers),
-    "answers-parquet": Target("answers.parquet", _answers),
-    "answers-npz": Target("answers.npz", _answers, "zip"),
-    "log": Target("log.csv", _log),
-    "task": Target("task.toml", load_task),
-    "audit": Target("audit.json", _audit),
-    "journal": Target("events.jsonl", _journal),
-    "cache": Target("part.parquet", _part),
-    "thumbnails": Target("thumbnails.zip", read_zip, "zip"),
-    "onnx": Target("model.onnx", load_model, needs="onnx"),
-    "onnx-fields": Target("model.onnx", _fields),
-    "export": Target("model.pt2", _export, "zip", needs="torch"),
-    "skops": Target("model.skops", load_model, "zip", needs="skops"),
-    "pickle": Target("model.pkl", names_in_file),
-    "config": Target("preprocessor_config.json", _beside),
-    "reply": Target("reply.bin", _reply),
-    "metadata": Target("metadata.json", _metadata),
-    "filter": Target("filter.txt", _filter),
+    "csv": Target("rows.csv", "delimited text", _data),
+    "tsv": Target("rows.tsv", "delimited text", _data),
+    "jsonl": Target("rows.jsonl", "JSON lines", _data),
+    "parquet": Target("rows.parquet", "Parquet", _data),
+    "packed-csv": Target("rows.csv.gz", "delimited text", _data, "gzip"),
+    "npz": Target("rows.npz", "NumPy arrays", _data, "zip"),
+    "zip": Target("rows.zip", "zip", _data, "zip"),
+    "folder-csv": Target("metadata.csv", "delimited text", _folder),
+    "folder-jsonl": Target("metadata.jsonl", "JSON lines", _folder),
+    "shards": Target("rows.tar", "tar", _data, "tar"),
+    "image": Target("row.png", "pictures", _image, "png"),
+    "answers-csv": Target("answers.csv", "delimited text", _answers),
+    "answers-parquet": Target("answers.parquet", "Parquet", _answers),
+    "answers-npz": Target("answers.npz", "NumPy arrays", _answers, "zip"),
+    "log": Target("log.csv", "delimited text", _log),
+    "task": Target("task.toml", "TOML", load_task),
+    "audit": Target("audit.json", "JSON", _audit),
+    "journal": Target("events.jsonl", "JSON lines", _journal),
+    "cache": Target("part.parquet", "Parquet", _part),
+    "thumbnails": Target("thumbnails.zip", "zip", read_zip, "zip"),
+    "onnx": Target("model.onnx", "ONNX", load_model, needs="onnx"),
+    "onnx-fields": Target("model.onnx", "ONNX", _fields),
+    "export": Target("model.pt2", "torch.export", _export, "zip", needs="torch"),
+    "skops": Target("model.skops", "skops", load_model, "zip", needs="skops"),
+    "pickle": Target("model.pkl", "pickle", names_in_file),
+    "config": Target("preprocessor_config.json", "JSON", _beside),
+    "reply": Target("reply.bin", "JSON", _reply),
+    "metadata": Target("metadata.json", "JSON", _metadata),
+    "filter": Target("filter.txt", "filters of view", _filter),
 }
 
 

@@ -54,7 +54,7 @@ def test_what_is_no_refusal_and_a_refusal_without_a_word_are_told(fuzz_targets, 
         raise fuzz_targets.InputError("\n")
 
     with pytest.raises(KeyError):
-        fuzz_targets.asked(fuzz_targets.Target("x.csv", broken), b"", tmp_path)
+        fuzz_targets.asked(fuzz_targets.Target("x.csv", "text", broken), b"", tmp_path)
     with pytest.raises(AssertionError, match="without a word"):
-        fuzz_targets.asked(fuzz_targets.Target("x.csv", wordless), b"", tmp_path)
+        fuzz_targets.asked(fuzz_targets.Target("x.csv", "text", wordless), b"", tmp_path)
     assert not list(tmp_path.iterdir())
