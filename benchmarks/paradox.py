@@ -57,7 +57,7 @@ def rows(name: str, outputs: Outputs, labels: IntArray, shares: FloatArray) -> N
         right, said = one.predictions == labels, shares[np.arange(len(shares)), one.predictions]
         loss = log_losses(one, shares)
         change = paired_mean(loss - before, name="change")
-        against = "" if one is outputs else f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"
+        against = "" if one is outputs else f"{change:+.4f}"
         numbers = (
             expected_calibration_error(one.confidence, right, 15),
             log_losses(one, labels).mean(),

@@ -77,8 +77,7 @@ def tested(rho: float, heeded: float, seed: int) -> dict[str, bool]:
 
 def spelled(hits: list[bool]) -> str:
     """A share with its interval."""
-    one = proportion(sum(hits), len(hits))
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    return f"{proportion(sum(hits), len(hits)):.3f}"
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -30,8 +30,7 @@ def alarms(name: str, apart: float) -> str:
             pair = [np.exp(2 * rows[:, :4]) / np.exp(2 * rows[:, :4]).sum(axis=1, keepdims=True) for rows in pair]
             pair[1] = pair[1] if apart == 0 else pair[1] ** 0.5 / (pair[1] ** 0.5).sum(axis=1, keepdims=True)
         found += two_sample_tests[name](*pair, draws=DRAWS, seed=seed).p_value <= 0.05
-    share = proportion(found, NULLS)
-    return f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]"
+    return f"{proportion(found, NULLS):.3f}"
 
 
 def rates() -> list[str]:

@@ -196,9 +196,7 @@ def spam(folder: Path) -> None:
     caught = x[(model.predict(x) == 1) & (y == 1)]
     for share in (0.1, 0.5, 0.9):
         one = gaming_cost(model, caught, cost="words", share=share).estimate
-        print(
-            f"{one.name}: {one.value:.0f} [{one.low:.0f}, {one.high:.0f}]; {one.rows} caught messages, best words first"
-        )
+        print(f"{one.name}: {one:.0f}; {one.rows} caught messages, best words first")
 
 
 def main() -> None:

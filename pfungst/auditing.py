@@ -24,7 +24,6 @@ from pfungst.audits.request import Request, resolve
 from pfungst.audits.steadiness import Steadiness
 from pfungst.audits.study import Study, checked, described, opened, reread
 from pfungst.engine.cache import Cache
-from pfungst.engine.handout import Listener, silence
 from pfungst.engine.journal import Journal
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import BROKE, possible, row_passes, wanted
@@ -34,6 +33,7 @@ from pfungst.engine.rounds import Rounds
 from pfungst.engine.rows import keep_rows
 from pfungst.errors import InputError, first_line
 from pfungst.findings import Condition, Finding, PassRecord, Report, Skipped
+from pfungst.listening import Listener, silence
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Probe, labelled
 from pfungst.probe import probes as registry

@@ -14,9 +14,9 @@ from pfungst.audit_result import Audit, saved
 from pfungst.auditing import audit
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.cache import PLAIN, kept_answers
-from pfungst.engine.handout import Listener
 from pfungst.errors import InputError
 from pfungst.findings import Report
+from pfungst.listening import Listener
 from pfungst.load import bind, load_model
 from pfungst.log_rows import in_time, once
 from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from pfungst.engine.handout import Listener
+from pfungst.listening import Listener
 from pfungst.report.markup import clean
 
 EVERY_SECONDS = 30.0

@@ -12,10 +12,10 @@ from pfungst.audit_result import Audit
 from pfungst.auditing import audit
 from pfungst.audits.request import resolve
 from pfungst.audits.study import Study, checked, opened
-from pfungst.engine.handout import Listener
 from pfungst.engine.local import Inline
 from pfungst.errors import InputError
 from pfungst.findings import BeforeAfter
+from pfungst.listening import Listener
 from pfungst.methods.affine_recalibration import FitAffine, matrix, vector
 from pfungst.remedies.guarding import example, fitted_guard, judged_guard, passes
 from pfungst.remedies.hardening import augmented_layer, fragile_shifts, trained

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -21,10 +23,15 @@ from pfungst.errors import InputError, UnreadableRow, first_line
 CACHE = Path.home() / ".cache" / "pfungst"
 """Where copies lie, each under a name that changes with the objects; what lies there may be deleted at any time."""
 
+UNUSED = 30 * 86_400
+"""Seconds for which nobody asked for a copy before it makes room for a new one."""
+
 LANES = 16
 """Objects that are read or written at once: what takes time is the way to the store."""
 
 _PART = 1 << 23
+
+_COPY = re.compile(r"[0-9a-f]{32}|\.[0-9a-f]{32}\.\d+")
 
 
 def is_stored(source: Any) -> TypeGuard[str]:
@@ -146,12 +153,18 @@ class Stored:
     def copied(self, names: Sequence[str]) -> Path:
         """A folder of this machine with copies of some objects; what was copied before and did not change is used.
 
+        A new copy makes room: those that nobody asked for in a month, and what was left half copied as long ago, go.
+
         Raises:
             InputError: if one cannot be read whole, or its name leads out of the folder.
         """
         key = hashlib.blake2b(f"{self.address}\n{self.stamp_of(names)}".encode(), digest_size=16).hexdigest()
         folder, partial = CACHE / key, CACHE / f".{key}.{os.getpid()}"
-        if not folder.is_dir():
+        if folder.is_dir():
+            with suppress(OSError):  # another user's copy serves as well
+                os.utime(folder)
+        else:
+            _make_room()
             try:
                 partial.mkdir(parents=True, exist_ok=True)
                 for name in names:
@@ -199,6 +212,13 @@ class Stored:
         system, path = self._place
         with suppress(_NotThere), _reached(self.at(name).address, "written"):
             (system.delete_dir if name.endswith("/") else system.delete_file)(f"{path}/{name}")
+
+
+def _make_room() -> None:
+    for folder in CACHE.glob("*"):
+        with suppress(OSError):
+            if _COPY.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > UNUSED:
+                shutil.rmtree(folder)
 
 
 class _NotThere(InputError):  # noqa: N818 - named for what it says

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pfungst.audits.study import Study
-from pfungst.engine.handout import Listener
 from pfungst.engine.local import Inline
 from pfungst.engine.plan import Piece, Shard, pieces, possible, row_passes, wanted
 from pfungst.engine.rounds import Rounds
 from pfungst.findings import Skipped
+from pfungst.listening import Listener
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pfungst.engine.handout import Listener
 from pfungst.engine.journal import Journal
 from pfungst.findings import Skipped
+from pfungst.listening import Listener
 from pfungst.outputs import Outputs
 from pfungst.paged import filled
 from pfungst.passes import Passes, Predict

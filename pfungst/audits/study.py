@@ -18,13 +18,13 @@ from pfungst.audits.request import Request
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
-from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor, Inline, Processes, Shared
 from pfungst.engine.plan import pieces
 from pfungst.engine.ray import Actors
 from pfungst.engine.rounds import Rounds
 from pfungst.engine.sweep import Sweep, joined
 from pfungst.errors import InputError
+from pfungst.listening import Listener, silence
 from pfungst.load import bind, load_data, load_model
 from pfungst.models.model import Model
 from pfungst.models.nudged import nudged

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Protocol
@@ -12,11 +12,10 @@ from pfungst.engine.isolation import HOPELESS
 from pfungst.engine.plan import Piece, Shard
 from pfungst.engine.sweep import Swept, joined
 from pfungst.errors import InputError
+from pfungst.listening import Listener, silence
 from pfungst.passes import Pass
 
 Work = Sequence[Piece]
-Listener = Callable[[str, Mapping[str, Any]], None]
-"""Told of each event: its name and its facts."""
 
 READY_SECONDS = 120.0
 """How long all workers together may be away before it is said that none comes."""
@@ -30,10 +29,6 @@ HANGING = 60.0, 20.0, 3600.0
 
 LIMIT = 3600.0
 """Seconds that one batch of one pass may take, wherever it is asked."""
-
-
-def silence(event: str, facts: Mapping[str, Any]) -> None:
-    """Hear nothing."""
 
 
 class WorkerDied(Exception):  # noqa: N818 - named for what it says

@@ -14,9 +14,10 @@ import cv2
 
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.crosscheck import Crosscheck, collected, same_rows
-from pfungst.engine.handout import HANGING, LIMIT, Crew, Handout, Listener, Work, WorkerDied, silence
+from pfungst.engine.handout import HANGING, LIMIT, Crew, Handout, Work, WorkerDied
 from pfungst.engine.sweep import Sweep, Swept
 from pfungst.engine.watch import Watch
+from pfungst.listening import Listener, silence
 
 
 class Executor(Protocol):

@@ -9,12 +9,12 @@ import numpy as np
 from pfungst.attacked import Attacked
 from pfungst.datasets.dataset import Dataset
 from pfungst.engine.cache import Cache, Kept
-from pfungst.engine.handout import Listener, silence
 from pfungst.engine.local import Executor
 from pfungst.engine.plan import Piece, Shard, pieces, row_passes
 from pfungst.engine.sweep import Swept, joined
 from pfungst.errors import InputError
 from pfungst.findings import PassRecord
+from pfungst.listening import Listener, silence
 from pfungst.outputs import Outputs
 from pfungst.passes import Answers, Pass, Passes, Predict
 from pfungst.summarised import Summarised, joined_answers

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pfungst.engine.handout import Listener
 from pfungst.errors import InputError
+from pfungst.listening import Listener
 
 TRIES, GRACE = 5, 1.0
 """How often a model that gives no answer is interrupted, and the seconds that it may take each time to come back.

@@ -1,7 +1,7 @@
 """Runs: where a RUN is written and read, a folder of this machine or an address in an object store."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pfungst.errors import InputError
+from pfungst.listening import Listener
 from pfungst.runs.mirrored import Mirror
 from pfungst.stored import Stored, is_stored
-
-Listener = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Models and data at s3:// addresses are audited as if they lay here; what goes wrong on the way is one sentence."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -116,6 +117,26 @@ def test_copy_that_fails_leaves_nothing_behind(store, local):
     with pytest.raises(InputError, match=r"labels\.txt"):
         load_model(f"s3://bucket/a/model.onnx{store.options}")
     assert list(pfungst.stored.CACHE.glob("*")) + list(pfungst.stored.CACHE.glob(".*")) == []
+
+
+def test_copies_that_nobody_asked_for_in_a_month_make_room_for_a_new_one(store, local):
+    store.put("bucket", local, "a")
+    source = f"s3://bucket/a/{{}}{store.options}"
+    load_model(source.format("model.onnx"))
+    load_data(source.format("rows.npz"))
+    cache = pfungst.stored.CACHE
+    asked, unasked = sorted(cache.iterdir(), key=lambda folder: not (folder / "model.onnx").exists())
+    half, work, other = cache / f".{'0' * 32}.77", cache / f"work-{'0' * 32}", cache / "notes"
+    for folder in (half, work, other):
+        folder.mkdir()
+    for folder in (asked, unasked, half, work, other):
+        os.utime(folder, (0, 0))
+    load_model(source.format("model.onnx"))
+    assert set(cache.iterdir()) == {asked, unasked, half, work, other}
+    load_data(source.format("table.csv"))
+    left = set(cache.iterdir())
+    assert {asked, work, other} < left
+    assert [(folder / "table.csv").exists() for folder in left - {asked, work, other}] == [True]
 
 
 def test_object_whose_name_leads_out_of_the_folder_is_not_copied(store, tmp_path):
