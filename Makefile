@@ -50,10 +50,12 @@ trust: $(STAMP)
 	$(BIN)/python scripts/random_kills.py --times 30 --only calibration,mistakes
 
 # Everything that reads files and answers is given inputs that are changed again and again, for FUZZ_SECONDS each
-# (FUZZ_ONLY=csv,npz: those alone), guided by the branches that they reach; ends with 1 if any of them is not refused.
+# (FUZZ_ONLY=csv,npz: those alone), FUZZ_AT_ONCE at a time, guided by the branches that they reach; ends with 1 if any of
+# them is not refused.
 FUZZ_SECONDS ?= 1800
+FUZZ_AT_ONCE ?= 2
 fuzz: $(FUZZ_STAMP)
-	PYTHONPATH=$(CURDIR) $(FUZZ_VENV)/bin/python scripts/fuzz.py --seconds $(FUZZ_SECONDS) --only "$(FUZZ_ONLY)"
+	PYTHONPATH=$(CURDIR) $(FUZZ_VENV)/bin/python scripts/fuzz.py --seconds $(FUZZ_SECONDS) --at-once $(FUZZ_AT_ONCE) --only "$(FUZZ_ONLY)"
 
 # Small faults are put into the statistics one at a time; prints how many of them the tests notice, and which they do not.
 mutants: $(STAMP)

@@ -65,6 +65,11 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
     b: Stand
     tolerance: float | None = None
 
+    @property
+    def status(self) -> Literal["found"]:
+        """Always found, in one of them."""
+        return "found"
+
 
 class NotComparable(msgspec.Struct, frozen=True, kw_only=True):
     """Something found in one audit that the other did not look for."""
@@ -78,6 +83,11 @@ class NotComparable(msgspec.Struct, frozen=True, kw_only=True):
     effect: Estimate
     claim: str
     reason: str
+
+    @property
+    def status(self) -> Literal["found"]:
+        """Found, in the one that looked for it."""
+        return "found"
 
 
 class Matches(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pfungst.engine.sealed import check_seal
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage
 from pfungst.findings import PassRecord, Report
 from pfungst.imported import needed
 from pfungst.report.files import read_audit
@@ -74,13 +74,10 @@ class PassAnswers:
         return polars_frame(self.table(columns))
 
     def _read(self, how: Any, **asked: Any) -> Any:
-        try:
+        with damage(
+            f"the answers {self.record.name!r} cannot be read", "the same `pfungst audit` command writes them again"
+        ):
             return how(str(self.file), **asked)
-        except (OSError, pa.ArrowException, KeyError) as error:
-            raise InputError(
-                f"the answers {self.record.name!r} cannot be read ({first_line(error)}); the same `pfungst audit` "
-                "command writes them again"
-            ) from None
 
 
 def _sound(file: str, columns: list[str] | None) -> pa.Table:

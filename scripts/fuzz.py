@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,6 +157,7 @@ def main() -> int:
     reader.add_argument("--only", default="", help=f"readers, separated by commas: {', '.join(TARGETS)}")
     reader.add_argument("--keep", action="store_true", help="copy inputs that reach new lines into tests/fuzz_corpus")
     reader.add_argument("--write", action="store_true", help="add to what is known of each reader")
+    reader.add_argument("--at-once", type=int, default=1, help="readers, each on a core of its own")
     given = reader.parse_args()
     tried = {name: got["seconds"] for name, got in known().items()}
     every = sorted(TARGETS, key=lambda name: tried.get(name, 0)) if given.write else list(TARGETS)
@@ -166,13 +168,14 @@ def main() -> int:
     print("| reader | seconds | inputs tried | corpus | branches | lines of pfungst | found |")
     print("|---|--:|--:|--:|--:|--:|---|")
     results = []
-    for name in names:
-        results.append(fuzzed(name, given.seconds))
-        print(results[-1].row(), flush=True)
-        if given.keep:
-            keep(name)
-        if given.write:
-            add(results[-1])
+    with ThreadPoolExecutor(given.at_once) as lanes:
+        for done in as_completed([lanes.submit(fuzzed, name, given.seconds) for name in names]):
+            results.append(done.result())
+            print(results[-1].row(), flush=True)
+            if given.keep:
+                keep(results[-1].name)
+            if given.write:
+                add(results[-1])
     total = sum(one.seconds for one in results)
     print(f"\n{sum(one.executions for one in results):,} inputs in {total / 60:.1f} minutes; what was found: {WORK}")
     return int(any(one.found for one in results))

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
-from pfungst.errors import InputError, NoLabels, first_line
+from pfungst.errors import InputError, NoLabels, damage, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
 from pfungst.paged import LARGE
 
@@ -31,7 +31,7 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
     unpacked = _unpacked(data, source, most)
     if suffix in _LINES:
         _objects(unpacked, source)
-    with _readable(source, suffix):
+    with damage(f"{source} cannot be read as {suffix[1:]}"):
         if suffix == ".parquet":
             _small(unpacked, source, most)
         table = _parsed(unpacked, suffix)
@@ -42,16 +42,6 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
         give_back()
     _distinct(names, source)
     return dict(zip(names, columns, strict=True))
-
-
-@contextmanager
-def _readable(source: str, suffix: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise  # it is a ValueError too
-    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
-        raise InputError(f"{source} cannot be read as {suffix[1:]}: {first_line(error)}") from None
 
 
 def _distinct(names: Sequence[str], source: str) -> None:
@@ -99,7 +89,7 @@ class ParquetColumns(Mapping[str, Array]):
         return len(self._names)
 
     def _reading(self) -> AbstractContextManager[None]:
-        return _readable(self._source, ".parquet")
+        return damage(f"{self._source} cannot be read as parquet")
 
 
 def give_back() -> None:

@@ -13,7 +13,7 @@ from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.ids import Numbered
 from pfungst.engine.sealed import groups, sealed, write_sealed
-from pfungst.errors import InputError, first_line
+from pfungst.errors import damage
 
 ROWS = "rows.parquet"
 OWN = ("row", "id", "label")
@@ -71,14 +71,10 @@ def kept_rows(folder: Path) -> tuple[Any, Mapping[str, Any]] | None:
     path = folder / ROWS
     if not path.exists():
         return None
-    try:
+    with damage(f"{path} holds no rows that can be read", "delete it or audit again"):
         table = sealed(path).read(use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         table = table.select([*OWN, *(name for name in table.column_names if name not in OWN)])
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path} holds no rows that can be read ({first_line(error)}); delete it or audit again"
-        ) from None
     return table, about
 
 

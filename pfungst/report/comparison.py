@@ -8,6 +8,7 @@ from pfungst.report.forest import forest
 from pfungst.report.html import environment, hashed, text_of
 from pfungst.report.markup import Markup, clean, html, prose
 from pfungst.report.numbers import count, interval, p_value
+from pfungst.report.words import title
 
 FLIPS = 200
 VERDICTS = {"worse": "no", "new": "undecided", "nothing": "yes"}
@@ -83,6 +84,7 @@ def _card(one: Matched, shown: Stand) -> dict[str, Any]:
         "probe": one.probe,
         "kind": one.kind,
         "subject": one.subject,
+        "title": title(one),
         "claim": shown.claim,
         "a": _standing(one.a),
         "b": _standing(one.b),

@@ -11,6 +11,7 @@ from rich.text import Text
 from pfungst.comparison import Comparison, Matched, NotComparable, Stand
 from pfungst.report.numbers import bounds, count, interval, p_value, value
 from pfungst.report.terminal import STYLES, Writer
+from pfungst.report.words import headline
 
 LINES = 12
 
@@ -93,9 +94,8 @@ def _matches(some: Sequence[Matched], writer: Writer) -> RenderableType:
     table = Table.grid(padding=(0, 2), pad_edge=False)
     for one in some[:LINES]:
         worst = one.b.severity if one.b.status == "found" else one.a.severity
-        name = " · ".join(part for part in (one.probe, one.kind, one.subject) if part)
         turned = f"{_stood(one.a)} → {_stood(one.b)}"
-        table.add_row(Text(worst, style=STYLES[worst]), writer.words(name, limit=60), writer.words(turned))
+        table.add_row(Text(worst, style=STYLES[worst]), writer.words(headline(one)), writer.words(turned))
     left = len(some) - LINES
     return writer.inset(Group(table, writer.words(f"+ {left:,} more on the page")) if left > 0 else table)
 
@@ -113,9 +113,8 @@ def stood(side: Stand) -> str:
 def _lone(some: Sequence[NotComparable], writer: Writer) -> RenderableType:
     table = Table.grid(padding=(0, 2), pad_edge=False)
     for one in some[:LINES]:
-        name = " · ".join(part for part in (one.probe, one.kind, one.subject) if part)
         said = f"found in {one.found_in} alone: {one.reason}"
-        table.add_row(Text(one.severity, style=STYLES[one.severity]), writer.words(name, limit=60), writer.words(said))
+        table.add_row(Text(one.severity, style=STYLES[one.severity]), writer.words(headline(one)), writer.words(said))
     left = len(some) - LINES
     return writer.inset(Group(table, writer.words(f"+ {left:,} more on the page")) if left > 0 else table)
 

@@ -9,6 +9,8 @@ from pfungst.report.numbers import bounds, line_name, percent, places, plain, ro
 from pfungst.statistics.estimate import Estimate
 
 HEIGHT, MIDDLE, LONGEST, SMALL, STRIP = 26, "50%", 90, 0.3, 32
+MOST_TICKS = 5
+"""Beyond them every other tick has a number, as a narrow page has no room for all; zero has one."""
 
 
 def forest(
@@ -87,6 +89,7 @@ def _foot(x: Scale) -> Markup:
     numbers = [
         tag("text", plain(tick), x=x(tick), y=12, class_=f"tick {_side(index, len(x.ticks))}".strip())
         for index, tick in enumerate(x.ticks)
+        if len(x.ticks) <= MOST_TICKS or index % 2 == x.ticks.index(0.0) % 2
     ]
     cells = (tag("td"), tag("td", _strip(numbers, 16), class_="plot"), tag("td"), tag("td"))
     return tag("tfoot", tag("tr", cells), aria_hidden="true")

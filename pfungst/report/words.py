@@ -2,8 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
-from pfungst.findings import Finding
 from pfungst.report.markup import Markup, clean, html, tag
 
 _SPOKEN = (
@@ -20,6 +20,26 @@ _SPOKEN = (
 )
 
 _SHIFTS = {"off centre": "off-centre objects", "brightness": "more light"}
+
+
+class Told(Protocol):
+    """What has a title: a finding, or one that was found in two audits."""
+
+    @property
+    def probe(self) -> str:
+        """Who asked."""
+
+    @property
+    def kind(self) -> str:
+        """What was asked."""
+
+    @property
+    def subject(self) -> str:
+        """Of what; empty for the model as a whole."""
+
+    @property
+    def status(self) -> str:
+        """What came of it."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +197,7 @@ _KINDS = {
 }
 
 
-def of(finding: Finding) -> Words:
+def of(finding: Told) -> Words:
     """The words for a finding; kinds that nobody wrote words for are called by their name.
 
     >>> _KINDS["sites.gap"].found.format("hospital")
@@ -187,7 +207,7 @@ def of(finding: Finding) -> Words:
     return known or Words(f"{finding.kind}: {{}}", f"{finding.kind}: {{}}?", whole="the model as a whole")
 
 
-def _sides(finding: Finding, limit: int) -> tuple[str, str, str]:
+def _sides(finding: Told, limit: int) -> tuple[str, str, str]:
     """What stands before the subject, the subject in words, what stands behind it."""
     words = of(finding)
     told = words.found if finding.status == "found" else words.asked
@@ -201,13 +221,13 @@ def _sides(finding: Finding, limit: int) -> tuple[str, str, str]:
     return before, clean(named or words.whole, limit), after
 
 
-def title(finding: Finding, limit: int = 90) -> Markup:
+def title(finding: Told, limit: int = 90) -> Markup:
     """A finding in one breath: a statement if it was found, a question if it is open or was excluded."""
     before, named, after = _sides(finding, limit)
     return html((before, tag("bdi", named) if named else None, after))
 
 
-def headline(finding: Finding, limit: int = 60) -> str:
+def headline(finding: Told, limit: int = 60) -> str:
     """The same as ``title`` in plain text."""
     return "".join(_sides(finding, limit))
 

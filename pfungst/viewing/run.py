@@ -7,13 +7,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pfungst.audit_result import Audit, saved
 from pfungst.engine.rows import kept_rows
 from pfungst.engine.sealed import check_seal
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage
 from pfungst.findings import PassRecord, Report
 
 AS_IT_IS = "as it is"
@@ -109,10 +108,8 @@ def _sound(file: Path, _size: int, _changed: int) -> None:
 
 def columns_of(file: Path, names: list[str]) -> Any:
     """Columns of an answers file as one table. Raises InputError if it is damaged or holds none of these."""
-    try:
+    with damage(f"{file} holds no answers that can be read", "audit again"):
         table = source(file).read(columns=names)
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
     if set(table.column_names) != set(names):
         raise InputError(f"{file} holds no plain answers; audit again")
     return table
