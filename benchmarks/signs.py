@@ -161,21 +161,16 @@ def shifted(field: Field, level: float, rows: Batch) -> Array:
 Found = dict[str, tuple[Answers, ...]]
 
 
-def shown(one: Estimate, form: str = ".3f") -> str:
-    """A value with its interval."""
-    return f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
-
-
 def table(plain: Answers, found: Found) -> list[str]:
     """Accuracy, confidence and what lies between them, shift by shift."""
     lines = [
         "| shift | level | accuracy | confidence | confidence less accuracy | accuracy of the other network |",
         "|---|---|---|---|---|---|",
-        f"| as they are | | {shown(plain.accuracy)} | {shown(plain.stated)} | {shown(plain.gap, '+.3f')} | 0.849 |",
+        f"| as they are | | {plain.accuracy:.3f} | {plain.stated:.3f} | {plain.gap:+.3f} | 0.849 |",
     ]
     for field in FIELDS:
         for level, before, one in zip(field.levels, field.before, found[field.name], strict=True):
-            numbers = (shown(one.accuracy), shown(one.stated), shown(one.gap, "+.3f"), f"{before:.3f}")
+            numbers = (f"{one.accuracy:.3f}", f"{one.stated:.3f}", f"{one.gap:+.3f}", f"{before:.3f}")
             lines.append(f"| {field.name} | {' | '.join((field.shown.format(level), *numbers))} |")
     return lines
 
@@ -208,12 +203,11 @@ def checks(plain: Answers, found: Found) -> list[str]:
     far, dark = found["off-centre"][3], found["night"][-1]
     lost, less = (getattr(plain, what).value - getattr(far, what).value for what in ("accuracy", "stated"))
     aside = (
-        f"- A fifth of the side off-centre: accuracy {shown(far.accuracy)}, confidence {shown(far.stated)}. "
-        f"The accuracy falls by {lost:.3f}, the confidence by {less:.3f}; the gap is {shown(far.gap, '+.3f')}."
+        f"- A fifth of the side off-centre: accuracy {far.accuracy:.3f}, confidence {far.stated:.3f}. "
+        f"The accuracy falls by {lost:.3f}, the confidence by {less:.3f}; the gap is {far.gap:+.3f}."
     )
     in_the_dark = (
-        f"- With 8 % of the light: accuracy {shown(dark.accuracy)}, confidence {shown(dark.stated)}, gap "
-        f"{shown(dark.gap, '+.3f')}."
+        f"- With 8 % of the light: accuracy {dark.accuracy:.3f}, confidence {dark.stated:.3f}, gap {dark.gap:+.3f}."
     )
     return [
         f"- Accuracies of the {len(pairs)} cells against the other network's: rank correlation {alike:.3f}.",

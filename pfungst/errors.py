@@ -42,11 +42,17 @@ def damage(refusal: str, then: str = "") -> Iterator[None]:
         yield
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(f"{refusal}: memory ran out{f' ({error})' if str(error) else ''}") from error
     except Exception as error:
-        # These were not raised to be read: their words are about the parser, not about the file.
-        bare = isinstance(error, (IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError))
-        why = f"its reader failed ({type(error).__name__}: {first_line(error)})" if bare else first_line(error)
-        raise InputError(f"{refusal}: {why}{then and '; '}{then}") from error
+        raise InputError(f"{refusal}: {_why(error)}{then and '; '}{then}") from error
+
+
+def _why(error: Exception) -> str:
+    """What a parser said; where that was not raised to be read, and is about the parser, its kind as well."""
+    said, kind = first_line(error), type(error).__name__
+    bare = isinstance(error, (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError))
+    return f"its reader failed ({said if said == kind else f'{kind}: {said}'})" if bare or said == kind else said
 
 
 class UnreadableRow(ValueError):  # noqa: N818 - a value kept beside the good rows, raised only where nobody can go on

@@ -30,14 +30,14 @@ def refusal(source: str, unpacked: int, packed: int) -> InputError:
 
 
 def checked_zip(
-    path: Path, refused: str = "cannot be read as a zip file", most: int = MOST_UNPACKED
+    path: Path, refused: str = "cannot be read as a zip file", most: int = MOST_UNPACKED, then: str = ""
 ) -> list[zipfile.ZipInfo]:
-    """The members of a zip file; ``refused`` says what it should have been.
+    """The members of a zip file; ``refused`` says what it should have been, ``then`` what to do.
 
     Raises:
         InputError: if it is none, holds a name twice, or its members unpack to too much.
     """
-    with damage(f"{path} {refused}"), zipfile.ZipFile(path) as archive:
+    with damage(f"{path} {refused}", then), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     unpacked, packed = sum(one.file_size for one in members), path.stat().st_size
     if bomb(unpacked, packed, most):

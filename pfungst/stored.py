@@ -160,10 +160,9 @@ class Stored:
         """
         key = hashlib.blake2b(f"{self.address}\n{self.stamp_of(names)}".encode(), digest_size=16).hexdigest()
         folder, partial = CACHE / key, CACHE / f".{key}.{os.getpid()}"
-        if folder.is_dir():
-            with suppress(OSError):  # another user's copy serves as well
-                os.utime(folder)
-        else:
+        with suppress(FileNotFoundError, PermissionError):  # there is none; another user's serves as well
+            os.utime(folder)
+        if not folder.is_dir():
             _make_room()
             try:
                 partial.mkdir(parents=True, exist_ok=True)
@@ -216,9 +215,12 @@ class Stored:
 
 def _make_room() -> None:
     for folder in CACHE.glob("*"):
-        with suppress(OSError):
-            if _COPY.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > UNUSED:
-                shutil.rmtree(folder)
+        if _COPY.fullmatch(folder.name):
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > UNUSED:
+                    # Under its own name it would pass for a whole copy if this broke off.
+                    away = CACHE / f".{folder.name.strip('.').partition('.')[0]}.{os.getpid()}"
+                    shutil.rmtree(folder.rename(away))
 
 
 class _NotThere(InputError):  # noqa: N818 - named for what it says

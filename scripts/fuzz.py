@@ -161,7 +161,7 @@ def main() -> int:
     given = reader.parse_args()
     tried = {name: got["seconds"] for name, got in known().items()}
     every = sorted(TARGETS, key=lambda name: tried.get(name, 0)) if given.write else list(TARGETS)
-    names = [name for name in given.only.split(",") if name] or every
+    names = list(dict.fromkeys(name for name in given.only.split(",") if name)) or every
     unknown = set(names) - set(TARGETS)
     if unknown:
         raise SystemExit(f"there is no reader {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
@@ -169,13 +169,17 @@ def main() -> int:
     print("|---|--:|--:|--:|--:|--:|---|")
     results = []
     with ThreadPoolExecutor(given.at_once) as lanes:
-        for done in as_completed([lanes.submit(fuzzed, name, given.seconds) for name in names]):
-            results.append(done.result())
-            print(results[-1].row(), flush=True)
-            if given.keep:
-                keep(results[-1].name)
-            if given.write:
-                add(results[-1])
+        try:
+            for done in as_completed([lanes.submit(fuzzed, name, given.seconds) for name in names]):
+                results.append(done.result())
+                print(results[-1].row(), flush=True)
+                if given.keep:
+                    keep(results[-1].name)
+                if given.write:
+                    add(results[-1])
+        except BaseException:
+            lanes.shutdown(wait=False, cancel_futures=True)
+            raise
     total = sum(one.seconds for one in results)
     print(f"\n{sum(one.executions for one in results):,} inputs in {total / 60:.1f} minutes; what was found: {WORK}")
     return int(any(one.found for one in results))

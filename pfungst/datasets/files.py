@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from pfungst.errors import InputError, UnreadableRow, damage
+from pfungst.errors import InputError, UnreadableRow, damage, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, refusal
 
 _LEAVES = "a link leads out of the folder; --follow-links follows it"
@@ -149,7 +149,7 @@ class Archive:
         try:
             return self._open.read(info)
         except Exception as error:  # noqa: BLE001 - zlib.error and its like have no common ancestor
-            return UnreadableRow(f"the archive is damaged here ({error})")
+            return UnreadableRow(f"the archive is damaged here ({first_line(error)})")
 
     def opened(self, name: str) -> tuple[IO[bytes], int] | UnreadableRow:
         """A member opened for reading and its unpacked size in bytes, or why it cannot be."""
@@ -159,7 +159,7 @@ class Archive:
         try:
             return self._open.open(info), info.file_size
         except Exception as error:  # noqa: BLE001 - as above
-            return UnreadableRow(f"the archive is damaged here ({error})")
+            return UnreadableRow(f"the archive is damaged here ({first_line(error)})")
 
 
 def _why(error: Exception) -> UnreadableRow:

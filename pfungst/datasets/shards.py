@@ -17,9 +17,9 @@ from pfungst.errors import InputError, UnreadableRow, damage
 from pfungst.packed import MOST_UNPACKED
 
 MOST_SHARDS = 10_000
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _COMPRESSED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"}
 """First two bytes of gzip, bzip2, xz and Zstandard."""
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _CHOICE = re.compile(r"\{([^{}]+)\}")
 
 

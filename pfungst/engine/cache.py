@@ -19,7 +19,7 @@ from pfungst.engine.plan import Piece
 from pfungst.engine.rows import spelled_ids
 from pfungst.engine.sealed import groups, sealed, write_sealed
 from pfungst.engine.sweep import Swept
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage
 from pfungst.maps import Maps
 from pfungst.outputs import Outputs
 from pfungst.paged import paged
@@ -114,14 +114,12 @@ def kept_answers(file: Path) -> tuple[Outputs, IntArray, tuple[str, ...]]:
     Raises:
         InputError: if the file cannot be read or holds no answers.
     """
-    try:
+    with damage(f"{file} holds no answers that can be read", "audit again"):
         held = sealed(file)
         table = held.read(columns=_narrow(held), use_threads=False)
         about = json.loads((table.schema.metadata or {})[b"pfungst"])
         found = _answers(held, table, table["row"].to_numpy(), about)
         labels, ids = table["label"].to_numpy(), tuple(table["id"].to_pylist())
-    except _DAMAGED as error:
-        raise InputError(f"{file} holds no answers that can be read ({first_line(error)}); audit again") from None
     if not isinstance(found, Outputs):
         raise InputError(f"{file} holds no plain answers; audit again")
     return found, labels.astype(np.int64), ids

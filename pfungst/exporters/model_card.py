@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage, first_line
 from pfungst.exporters.exporter import exporters
 from pfungst.findings import Condition, Report
 from pfungst.imported import needed
@@ -77,11 +77,9 @@ def _indexed(facts: str, report: Report, where: str) -> str:
     """The front matter with the accuracy as tested among the results; other people's lines and results stay."""
     yaml = needed("yaml", "model-card")
     block = _INDEX.search(facts)
-    try:
+    with damage(f"the front matter of {where} is no YAML", "mend it first"):
         whole = yaml.safe_load(facts) or {}
         index = yaml.safe_load(block[0])["model-index"] if block else []
-    except yaml.YAMLError as error:
-        raise InputError(f"the front matter of {where} is no YAML ({first_line(error)}); mend it first") from None
     known = isinstance(whole, dict) and whole.get("model-index", []) == index
     if not (known and isinstance(index, list) and all(isinstance(one, dict) for one in index)):
         raise InputError(f"the model-index of {where} is no list of models with results; mend it first")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Batch
-from pfungst.errors import InputError, first_line
+from pfungst.errors import InputError, damage, first_line
 from pfungst.imported import imported
 from pfungst.methods.field_dirt import cover
 from pfungst.methods.shift_kind import colours
@@ -126,11 +126,8 @@ def _function(source: str) -> Callable[..., Any]:
 @lru_cache(maxsize=16)
 def _picture(source: str) -> FloatArray:
     """Colours and transparency in [0, 1], (height, width, 4)."""
-    try:
-        with Image.open(source) as opened:
-            opened.thumbnail((LARGEST, LARGEST))
-            return np.asarray(opened.convert("RGBA"), np.float32) / np.float32(255)
-    except FileNotFoundError:
-        raise InputError(f"there is no occluder {source}; give a picture with transparency, such as a PNG") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"the occluder {source} is no picture that can be read: {first_line(error)}") from None
+    if not Path(source).exists():
+        raise InputError(f"there is no occluder {source}; give a picture with transparency, such as a PNG")
+    with damage(f"the occluder {source} is no picture that can be read"), Image.open(source) as opened:
+        opened.thumbnail((LARGEST, LARGEST))
+        return np.asarray(opened.convert("RGBA"), np.float32) / np.float32(255)

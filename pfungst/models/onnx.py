@@ -280,7 +280,7 @@ def onnx_model(
 
 def _legible(session: Any, source: str) -> None:
     """Raises InputError if a name of an input, an output or an axis of one is no text; onnxruntime lets such be."""
-    with damage(f"{source} names an input, an output or an axis in no UTF-8", "save it again"):
+    with damage(f"{source} gives an input, an output or an axis a name that cannot be read", "save it again"):
         for item in (*session.get_inputs(), *session.get_outputs()):
             _ = item.name, item.shape
 

@@ -76,7 +76,7 @@ class Calibration(Probe):
                 f"{summaries} shifted passes only the likeliest were kept; ask about fewer rows (--rows)"
             )
             yield Skipped(probe=self.topic, subject="a temperature under shift", reason=reason)
-        less = msgspec.structs.replace(gap, name="confidence lacking", value=-gap.value, low=-gap.high, high=-gap.low)
+        less = msgspec.structs.replace(-gap, name="confidence lacking")
         yield self._finding("underconfident", less, (), "")
         yield from by_class(rows, data.classes, self.class_tolerance)
         yield from by_slice(data, rows, self.class_tolerance)

@@ -103,9 +103,7 @@ def _by_part(gaps: list[Gap], kind: Kind, tolerance: float) -> Iterator[Finding]
 
 def outward(gap: Estimate) -> Estimate:
     """A signed gap turned so that it grows away from zero."""
-    if gap.value >= 0:
-        return gap
-    return msgspec.structs.replace(gap, value=-gap.value, low=-gap.high, high=-gap.low)
+    return gap if gap.value >= 0 else -gap
 
 
 def two_sided(gap: Estimate, tolerance: float) -> Status:

@@ -54,8 +54,8 @@ def parts(data: Dataset, done: Passes, rows: int) -> Iterator[Finding | Skipped]
         subject=name,
         status=status,
         severity="low" if found else "none",
-        claim=f"With {words} in the order of {name} the answer's probability falls by {-effect.value:.3f} "
-        f"[{-effect.high:.3f}, {-effect.low:.3f}] more than in random order ({effect.rows} {effect.unit}s).",
+        claim=f"With {words} in the order of {name} the answer's probability falls by {-effect:.3f} "
+        f"more than in random order ({effect.rows} {effect.unit}s).",
         effect=effect,
         tolerance=0.0,
         evidence=tuple(_evidence(data, maps, tested, outputs)),

@@ -26,6 +26,7 @@ from pfungst.methods.group_rates import (
     told_apart,
 )
 from pfungst.probe import Labelled
+from pfungst.probes.calibration_by_part import outward
 from pfungst.probes.known_parts import positions
 from pfungst.statistics.estimate import Estimate, Status, severity
 from pfungst.statistics.multiplicity import holm
@@ -107,17 +108,11 @@ def _said(at: _Parted, one: Apart) -> str:
     many = f"{share.rows} {share.unit}" + ("s" if share.rows != 1 else "")
     if one.measure == "accuracy":
         way = "lower" if one.effect.value >= 0 else "higher"
-        size = f"{one.effect if one.effect.value >= 0 else _turned(one.effect):.3f}"
+        size = f"{outward(one.effect):.3f}"
         return f"On rows with {name} the accuracy is {1 - share.value:.3f} ({many}), {size} {way} than on the others"
     label = at.data.classes[one.label]
     what = f"{label} is missed" if one.measure == "missed" else f"what is not {label} is answered {label}"
     return f"On rows with {name} {what} in {share.value:.3f} of {many}, {one.effect:.3f} more than on the others"
-
-
-def _turned(one: Estimate) -> Estimate:
-    return Estimate(
-        name=one.name, value=-one.value, low=-one.high, high=-one.low, level=one.level, rows=one.rows, unit=one.unit
-    )
 
 
 def _explained(at: _Parted, one: Apart, status: Status) -> str:

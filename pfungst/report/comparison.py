@@ -39,6 +39,7 @@ def page(result: Comparison, nav: Markup | None = None) -> str:
         paired=_paired(result),
         provenance={"a": _side(result.a), "b": _side(result.b)},
         count=count,
+        title=title,
         clean=clean,
         prose=prose,
         style=Markup(style),

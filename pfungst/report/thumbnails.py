@@ -3,7 +3,6 @@
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pfungst.arrays import Array
-from pfungst.errors import InputError, first_line
+from pfungst.errors import damage
 from pfungst.packed import checked_zip
 
 QUALITY = 70
@@ -95,12 +94,7 @@ def read_zip(path: str | Path) -> dict[str, bytes]:
     target = Path(path)
     if not target.exists():
         return {}
-    try:
-        checked_zip(target)
-        with zipfile.ZipFile(target) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-    except (InputError, OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{target} is no complete zip ({first_line(error)}): delete it and run the same `pfungst audit` command "
-            "again"
-        ) from None
+    then = "delete it and run the same `pfungst audit` command again"
+    checked_zip(target, "is no complete zip", then=then)
+    with damage(f"{target} is no complete zip", then), zipfile.ZipFile(target) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

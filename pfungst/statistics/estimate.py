@@ -1,12 +1,17 @@
 """Estimate: a number with its interval, the only kind of number a finding may hold."""
 
 import math
+import re
 from typing import Literal
 
 import msgspec
 
 Status = Literal["found", "absent", "inconclusive"]
 Severity = Literal["critical", "high", "medium", "low", "none"]
+
+
+_SPEC = re.compile(r"((?:.?[<>=^])?[-+ ]?)z?(.*)", re.DOTALL)
+"""The format of a float: fill, alignment and sign, and what comes after the ``z`` that takes the minus off zero."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +46,13 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not spec:
             return str(self)
-        sign, rest = (spec[0], spec[1:]) if spec[0] in "+- " else ("", spec)
-        value, low, high = (f"{number:{sign}z{rest}}" for number in (self.value, self.low, self.high))
+        before, rest = _SPEC.fullmatch(spec).groups()  # type: ignore[union-attr]
+        value, low, high = (f"{number:{before}z{rest}}" for number in (self.value, self.low, self.high))
         return f"{value} [{low}, {high}]"
+
+    def __neg__(self) -> "Estimate":
+        """The same seen from the other side: 0.2 [0.1, 0.4] is -0.2 [-0.4, -0.1]."""
+        return msgspec.structs.replace(self, value=-self.value, low=-self.high, high=-self.low)
 
     def against(self, tolerance: float) -> Status:
         """``found`` if the interval lies beyond the tolerance, ``absent`` if inside it, else ``inconclusive``."""

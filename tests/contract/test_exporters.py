@@ -248,6 +248,8 @@ def test_words_after_the_section_and_line_ends_stay(run: Path, tmp_path: Path) -
         (f"{END}\n{BEGIN}\n", "leave one of each"),
         ("---\nlicense: mit\n", "never ends"),
         ("---\na: [\n---\n", "is no YAML"),
+        ("---\ndate: 2024-13-45\n---\n", "is no YAML"),
+        (f"---\na: {'[' * 3000}\n---\n", "is no YAML"),
         ("---\nmodel-index: 3\n---\n", "no list of models"),
     ],
 )

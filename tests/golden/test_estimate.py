@@ -121,6 +121,9 @@ def test_the_bound_nearer_to_harmless() -> None:
         (".1%", "0.0% [-1.2%, 1.1%]"),
         (" .2g", "-4e-05 [-0.012,  0.011]"),
         ("8.2f", "    0.00 [   -0.01,     0.01]"),
+        ("<7.2f", "0.00    [-0.01  , 0.01   ]"),
+        ("*>+7.2f", "**+0.00 [**-0.01, **+0.01]"),
+        ("z.3f", "0.000 [-0.012, 0.011]"),
     ],
 )
 def test_an_estimate_is_written_with_its_interval_in_the_format_of_a_float(spec: str, said: str) -> None:
@@ -135,3 +138,8 @@ def test_without_a_format_an_estimate_is_written_as_python_would() -> None:
 def test_a_format_that_no_float_has_is_refused() -> None:
     with pytest.raises(ValueError, match="format"):
         format(_of(0.1, 0.0, 0.2), ".3d")
+
+
+def test_an_estimate_turned_round_keeps_all_but_its_sign() -> None:
+    turned = -Estimate(name="gap", value=-0.2, low=-0.4, high=-0.1, rows=30, unit="patient", level=0.9)
+    assert turned == Estimate(name="gap", value=0.2, low=0.1, high=0.4, rows=30, unit="patient", level=0.9)

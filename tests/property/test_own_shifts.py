@@ -1,5 +1,8 @@
 """Shifts of the user's own: functions and occluders do what they say, and what is wrong is said in a sentence."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -51,9 +54,19 @@ def test_what_is_not_there_is_refused_in_a_sentence(tmp_path):
         own(("nowhere.py:thing",), ())
     with pytest.raises(InputError, match=r"there is no occluder nowhere\.png"):
         own((), ("nowhere.png",))
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match="is no picture"):
-        own((), (str(tmp_path / "text.png"),))
+    Image.new("RGBA", (8, 8)).save(tmp_path / "short.png")
+    whole = (tmp_path / "short.png").read_bytes()
+    for name, content in (("text", b"no picture"), ("cut", whole[:20]), ("huge", _as_large_as(whole, 60_000))):
+        file = tmp_path / f"{name}.png"
+        file.write_bytes(content)
+        with pytest.raises(InputError, match="is no picture"):
+            own((), (str(file),))
+
+
+def _as_large_as(picture, side):
+    """The same file, whose header says that the picture is larger."""
+    header = b"IHDR" + struct.pack(">II", side, side) + picture[24:29]
+    return picture[:12] + header + struct.pack(">I", zlib.crc32(header)) + picture[33:]
 
 
 @pytest.mark.parametrize("side", [16, 64, 224])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -137,6 +138,27 @@ def test_copies_that_nobody_asked_for_in_a_month_make_room_for_a_new_one(store, 
     left = set(cache.iterdir())
     assert {asked, work, other} < left
     assert [(folder / "table.csv").exists() for folder in left - {asked, work, other}] == [True]
+
+
+def test_a_copy_whose_removal_broke_off_does_not_pass_for_a_whole_one(store, local, monkeypatch):
+    store.put("bucket", local, "a")
+    source = f"s3://bucket/a/{{}}{store.options}"
+    whole = len(load_data(source.format("rows.npz")))
+    (old,) = pfungst.stored.CACHE.iterdir()
+    os.utime(old, (0, 0))
+
+    removed = shutil.rmtree
+
+    def broken(folder, ignore_errors=False):
+        if ignore_errors:
+            return removed(folder, ignore_errors=True)
+        next(folder.iterdir()).unlink()
+        raise PermissionError
+
+    monkeypatch.setattr(pfungst.stored.shutil, "rmtree", broken)
+    load_data(source.format("table.csv"))
+    assert not old.exists()
+    assert len(load_data(source.format("rows.npz"))) == whole
 
 
 def test_object_whose_name_leads_out_of_the_folder_is_not_copied(store, tmp_path):
