@@ -78,6 +78,9 @@ def from_arrays(arrays: Mapping[str, Any], task: Task, *, source: str, identity:
     inputs, modality, notes = checked_inputs(np.asarray(arrays["inputs"]), source)
     held = {key: np.asarray(value) for key, value in arrays.items() if key != "inputs"}
     _same_length(held, len(inputs), source)
+    for name in ("classes", "features"):
+        if name in held and held[name].ndim != 1:
+            raise InputError(f"`{name}` of {source} has shape {held[name].shape}; give a list of names")
     labels, votes = labels_of(held, task, source)
     columns = columns_of(held, len(inputs), task.columns.label)
     roles, said = roles_of(columns, task.columns, source)

@@ -94,6 +94,9 @@ def recorded(
     table: Mapping[str, Array], task: Task, source: str, identity: str, declared: str | None = None
 ) -> RecordedAnswers:
     """Answers from named arrays: ``logits``, ``probs``, or ``prediction`` and ``confidence``."""
+    for name in (*_ARRAYS, *_PREDICTIONS, *_CONFIDENCES, "classes", "answered"):
+        if name in table and not np.ndim(table[name]):
+            raise InputError(f"{source} holds `{name}` as a single value; give an array")
     scores = next((name for name in _ARRAYS if name in table), None)
     said = tuple(str(name) for name in table.get("classes", ())) or tuple(str(n) for n in table.get("answered", ()))
     if scores is not None:

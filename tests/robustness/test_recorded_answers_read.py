@@ -1,6 +1,7 @@
 """Answers that somebody recorded: read rightly, fitted to their rows, or refused in one sentence."""
 
 import numpy as np
+import pytest
 
 from pfungst.load import bind, load_data, load_model
 from pfungst.task import Question, Task
@@ -69,3 +70,19 @@ def test_recorded_answers_that_are_nonsense(refused, tmp_path):
     np.savez(tmp_path / "named.npz", logits=np.eye(2), labels=[0, 1])
     task = Task(task=Question(classes=("a", "b", "c")))
     refused(lambda: load_model(tmp_path / "named.npz", task=task), "2 classes", "3")
+
+
+@pytest.mark.parametrize("name", ["probs", "classes", "prediction", "confidence", "answered"])
+def test_recorded_answers_of_which_a_part_is_a_single_value(refused, tmp_path, name):
+    whole = {"probs": np.full((3, 2), 0.5)} if name in {"probs", "classes"} else (
+        {"prediction": np.zeros(3, int), "confidence": np.ones(3)}
+    )  # fmt: skip
+    np.savez(tmp_path / "one.npz", **{**whole, "labels": np.zeros(3, int), name: np.array(1)})
+    refused(lambda: load_model(tmp_path / "one.npz"), f"`{name}` as a single value")
+
+
+@pytest.mark.parametrize("name", ["classes", "features"])
+def test_names_that_are_no_list(refused, tmp_path, name):
+    arrays = {"inputs": np.zeros((3, 2)), "labels": np.zeros(3, int), name: np.array("a")}
+    np.savez(tmp_path / "one.npz", **arrays)
+    refused(lambda: load_data(tmp_path / "one.npz"), f"`{name}`", "shape ()")
