@@ -22,7 +22,7 @@ _SPOKEN = (
 _SHIFTS = {"off centre": "off-centre objects", "brightness": "more light"}
 
 
-class Told(Protocol):
+class Titled(Protocol):
     """What has a title: a finding, or one that was found in two audits."""
 
     @property
@@ -197,7 +197,7 @@ _KINDS = {
 }
 
 
-def of(finding: Told) -> Words:
+def of(finding: Titled) -> Words:
     """The words for a finding; kinds that nobody wrote words for are called by their name.
 
     >>> _KINDS["sites.gap"].found.format("hospital")
@@ -207,7 +207,7 @@ def of(finding: Told) -> Words:
     return known or Words(f"{finding.kind}: {{}}", f"{finding.kind}: {{}}?", whole="the model as a whole")
 
 
-def _sides(finding: Told, limit: int) -> tuple[str, str, str]:
+def _sides(finding: Titled, limit: int) -> tuple[str, str, str]:
     """What stands before the subject, the subject in words, what stands behind it."""
     words = of(finding)
     told = words.found if finding.status == "found" else words.asked
@@ -221,13 +221,13 @@ def _sides(finding: Told, limit: int) -> tuple[str, str, str]:
     return before, clean(named or words.whole, limit), after
 
 
-def title(finding: Told, limit: int = 90) -> Markup:
+def title(finding: Titled, limit: int = 90) -> Markup:
     """A finding in one breath: a statement if it was found, a question if it is open or was excluded."""
     before, named, after = _sides(finding, limit)
     return html((before, tag("bdi", named) if named else None, after))
 
 
-def headline(finding: Told, limit: int = 60) -> str:
+def headline(finding: Titled, limit: int = 60) -> str:
     """The same as ``title`` in plain text."""
     return "".join(_sides(finding, limit))
 
