@@ -112,10 +112,10 @@ class ErrorByChance:
     p_value: float = float("nan")
 
     def __str__(self) -> str:
-        said = f"{self.name.replace('-', ' ')}: {self.value:.4f}"
+        said = f"{self.name.replace('-', ' ')}: {self.value:z.4f}"
         if np.isnan(self.p_value):
             return said
-        return f"{said}; if calibrated {self.null_mean:.4f}, 95 % below {self.null_high:.4f} (p = {self.p_value:.2g})"
+        return f"{said}; if calibrated {self.null_mean:z.4f}, 95 % below {self.null_high:.4f} (p = {self.p_value:.2g})"
 
 
 def errors_by_chance(confidence: Array, correct: Array, chance: Chance, bins: int = 15) -> tuple[ErrorByChance, ...]:

@@ -111,8 +111,8 @@ class Calibration(Probe):
         lines = [
             (
                 one.name.replace("-", " "),
-                f"{one.value:.4f}",
-                f"{one.null_mean:.4f}" if one.p_value >= 0 else "not simulated",
+                f"{one.value:z.4f}",
+                f"{one.null_mean:z.4f}" if one.p_value >= 0 else "not simulated",
                 f"{one.null_high:.4f}" if one.p_value >= 0 else "-",
                 f"{one.p_value:.2g}" if one.p_value >= 0 else "-",
             )

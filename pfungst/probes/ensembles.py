@@ -60,7 +60,7 @@ def _claim(rows: Labelled, together: Outputs, saved: Estimate, every: Sequence[O
         f"Averaged with {others} other member{'s' if others > 1 else ''} its log-loss falls by {saved:.3f} "
         f"from {log_losses(rows.outputs, rows.labels).mean():.3f} (tolerance "
         f"{tolerance}); accuracy goes from {before:.3f} to {after:.3f}, confidence less accuracy from "
-        f"{(rows.outputs.confidence - rows.correct).mean():+.3f} to {gap.value:+.3f}."
+        f"{(rows.outputs.confidence - rows.correct).mean():+z.3f} to {gap.value:+z.3f}."
     )
 
 
@@ -110,7 +110,7 @@ def _evidence(
         rows=tuple(
             (
                 str(one.members), f"{one.accuracy:.4f}", f"{one.log_loss:.4f}", f"{one.calibration_error:.4f}",
-                f"{one.gap:+.4f}", f"{one.risk_coverage:.4f}", f"{one.disagreement:.4f}", f"{one.information:.4f}",
+                f"{one.gap:+z.4f}", f"{one.risk_coverage:.4f}", f"{one.disagreement:.4f}", f"{one.information:.4f}",
             )
             for one in curve
             if one.members in SHOWN or one.members == len(curve)

@@ -105,7 +105,7 @@ class Feedback(Probe):
             status=status,
             severity=_weight(size) if status == "found" else "none",
             claim=f"By the {design.name}, acting {way} the outcome by {abs(size.value):.3f} deviations "
-            f"([{size.low:+.3f}, {size.high:+.3f}]; {self.minimum:g} either way count as none).{caused} "
+            f"([{size.low:+z.3f}, {size.high:+z.3f}]; {self.minimum:g} either way count as none).{caused} "
             f"{identifiable(every)}",
             effect=size,
             tolerance=self.minimum,

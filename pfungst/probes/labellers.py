@@ -117,7 +117,7 @@ def _paradox(rows: Labelled, shares: FloatArray, counts: Array) -> Iterator[AnyE
 def _to_labels(outputs: Outputs, labels: IntArray) -> tuple[str, ...]:
     right = outputs.predictions == labels
     error = expected_calibration_error(outputs.confidence, right, 15)
-    return f"{log_losses(outputs, labels).mean():.4f}", f"{error:.4f}", f"{(outputs.confidence - right).mean():+.4f}"
+    return f"{log_losses(outputs, labels).mean():.4f}", f"{error:.4f}", f"{(outputs.confidence - right).mean():+z.4f}"
 
 
 def _to_labellers(outputs: Outputs, shares: FloatArray, spread: float) -> tuple[str, ...]:
@@ -130,5 +130,5 @@ def _to_labellers(outputs: Outputs, shares: FloatArray, spread: float) -> tuple[
         f"{squared_distance(outputs, shares).mean():.4f}",
         f"{total_variation(outputs, shares).mean():.4f}",
         f"{expected_calibration_error(outputs.confidence, said, 15):.4f}",
-        f"{(outputs.confidence - said).mean():+.4f}",
+        f"{(outputs.confidence - said).mean():+z.4f}",
     )

@@ -104,7 +104,7 @@ def _rows(data: Dataset, maps: Maps, outputs: Outputs) -> Table:
 
 
 def _list(names: list[str], carried: Array, chosen: list[int]) -> str:
-    return ", ".join(f"{names[at]} {carried[at]:+.2f}" for at in chosen if at < len(names)) or "-"
+    return ", ".join(f"{names[at]} {carried[at]:+z.2f}" for at in chosen if at < len(names)) or "-"
 
 
 def _spelled(data: Dataset, given: Array) -> list[str]:

@@ -53,7 +53,7 @@ class Judged:
     def numbers(self) -> tuple[str, ...]:
         """The line of the table."""
         said = (
-            f"{self.losses.mean():.4f}", f"{self.brier:.4f}", f"{self.error:.4f}", f"{self.gap:+.4f}",
+            f"{self.losses.mean():.4f}", f"{self.brier:.4f}", f"{self.error:.4f}", f"{self.gap:+z.4f}",
             f"{self.accuracy:.4f}",
         )  # fmt: skip
         return said if self.people is None else (*said, f"{self.people:.4f}")

@@ -311,7 +311,7 @@ class Shortcuts(Probe):
             reason = part_of_the_thing(effect, found_to_be)
             yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
             if latent:
-                yield self._latent(data, trial.cue, f"this model's answer moves by {effect.value:.3f} with it")
+                yield self._latent(data, trial.cue, f"this model's answer moves by {effect:.3f} with it")
             return
         plain = trial.plain().reliance(data, done) if trial.plain().ran(done) else None
         said, found = claim(trial, effect, plain, tolerance), status == "found"
@@ -387,7 +387,7 @@ class Shortcuts(Probe):
 def _unused(effect: Estimate, status: Status = "absent") -> str:
     if status != "absent":
         return f"whether this model rests on it is open ({effect:.3f})"
-    return f"this model does not rest on it ({effect.value:.3f})"
+    return f"this model does not rest on it ({effect:.3f})"
 
 
 def _spelled(name: str) -> str:

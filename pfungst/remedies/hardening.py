@@ -154,8 +154,8 @@ def bought(study: Study, again: Study, kinds: Sequence[Any]) -> tuple[tuple[Befo
     plain = changes.pop("as it is")
     best, worst = max(changes, key=lambda name: changes[name]), min(changes, key=lambda name: changes[name])
     return lines, (
-        f"On rows nobody fitted on the accuracy changed by {plain:+.3f} as they are, by {changes[best]:+.3f} under "
-        f"{best} and by {changes[worst]:+.3f} under {worst}."
+        f"On rows nobody fitted on the accuracy changed by {plain:+z.3f} as they are, by {changes[best]:+z.3f} under "
+        f"{best} and by {changes[worst]:+z.3f} under {worst}."
     )
 
 
