@@ -77,6 +77,8 @@ class ParquetColumns(Mapping[str, Array]):
             with self._reading():
                 table = self._file.read(columns=list(self._names[first : first + self._side]))
                 self._held = {one: as_array(table[one]) for one in table.column_names}
+        if name not in self._held:
+            raise InputError(f"{self._source} cannot be read as parquet: its column {name!r} holds no values; drop it")
         return self._held[name]
 
     def __contains__(self, name: object) -> bool:

@@ -2,15 +2,17 @@
 
 import numpy as np
 from scipy.fft import dct, idct
+from scipy.optimize.elementwise import find_root
 
 from pfungst.arrays import Array, FloatArray
 
-STEPS = 40
 COARSE = (12, 3)
 """Neighbouring cells first looked at as one; what is narrower than ``WIDE`` of them is looked at closer."""
 
-WIDE, NEAR = 6.0, 0.15
-"""Joined cells change a width by less than this share, nearly always; where they do, the search is as wide as ever."""
+WIDE = 6.0
+
+CLOSE, NONE = 1e-6, 1e-12
+"""The error of a width: relative, and what counts as no width."""
 
 
 def smooth_error(residuals: Array) -> FloatArray:
@@ -28,7 +30,7 @@ def smooth_error(residuals: Array) -> FloatArray:
     left = np.arange(len(h))
     for joined in (*(many for many in COARSE if h.shape[1] % (many * 100) == 0), 1):
         part = _joined(h[left], joined)
-        found[left] = _fixed_point(part, found[left])
+        found[left] = _fixed_point(part)
         left = left[found[left] < WIDE / part.shape[1]]
         if not len(left):
             break
@@ -51,8 +53,8 @@ def _joined(h: FloatArray, many: int) -> FloatArray:
     return found
 
 
-def _fixed_point(h: FloatArray, near: FloatArray) -> FloatArray:
-    """The width that equals the smoothed error, by bracketed secant steps on each row; ``near`` is a guess (0: none).
+def _fixed_point(h: FloatArray) -> FloatArray:
+    """The width that equals the smoothed error of each row.
 
     Smoothing multiplies the k-th coefficient of the cosine transform by exp(-(pi k s)^2 / 2).
     """
@@ -63,28 +65,9 @@ def _fixed_point(h: FloatArray, near: FloatArray) -> FloatArray:
         damped = waves[rows] * np.exp(decay * width[:, None] ** 2)
         return np.asarray(np.abs(idct(damped, axis=1, norm="ortho")).sum(axis=1) - width)
 
-    # Smoothing keeps the sum and never makes absolute values larger, so S(s) = s lies between these two.
-    low, high = np.abs(h.sum(axis=1)), np.minimum(np.abs(h).sum(axis=1), 1.0)
-    every, last = np.arange(len(h)), np.zeros(len(h))
-    above, below = np.full((2, len(h)), -1.0)
-    if near.any():
-        first, second = np.clip((1 - NEAR) * near, low, high), np.clip((1 + NEAR) * near, low, high)
-        above, below = excess(first, every), excess(second, every)
-        held = (above >= 0) & (below < 0)
-        low, high = np.where(held, first, low), np.where(held, second, high)
-    wide = every[(above < 0) | (below >= 0)]
-    above[wide], below[wide] = excess(low[wide], wide), excess(high[wide], wide)
-    for _ in range(STEPS):
-        rows = np.flatnonzero(high - low > 1e-6 * high + 1e-12)
-        if not len(rows):
-            break
-        share = np.clip(above[rows] / np.maximum(above[rows] - below[rows], 1e-300), 1e-3, 1 - 1e-3)
-        middle = low[rows] + (high[rows] - low[rows]) * share
-        value = excess(middle, rows)
-        up, down = rows[value >= 0], rows[value < 0]
-        # The end that stays twice counts half, or the secant would creep up on the root from one side (Illinois).
-        below[up] /= np.where(last[up] > 0, 2, 1)
-        above[down] /= np.where(last[down] < 0, 2, 1)
-        low[up], above[up], last[up] = middle[value >= 0], value[value >= 0], 1
-        high[down], below[down], last[down] = middle[value < 0], value[value < 0], -1
-    return np.asarray((low + high) / 2)
+    # Smoothing keeps the sum and makes absolute values no larger, so S(s) = s lies between these two. Rounding, and
+    # ripples of Gaussians narrower than a cell (12 % at most), may put it beyond them: it is looked for in more.
+    low, high = np.abs(h.sum(axis=1)), np.abs(h).sum(axis=1)
+    ends = np.maximum(low * (1 - CLOSE) - NONE, 0), 1.25 * high + NONE
+    found = find_root(excess, ends, args=(np.arange(len(h)),), tolerances={"xrtol": CLOSE, "xatol": NONE})
+    return np.asarray(np.clip(found.x, low, high))

@@ -5,6 +5,9 @@ from scipy.special import betaincc, betaincinv, betaln
 
 from pfungst.arrays import Array, FloatArray
 
+LEAST = 1e-250
+"""A tail below this is taken from its continued fraction: numbers end at 1e-308."""
+
 
 def log_evidence(errors: Array, steps: Array, known: float) -> FloatArray:
     """Log of the one-sided mixture e-process against an error rate of at most ``known``, after these errors in steps.
@@ -17,10 +20,25 @@ def log_evidence(errors: Array, steps: Array, known: float) -> FloatArray:
     array([-3.05, 13.3 ])
     """
     s, t = np.asarray(errors, np.float64), np.asarray(steps, np.float64)
-    above = np.log(np.maximum(betaincc(1 + s, 1 + t - s, known), 1e-300))
-    return np.asarray(
-        betaln(1 + s, 1 + t - s) + above - np.log1p(-known) - s * np.log(known) - (t - s) * np.log1p(-known)
-    )
+    above = betaincc(1 + s, 1 + t - s, known)
+    near = betaln(1 + s, 1 + t - s) + np.log(np.maximum(above, LEAST))
+    ratio = near - np.log1p(-known) - s * np.log(known) - (t - s) * np.log1p(-known)
+    return np.asarray(np.where(above > LEAST, ratio, _far_below(s, t, known)))
+
+
+def _far_below(s: FloatArray, t: FloatArray, known: float) -> FloatArray:
+    """The same evidence where errors are so few that the tail above the known rate is no number any more.
+
+    E = F(-S, 1; t - S + 2; -x) / (t - S + 1) with x = (1 - p) / p; three steps of Gauss's continued fraction for F are
+    below it by a millionth at most (Cuyt et al. 2008, Handbook of Continued Fractions, 15.3).
+    """
+    x, c = (1 - known) / known, t - s + 2
+    first, second = s * x / c, -(c + s) * x / (c * (c + 1))
+    third = (s - 1) * c * x / ((c + 1) * (c + 2))
+    # Where there are more errors than at the known rate, the fraction has no meaning and is not asked for.
+    third = np.minimum(third, 0.999)
+    first = np.minimum(first / (1 - second / (1 - third)), 0.999)
+    return np.asarray(-np.log1p(-first) - np.log(t - s + 1))
 
 
 def upper_rate(errors: int, rows: int, level: float) -> float:

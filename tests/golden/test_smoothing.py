@@ -1,10 +1,13 @@
 """The smooth calibration error against sums over reflected Gaussians, and where it is known exactly."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy.fft import dct, idct
 from scipy.optimize import brentq
 
-from pfungst.statistics.smoothing import _fixed_point, smooth_error
+from pfungst.statistics.smoothing import _joined, smooth_error
 
 
 def _by_hand(residuals: np.ndarray) -> float:
@@ -64,9 +67,43 @@ def test_mass_at_the_ends_is_reflected() -> None:
         assert smooth_error(residuals)[0] == pytest.approx(0.25, rel=1e-5)
 
 
-def test_a_guess_changes_nothing_but_the_time() -> None:
+def test_wide_errors_are_found_among_joined_cells_and_narrow_ones_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[tuple[int, ...]] = []
+
+    def seen(waves: np.ndarray, **options: Any) -> np.ndarray:
+        looked.append(waves.shape)
+        return dct(waves, **options)
+
+    monkeypatch.setattr("pfungst.statistics.smoothing.dct", seen)
+    # Residuals of one sign: the width is their sum, here in cells of 300 joined ones, then of 1200.
+    widths = np.array([6.5 / 300, 6 / 300 * (1 + 1e-4), 5.5 / 300, 6.5 / 1200, 5.5 / 1200])
+    assert smooth_error(np.full((5, 3600), widths[:, None] / 3600)) == pytest.approx(widths, rel=1e-5)
+    assert looked == [(5, 300), (3, 1200), (1, 3600)]
+    looked.clear()
+    smooth_error(np.full((2, 2400), 0.1 / 2400))
+    smooth_error(np.full((2, 300), 0.01 / 300))
+    smooth_error(np.full((2, 100), 0.01 / 100))
+    assert looked == [(2, 200), (2, 100), (2, 300), (2, 100)]
+
+
+@pytest.mark.parametrize("many", [2, 3, 12])
+def test_joining_keeps_the_sum_and_moves_the_middle_of_none(many: int) -> None:
+    at, inside = (np.arange(240) + 0.5) / 240, slice(many, -many)
+    single = np.zeros((240, 240))
+    np.fill_diagonal(single, np.linspace(-1, 2, 240))
+    joined = _joined(single, many)
+    assert joined.shape == (240, 240 // many)
+    assert joined.sum(axis=1) == pytest.approx(single.sum(axis=1))
+    moments = joined @ ((np.arange(240 // many) + 0.5) * many / 240)
+    assert moments[inside] == pytest.approx((single @ at)[inside])
+
+
+def test_widths_are_exact_to_a_millionth() -> None:
     rng = np.random.default_rng(3)
-    draws = rng.normal(size=(4, 300)) / 300
-    alone = _fixed_point(draws, np.zeros(4))
-    for guess in (alone, 1.1 * alone, 3 * alone, alone / 3, alone * [1, 9, 0.1, 1]):
-        assert _fixed_point(draws, guess) == pytest.approx(alone, rel=1e-5)
+    draws = rng.normal(size=(40, 300)) / 3000
+    found = smooth_error(draws)
+    waves = dct(draws, axis=1, norm="ortho")
+    for width, up in ((found * (1 - 2e-6), True), (found * (1 + 2e-6), False)):
+        damped = waves * np.exp(-0.5 * (np.pi * np.arange(300) * width[:, None]) ** 2)
+        left = np.abs(idct(damped, axis=1, norm="ortho")).sum(axis=1) - width
+        assert ((left > 0) == up).all()

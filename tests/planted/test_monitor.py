@@ -77,6 +77,18 @@ def test_errors_that_became_commoner_are_found_and_the_verdict_says_so(audited, 
     assert audit.verdict.generalizes == "no"
 
 
+def test_a_long_log_with_far_fewer_errors_is_no_alarm(audited, tmp_path):
+    model, run = audited
+    inputs, labels = world(12_000, 1)
+    inputs[:, 0] *= 4 * np.sign(inputs[:, 0]) * (2 * labels - 1)
+    log = log_of(model, [(inputs, labels)], tmp_path / "log.parquet")
+    audit = monitor(log, reference=run, task=TASK, window=3000, out=tmp_path / "out")
+    found = by_kind(audit)["accuracy", ""]
+    assert found.status == "absent", found.claim
+    assert found.effect.high < 0
+    assert audit.verdict.generalizes != "no"
+
+
 def test_without_outcomes_the_accuracy_is_estimated_and_never_found(audited, tmp_path):
     model, run = audited
     log = log_of(model, [world(1200, 1)], tmp_path / "log.parquet", labels=False)
