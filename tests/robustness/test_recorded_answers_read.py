@@ -39,6 +39,24 @@ def test_recorded_answers_find_their_rows_by_id(refused, tmp_path):
     refused(lambda: bind(model, load_data(source)), "does not have", "'r1'")
 
 
+def test_answers_whose_ids_the_data_do_not_know_are_not_taken_in_their_order(refused, tmp_path):
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\nx1,.9,.1\nx0,.2,.8\n")
+    unnamed = load_data((IMAGES[:2], np.array(["cat", "dog"])))
+    refused(lambda: bind(load_model(tmp_path / "a.csv"), unnamed), "does not have", "'x1'", "drop the ids")
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\n1,.9,.1\n0,.2,.8\n")
+    numbered = bind(load_model(tmp_path / "a.csv"), unnamed)
+    assert list(numbered.ids) == ["1", "0"]
+    assert [numbered.classes[k] for k in numbered.labels] == ["dog", "cat"]
+
+
+def test_a_row_that_is_answered_twice_is_refused(refused, tmp_path):
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog,label\nr1,.9,.1,cat\nr1,.2,.8,cat\n")
+    model = load_model(tmp_path / "a.csv")
+    source = {"inputs": IMAGES[:2], "labels": np.array(["cat", "cat"]), "ids": np.array(["r0", "r1"])}
+    refused(lambda: bind(model, load_data(source)), "two rows with the id 'r1'")
+    refused(lambda: bind(model, None), "two rows with the id 'r1'")
+
+
 def test_numbered_columns_are_read_in_the_order_of_their_numbers(tmp_path):
     names = sorted(f"logit_{i}" for i in range(12))
     values = [name.split("_")[1] for name in names]
