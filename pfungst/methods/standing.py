@@ -38,7 +38,6 @@ LEAST: dict[str, tuple[float, float]] = {
     "saturation": (0.2, 0.25),
     "noise": (0.3, 0.4),
     "jpeg": (0.25, 0.35),
-    "column": (0.4, 1.0),
     "token": (0.3, 1.0),
     "length": (0.3, 1.0),
     "casing": (0.3, 1.0),
@@ -47,9 +46,9 @@ LEAST: dict[str, tuple[float, float]] = {
 """What a cue must say about the label, else it is what things of a class happen to look like.
 
 Either opportunity, from 0 (chance) to 1, or the share of variance between classes. CIFAR-10's ten kinds of things
-offer up to 0.09 and 0.20 by contrast, 0.14 and 0.26 by colour; the borders of its cats and dogs 0.1. A single column
-of the Adult census (schooling) offers 0.39, words of manuals 0.31. What a table calls a site or a record number need
-offer no more than ``HINTED``: nobody asks about the world what only the recording knows.
+offer up to 0.09 and 0.20 by contrast, 0.14 and 0.26 by colour; the borders of its cats and dogs 0.1. Words of manuals
+offer 0.31. What a table calls a site or a record number need offer no more than ``HINTED``: nobody asks about the world
+what only the recording knows. Any other column may be the very measurement that is meant to carry the answer.
 """
 
 HINTED = 0.1
@@ -72,6 +71,8 @@ class Standing:
     @property
     def own(self) -> bool:
         """Whether the cue is one of its own, and no part or look of the things shown; or ``stated`` to be one."""
+        if self.measured:
+            return self.stated
         chances, shares = LEAST.get(family(self.cue.name), (-np.inf, 0.0))
         chances = HINTED if self.hinted else GUESSED if getattr(self.cue, "guess", False) else chances
         tells = self.opportunity >= chances or self.share >= shares
@@ -97,6 +98,11 @@ class Standing:
         """Whether there are too few rows to tell."""
         most = 2 * TIED if self.hinted else TIED
         return not self.stated and self.tie is not None and self.tie.high > most
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is a column of a table that may be about the thing itself."""
+        return isinstance(self.cue, Column) and not self.cue.administrative
 
     @property
     def hinted(self) -> bool:

@@ -53,6 +53,11 @@ def answered(trial: Trial, kept: Labelled, reversed_: Labelled) -> str:
 def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
     """Why a cue that carries the answer is not accused."""
     bound = found_to_be.tie
+    if found_to_be.measured:
+        return (
+            f"the answer rests on it by {effect:.3f}, and whether a measured column may carry it is yours to say; name "
+            f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged'
+        )
     why = "it says no more about the label than the looks of things do"
     if bound is not None and bound.value > FREE:
         why = f"within each class the rest of the row predicts what it shows (R squared {bound.value:.2f})"

@@ -9,7 +9,7 @@ import numpy as np
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Skipped
 from pfungst.methods.attributions import GradientTimesInput
-from pfungst.methods.candidates import Candidates, candidates
+from pfungst.methods.candidates import Candidates, candidates, is_site, recorded
 from pfungst.methods.cues import Cue
 from pfungst.methods.gatherings import gatherings
 from pfungst.methods.hypotheses import Seen, hypothesis
@@ -102,7 +102,7 @@ class Shortcuts(Probe):
         suspicions = table(
             (
                 trial,
-                hypothesis(data, trial.cue, seen, stated=self._named(trial.cue)).sources,
+                hypothesis(data, trial.cue, seen, stated=self._named(data, trial.cue)).sources,
                 trial.reliance(data, done),
             )
             for trial in trials.values()
@@ -273,11 +273,14 @@ class Shortcuts(Probe):
 
     def _standing(self, data: Dataset, cue: Cue, held: Held = ()) -> Standing:
         """What the data say of a cue; what the user names is judged in any case."""
-        besides = candidates(data, self.stated, self.own).proposed if data.modality == "text" else ()
-        return replace(standing(data, cue, held, besides), stated=self._named(cue))
+        besides: tuple[Cue, ...] = recorded(data) if data.modality == "table" else ()
+        if data.modality == "text":
+            besides = candidates(data, self.stated, self.own).proposed
+        return replace(standing(data, cue, held, besides), stated=self._named(data, cue))
 
-    def _named(self, cue: Cue) -> bool:
-        return cue in self.own or _spelled(cue.name) in {_spelled(name) for name in self.stated}
+    def _named(self, data: Dataset, cue: Cue) -> bool:
+        stated = {_spelled(name) for name in self.stated}
+        return cue in self.own or _spelled(cue.name) in stated or is_site(data, cue)
 
     def _status(self, data: Dataset, done: Passes, trial: Trial) -> Status:
         status = trial.reliance(data, done).against(self.tolerance(trial.cue))
