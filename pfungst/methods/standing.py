@@ -1,5 +1,6 @@
 """Standing: what the data alone say of a cue: whether it predicts the label, and belongs to what the pictures show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,9 @@ EVERYWHERE = 0.5
 
 STRONG = 0.3
 """Opportunity from which a careless learner could live on a cue."""
+
+SWALLOWED = 0.25
+"""Share of a cue's opportunity below which it is said to lie in the cues that are held."""
 
 BESIDE = frozenset({"border", "background"})
 """Cues that lie beside the object: strong ones are worth a word even where they belong to the picture."""
@@ -52,6 +56,9 @@ what only the recording knows. Any other column may be the very measurement that
 """
 
 HINTED = 0.1
+
+EXPLAINS, NEARLY_ALL = 0.5, 0.8
+"""Shares of what a cue moves that a place in it, and the border in the background, must move to be named first."""
 
 GUESSED = 0.4
 """Opportunity of a background that is only guessed: what lies around most things tells something of them."""
@@ -88,6 +95,13 @@ class Standing:
         weak = isinstance(self.cue, Region)
         return FREE * min(1.0, max(0.0, self.opportunity) / STRONG) if weak else FREE
 
+    def swallowed(self, alone: "Standing") -> bool:
+        """Whether this standing, with other cues held, has lost what the cue ``alone`` says about the label.
+
+        A swap then changes next to nothing that is about the class, whatever the model rests on.
+        """
+        return max(self.opportunity, 0.0) < SWALLOWED * alone.opportunity
+
     @property
     def freedom(self) -> float:
         """1 for a cue that nothing around it predicts, soon less where something does."""
@@ -115,6 +129,35 @@ class Standing:
         if family(self.cue.name) in BESIDE:
             return self.opportunity > STRONG
         return self.opportunity > (2 * STRONG if self.tie is None else STRONG) and self.own
+
+
+def within(inner: Cue, outer: Cue) -> bool:
+    """Whether one cue lies in another: a place in the border or the background, the border in the background.
+
+    >>> within(Region((0.0, 0.0, 0.1, 0.1)), Border()), within(Region((0.4, 0.4, 0.6, 0.6)), Border())
+    (True, False)
+    """
+    if family(outer.name) == "background":
+        return isinstance(inner, Region | Border)
+    if not (isinstance(inner, Region) and isinstance(outer, Border)):
+        return False
+    top, left, bottom, right = inner.box
+    far = 1 - outer.share
+    inside = max(0.0, min(bottom, far) - max(top, outer.share)) * max(0.0, min(right, far) - max(left, outer.share))
+    return inside < inner.area / 2
+
+
+def explained(moved: Mapping[Cue, float]) -> frozenset[Cue]:
+    """Cues that hold another one which explains most of what they move: the smaller one says more.
+
+    Half of it for a place; for the border four fifths, as a background may be read at the border.
+    """
+    return frozenset(
+        outer
+        for outer, whole in moved.items()
+        for inner, part in moved.items()
+        if within(inner, outer) and part > (EXPLAINS if isinstance(inner, Region) else NEARLY_ALL) * whole
+    )
 
 
 def standing(

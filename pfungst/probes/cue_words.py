@@ -5,8 +5,8 @@ import re
 from pfungst.methods.cues import Cue
 from pfungst.methods.standing import EVERYWHERE, FREE, Standing
 from pfungst.probe import Labelled
-from pfungst.probes.trials import Trial
-from pfungst.statistics.estimate import Estimate
+from pfungst.probes.trials import Held, Trial
+from pfungst.statistics.estimate import Estimate, Status
 
 
 def noun(cue: Cue) -> str:
@@ -67,6 +67,23 @@ def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
         f"the answer rests on it by {effect:.3f}, but it belongs to what the rows show: {why}; name "
         f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged nevertheless'
     )
+
+
+def lies_in(trial: Trial) -> str:
+    """Why nothing is said of a cue which says nothing that the held ones do not say."""
+    names = " and ".join(noun(each) for each in trial.held)
+    return (
+        f"what it says about the label the {names} says too, so that in these rows they cannot be told apart; with the "
+        f"row's own {names} kept a swap of it changes nothing that is about the class"
+    )
+
+
+def unused(effect: Estimate, status: Status = "absent", held: Held = ()) -> str:
+    """How far the model rests on a cue that is in the data."""
+    if status != "absent":
+        return f"whether this model rests on it is open ({effect:.3f})"
+    kept = f"with its own {' and '.join(noun(each) for each in held)} kept " if held else ""
+    return f"{kept}this model does not rest on it ({effect:.3f})"
 
 
 def latent_claim(cue: Cue | str, alone: Estimate, guessing: float, reliance: str) -> str:

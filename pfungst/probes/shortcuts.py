@@ -15,15 +15,15 @@ from pfungst.methods.gatherings import gatherings
 from pfungst.methods.hypotheses import Seen, hypothesis
 from pfungst.methods.places import Region
 from pfungst.methods.regions import likeness
-from pfungst.methods.standing import HALVES, Standing, chance, scores, standing, tells, units_of
+from pfungst.methods.standing import HALVES, Standing, chance, explained, scores, standing, tells, units_of
 from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Attribute, Pass, Passes, Predict
 from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
-from pfungst.probes.cue_words import answered, claim, latent_claim, noun, part_of_the_thing, remedy
+from pfungst.probes.cue_words import answered, claim, latent_claim, lies_in, noun, part_of_the_thing, remedy, unused
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import CLEAR, Held, Trial, beyond, natural_loss
-from pfungst.statistics.estimate import Estimate, Status, severity
+from pfungst.statistics.estimate import Status, severity
 from pfungst.statistics.intervals import proportion_of
 from pfungst.task import MUST_NOT_MATTER, Task
 
@@ -120,7 +120,7 @@ class Shortcuts(Probe):
             yield from self._no_region(data, done)
         for cue in self._candidates(data, done).proposed:
             if cue not in trials and not isinstance(cue, Region) and self._standing(data, cue).latent:
-                yield self._latent(data, cue, _unused(self._best(data, done, cue).reliance(data, done)))
+                yield self._latent(data, cue, unused(self._best(data, done, cue).reliance(data, done)))
         yield from metadata_cues(data, done)
 
     def _compared(self, data: Dataset, done: Passes) -> bool:
@@ -225,9 +225,7 @@ class Shortcuts(Probe):
             if effect.low > 0 and effect.value > 0.6 * self.tolerance(cue):
                 # A mark in the border moves both; the place says more.
                 found[cue] = effect.value * (1.25 if isinstance(cue, Region) else 1.0)
-        marked = max((moved for cue, moved in found.items() if isinstance(cue, Region)), default=0.0)
-        # A guessed ground holds the marks on it; where one explains half of what it moves, the mark says more.
-        late = {cue for cue, moved in found.items() if getattr(cue, "guess", False) and marked > 0.5 * moved}
+        late = explained(found)
         ranked = sorted(found, key=lambda cue: (cue in late, -found[cue]))
         return {
             cue: tuple(
@@ -310,6 +308,9 @@ class Shortcuts(Probe):
         effect, tolerance = trial.reliance(data, done), self.tolerance(trial.cue)
         status, found_to_be = self._status(data, done, trial), self._standing(data, trial.cue, trial.held)
         latent = found_to_be.latent and not isinstance(trial.cue, Region)
+        if status == "absent" and trial.held and found_to_be.swallowed(self._standing(data, trial.cue)):
+            yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=lies_in(trial))
+            return
         if effect.against(tolerance) != "absent" and not found_to_be.own:
             reason = part_of_the_thing(effect, found_to_be)
             yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
@@ -343,7 +344,7 @@ class Shortcuts(Probe):
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{trial.cue.name} swapped", accuracy=accuracy)
         elif latent:
-            yield self._latent(data, trial.cue, _unused(effect, status))
+            yield self._latent(data, trial.cue, unused(effect, status, trial.held))
 
     def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         tried = [(self._best(data, done, cue).reliance(data, done), cue) for cue in self._places(data, done)]
@@ -368,7 +369,7 @@ class Shortcuts(Probe):
             tolerance=self.tolerance(cue),
         )
         if status == "absent" and self._standing(data, cue).latent:
-            yield self._latent(data, cue, _unused(effect))
+            yield self._latent(data, cue, unused(effect))
 
     def _latent(self, data: Dataset, cue: Cue, reliance: str) -> Finding:
         alone = scores(data, cue, "confirmation").opportunity(units_of(data, "confirmation"))
@@ -385,12 +386,6 @@ class Shortcuts(Probe):
             tolerance=self.tolerance(cue),
             remedy=remedy(noun(cue)),
         )
-
-
-def _unused(effect: Estimate, status: Status = "absent") -> str:
-    if status != "absent":
-        return f"whether this model rests on it is open ({effect:.3f})"
-    return f"this model does not rest on it ({effect:.3f})"
 
 
 def _spelled(name: str) -> str:
