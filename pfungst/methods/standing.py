@@ -27,9 +27,6 @@ EVERYWHERE = 0.5
 STRONG = 0.3
 """Opportunity from which a careless learner could live on a cue."""
 
-SWALLOWED = 0.25
-"""Share of a cue's opportunity below which it is said to lie in the cues that are held."""
-
 BESIDE = frozenset({"border", "background"})
 """Cues that lie beside the object: strong ones are worth a word even where they belong to the picture."""
 
@@ -94,13 +91,6 @@ class Standing:
         """
         weak = isinstance(self.cue, Region)
         return FREE * min(1.0, max(0.0, self.opportunity) / STRONG) if weak else FREE
-
-    def swallowed(self, alone: "Standing") -> bool:
-        """Whether this standing, with other cues held, has lost what the cue ``alone`` says about the label.
-
-        A swap then changes next to nothing that is about the class, whatever the model rests on.
-        """
-        return max(self.opportunity, 0.0) < SWALLOWED * alone.opportunity
 
     @property
     def freedom(self) -> float:

@@ -24,12 +24,16 @@ def noun(cue: Cue) -> str:
     return f"{kind} '{name}'" if kind in {"column", "token"} else re.sub("[-:]", " ", cue.name)
 
 
+def names(held: Held) -> str:
+    """Cues that are held, in a sentence."""
+    return " and ".join(noun(each) for each in held)
+
+
 def claim(trial: Trial, effect: Estimate, plain: Estimate | None, tolerance: float) -> str:
     """What reversing the cue did; ``plain`` is the reliance with nothing held, if that was asked."""
     kept = ""
     if trial.held:
-        names = " and ".join(noun(each) for each in trial.held)
-        kept = f", while its own {names} is kept" + (f" ({plain.value:.3f} if not)" if plain else "")
+        kept = f", while its own {names(trial.held)} is kept" + (f" ({plain.value:.3f} if not)" if plain else "")
     rows = f"(tolerance {tolerance:.2f}, {effect.rows} {effect.unit}s)"
     if trial.way == "transport":
         return (
@@ -69,21 +73,20 @@ def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
     )
 
 
-def lies_in(trial: Trial) -> str:
-    """Why nothing is said of a cue which says nothing that the held ones do not say."""
-    names = " and ".join(noun(each) for each in trial.held)
+def carried_too(trial: Trial, alone: Estimate, effect: Estimate) -> str:
+    """Why a suspect is not cleared which moves nothing while stronger ones are held: a swap may change nothing then."""
+    kept = names(trial.held)
     return (
-        f"what it says about the label the {names} says too, so that in these rows they cannot be told apart; with the "
-        f"row's own {names} kept a swap of it changes nothing that is about the class"
+        f"alone it moves the answer by {alone:.3f}, with the row's own {kept} kept by {effect:.3f}: what it carries is "
+        f"carried by the {kept} too, and these rows cannot tell which of them is read"
     )
 
 
-def unused(effect: Estimate, status: Status = "absent", held: Held = ()) -> str:
+def unused(effect: Estimate, status: Status = "absent") -> str:
     """How far the model rests on a cue that is in the data."""
     if status != "absent":
         return f"whether this model rests on it is open ({effect:.3f})"
-    kept = f"with its own {' and '.join(noun(each) for each in held)} kept " if held else ""
-    return f"{kept}this model does not rest on it ({effect:.3f})"
+    return f"this model does not rest on it ({effect:.3f})"
 
 
 def latent_claim(cue: Cue | str, alone: Estimate, guessing: float, reliance: str) -> str:

@@ -20,7 +20,17 @@ from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Attribute, Pass, Passes, Predict
 from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
-from pfungst.probes.cue_words import answered, claim, latent_claim, lies_in, noun, part_of_the_thing, remedy, unused
+from pfungst.probes.cue_words import (
+    answered,
+    carried_too,
+    claim,
+    latent_claim,
+    names,
+    noun,
+    part_of_the_thing,
+    remedy,
+    unused,
+)
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import CLEAR, Held, Trial, beyond, natural_loss
 from pfungst.statistics.estimate import Status, severity
@@ -308,8 +318,15 @@ class Shortcuts(Probe):
         effect, tolerance = trial.reliance(data, done), self.tolerance(trial.cue)
         status, found_to_be = self._status(data, done, trial), self._standing(data, trial.cue, trial.held)
         latent = found_to_be.latent and not isinstance(trial.cue, Region)
-        if status == "absent" and trial.held and found_to_be.swallowed(self._standing(data, trial.cue)):
-            yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=lies_in(trial))
+        if status == "absent" and trial.held:
+            alone = self._best(data, done, trial.cue).reliance(data, done)
+            yield Skipped(
+                probe=self.topic, kind="cue", subject=trial.cue.name, reason=carried_too(trial, alone, effect)
+            )
+            if latent:
+                yield self._latent(
+                    data, trial.cue, f"whether this model rests on it or on the {names(trial.held)} is open"
+                )
             return
         if effect.against(tolerance) != "absent" and not found_to_be.own:
             reason = part_of_the_thing(effect, found_to_be)
@@ -344,7 +361,7 @@ class Shortcuts(Probe):
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{trial.cue.name} swapped", accuracy=accuracy)
         elif latent:
-            yield self._latent(data, trial.cue, unused(effect, status, trial.held))
+            yield self._latent(data, trial.cue, unused(effect, status))
 
     def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         tried = [(self._best(data, done, cue).reliance(data, done), cue) for cue in self._places(data, done)]
