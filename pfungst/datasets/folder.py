@@ -129,6 +129,9 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     roles, said = roles_of(columns, task.columns, where)
     if missing:
         said = (*said, f"{len(missing)} files listed in {where} are not there, the first is {missing[0][:200]}")
+    unlisted = sorted(each for each in have - set(names) if PurePosixPath(each).suffix.lower() in SUFFIXES)
+    if unlisted:
+        said = (*said, f"{len(unlisted)} images are not listed in {where} and left out, such as {unlisted[0][:200]}")
     return Dataset(
         name="test",
         source=str(path),

@@ -54,7 +54,7 @@ SURROGATES, CHECKED = 3, 32
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adversarial(Probe):
     """Share of rows that are right as they are and wrong at the worst input found within a budget.
 

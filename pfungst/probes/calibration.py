@@ -28,7 +28,7 @@ RISKS = (0.01, 0.02, 0.05, 0.1)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration(Probe):
     """Signed gap between stated confidence and accuracy, and the expected calibration error beside its null.
 

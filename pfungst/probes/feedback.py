@@ -25,7 +25,7 @@ BUNCHED = 0.1
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feedback(Probe):
     """The effect of acting on an answer, where the log can tell it from drift, in deviations of the outcome.
 

@@ -23,7 +23,7 @@ _FEATURES = Predict(rows=4096, features=True)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mistakes(Probe):
     """Confusions, the errors nobody would make, slices with more errors than the rest, and wrong labels.
 

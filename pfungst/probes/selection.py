@@ -28,7 +28,7 @@ ODDS = (1.5, 2.0, 3.0)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Selection(Probe):
     """``centred``: accuracy lost when objects that lie in the middle are moved.
 

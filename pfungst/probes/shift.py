@@ -31,7 +31,7 @@ SCALES = ("table", "similarity")
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shift(Probe):
     """Accuracy lost at the middle of five severities, paired by row, and the confidence that did not follow.
 

@@ -45,7 +45,7 @@ QUIET = 50
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shortcuts(Probe):
     """Probability of the true class lost when a cue comes from another class's row instead of one of the row's own.
 

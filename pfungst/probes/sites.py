@@ -26,7 +26,7 @@ _CLEAN, _FEATURES = Predict(), Predict(features=True, rows=4096)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sites(Probe):
     """Confounding of label and site: probability that goes with the site given the label, pooled less within-site AUC.
 

@@ -19,7 +19,7 @@ _CLEAN = Predict()
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Unknowns(Probe):
     """Share of strangers stated above ``sure``, and whether any score tells strangers from known rows.
 
