@@ -21,6 +21,7 @@ from pfungst.comparing import compare as run_compare
 from pfungst.comparison import Comparison
 from pfungst.demo import demo_files
 from pfungst.doctor import examine, lines
+from pfungst.engine.plan import BROKE
 from pfungst.errors import InputError
 from pfungst.exporting import export as run_export
 from pfungst.findings import Report
@@ -99,7 +100,7 @@ def remedy(asked: Namespace) -> int:
         _plain(console, f"{done.model}")
         _say(gate)
     outlets.write(after, gate)
-    return 1 if gate.failing else 0
+    return 1 if gate.failing else 3 if asked.strict and _left_open(done.after) else 0
 
 
 def monitor(asked: Namespace) -> int:
@@ -218,17 +219,26 @@ def _ended(result: Audit, out: str, gate: Gated, *, strict: bool, quiet: bool) -
         console.print(summary(result.report, console.width))
     _next(console, out, quiet=quiet)
     _say(gate)
-    undecided = [finding for finding in result.findings if finding.status == "inconclusive"]
-    broken = [entry for entry in result.skipped if entry.reason.startswith("the probe broke")]
+    left_open = _left_open(result)
     new = "" if gate.baseline is None else ", not in the baseline or graver than there"
     if gate.failing:
         _plain(console, f"exit code 1: {len(gate.failing)} at or above {gate.at} (--fail-at){new}")
         return 1
-    if strict and (undecided or broken):
-        _plain(console, f"exit code 3: {len(undecided)} undecided, {len(broken)} broken (--strict)")
+    if strict and left_open:
+        _plain(console, f"exit code 3: {left_open} (--strict)")
         return 3
     _plain(console, f"exit code 0: nothing at or above {gate.at} (--fail-at){new}")
     return 0
+
+
+def _left_open(result: Audit) -> str:
+    """How much was not decided, or "": findings, probes that broke, and what had too few rows to be asked."""
+    counts = {
+        "undecided": sum(finding.status == "inconclusive" for finding in result.findings),
+        "broken": sum(entry.reason.startswith(BROKE) for entry in result.skipped),
+        "with too few rows": sum(entry.too_few for entry in result.skipped),
+    }
+    return ", ".join(f"{many:,} {word}" for word, many in counts.items()) if any(counts.values()) else ""
 
 
 def _next(console: Console, out: str, *, quiet: bool) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Finding, Skipped, Table
 from pfungst.methods.table_shifts import columns_of
 from pfungst.passes import Passes, Predict
@@ -33,7 +34,11 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
         return
     known, order = columns_of(data), rows.outputs.rows
     assert order is not None, "answers of a pass know their rows"
-    if not known.measures or len(order) < 2 * fewest:
+    if not known.measures:
+        return
+    if len(order) < 2 * fewest:
+        reason = TooFew(f"{len(order)} labelled rows; {2 * fewest} are the least that say anything in halves")
+        yield Skipped(probe="shift", kind="fragile", subject="resampled", reason=reason)
         return
     kept = np.arange(len(order))[:ROWS]
     batch, lost = data.batch(order[kept])
