@@ -198,7 +198,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     add("--output", metavar="NAME", help="the graph output to use")
     add("--outputs", choices=["logits", "probabilities"], help="what the model's outputs are")
     add("--device", choices=["auto", "cpu", "cuda"])
-    add("--trust-pickle", action="store_true", help="unpickle a model file; it may run any code")
+    # None where it is not given: what the task file says then holds.
+    add("--trust-pickle", action="store_true", default=None, help="unpickle a model file; it may run any code")
     add("--follow-links", action="store_true", help="follow links that lead out of a data folder")
 
 

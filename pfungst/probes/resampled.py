@@ -34,11 +34,8 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
         return
     known, order = columns_of(data), rows.outputs.rows
     assert order is not None, "answers of a pass know their rows"
-    if not known.measures:
-        return
-    if len(order) < 2 * fewest:
-        reason = TooFew(f"{len(order)} labelled rows; {2 * fewest} are the least that say anything in halves")
-        yield Skipped(probe="shift", kind="fragile", subject="resampled", reason=reason)
+    if not known.measures or len(order) < 2 * fewest:
+        yield from [_too_few(len(order), 2 * fewest)] if known.measures else []
         return
     kept = np.arange(len(order))[:ROWS]
     batch, lost = data.batch(order[kept])
@@ -70,6 +67,11 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
         evidence=(_table(column, sign, right[confirm], values[at][confirm]),),
         remedy=f"collect rows with {way} values of {column}; weigh them up when training" if status == "found" else "",
     )
+
+
+def _too_few(have: int, least: int) -> Skipped:
+    reason = TooFew(f"{have} labelled rows; {least} are the least that say anything in halves")
+    return Skipped(probe="shift", kind="fragile", subject="resampled", reason=reason)
 
 
 def _deviations(values: Array) -> FloatArray:
