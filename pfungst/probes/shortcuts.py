@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Condition, Finding, Skipped
 from pfungst.methods.attributions import GradientTimesInput
 from pfungst.methods.candidates import Candidates, candidates, is_site, recorded
@@ -147,12 +148,13 @@ class Shortcuts(Probe):
         counts = [np.bincount(labels[labels >= 0], minlength=len(data.classes)) for labels in halves]
         least = min(int(each.sum()) for each in counts)
         if least < self.fewest:
-            return f"{least} labelled rows in a half; {self.fewest} are the least that say anything"
+            return TooFew(f"{least} labelled rows in a half; {self.fewest} are the least that say anything")
         if np.count_nonzero(sum(counts)) < 2:
             return "all labelled rows are of one class, so no row has a donor of another"
         others, fewest = min(int(each.sum() - each.max()) for each in counts), self.fewest // 2
         if others < fewest:
-            return f"{others} rows in a half are not of its commonest class; {fewest} are the least to take cues from"
+            reason = f"{others} rows in a half are not of its commonest class; {fewest} are the least to take cues from"
+            return TooFew(reason)
         return ""
 
     def tolerance(self, cue: Cue) -> float:

@@ -80,9 +80,13 @@ def test_predictions_with_confidence_only(refused, tmp_path):
 
 def test_recorded_answers_that_are_nonsense(refused, tmp_path):
     np.savez(tmp_path / "nan.npz", logits=np.array([[0.0, np.nan]]), labels=[0])
-    refused(lambda: load_model(tmp_path / "nan.npz"), "NaN")
+    said = refused(lambda: load_model(tmp_path / "nan.npz"), "NaN", "row 0", "record their answers anew")
+    assert "weights" not in said, "recorded answers have none"
     np.savez(tmp_path / "sum.npz", probs=np.array([[0.5, 0.9]]), labels=[0])
-    refused(lambda: load_model(tmp_path / "sum.npz"), "no probabilities", "1.4")
+    said = refused(lambda: load_model(tmp_path / "sum.npz"), "no probabilities", "1.4", "`logits`", "prob_0 and prob_1")
+    assert "from_" not in said, "a user of the command line has no functions to call"
+    np.savez(tmp_path / "outside.npz", probs=np.array([[-2.0, 3.7]]), labels=[0])
+    refused(lambda: load_model(tmp_path / "outside.npz"), "sums to 1.7", "name the array `logits`", "logit_*")
     np.savez(tmp_path / "unlabelled.npz", probs=np.array([[0.5, 0.5]]))
     refused(lambda: bind(load_model(tmp_path / "unlabelled.npz"), None), "no labels")
     np.savez(tmp_path / "named.npz", logits=np.eye(2), labels=[0, 1])
