@@ -65,9 +65,7 @@ def monitor(
     with reading(reference, "audit.json", "thumbnails.zip", PLAIN) as run:
         known = _reference(run)
     wanted = msgspec.structs.replace(wanted, task=msgspec.structs.replace(wanted.task, classes=known.classes))
-    if not is_stored(log):
-        existing(str(log), "log", LOGS)
-    model = load_model(str(log), task=wanted)
+    model = load_model(str(log) if is_stored(log) else str(existing(str(log), "log", LOGS)), task=wanted)
     if not isinstance(model, RecordedAnswers):
         raise InputError(f"{log} is no log of answers; give a table with prob_*, logit_* or prediction and confidence")
     if not {wanted.columns.label, *TRUTHS} & set(model.held):
