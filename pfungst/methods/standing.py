@@ -8,7 +8,7 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset, Half
 from pfungst.methods.columns import Column
-from pfungst.methods.cues import Cue, measured, swapped
+from pfungst.methods.cues import Cue, Property, measured, swapped
 from pfungst.methods.opportunity import Discriminant, Tie, discriminant, folds_of
 from pfungst.methods.places import Border, Region
 from pfungst.methods.regions import Scan, place_tie, places, shrunk
@@ -135,6 +135,15 @@ def within(inner: Cue, outer: Cue) -> bool:
     far = 1 - outer.share
     inside = max(0.0, min(bottom, far) - max(top, outer.share)) * max(0.0, min(right, far) - max(left, outer.share))
     return inside < inner.area / 2
+
+
+def covers(held: Cue, cue: Cue) -> bool:
+    """Whether a held cue gives back what a swap of another changed: what holds it, and properties of whole pictures.
+
+    >>> covers(Border(), Region((0.0, 0.0, 0.1, 0.1))), covers(Region((0.0, 0.0, 0.1, 0.1)), Border())
+    (True, False)
+    """
+    return isinstance(held, Property) or within(cue, held)
 
 
 def explained(moved: Mapping[Cue, float]) -> frozenset[Cue]:

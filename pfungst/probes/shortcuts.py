@@ -16,7 +16,7 @@ from pfungst.methods.gatherings import gatherings
 from pfungst.methods.hypotheses import Seen, hypothesis
 from pfungst.methods.places import Region
 from pfungst.methods.regions import likeness
-from pfungst.methods.standing import HALVES, Standing, chance, explained, scores, standing, tells, units_of
+from pfungst.methods.standing import HALVES, Standing, chance, covers, explained, scores, standing, tells, units_of
 from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Attribute, Pass, Passes, Predict
 from pfungst.probe import Probe, labelled, probes
@@ -314,28 +314,33 @@ class Shortcuts(Probe):
         lost = natural_loss(data, done, cue, HALVES)
         return lost is not None and lost.low > 0
 
+    def _not_told(
+        self, data: Dataset, done: Passes, trial: Trial, looked: Looked
+    ) -> Iterator[Finding | Skipped | Condition]:
+        """What is said of a cue that is neither accused nor cleared; nothing where it is one or the other."""
+        effect, found_to_be = trial.reliance(data, done), self._standing(data, trial.cue, trial.held)
+        cleared, other = effect.against(self.tolerance(trial.cue)) == "absent", names(trial.held)
+        over = [one for one in looked.trials if one.cue in trial.held and covers(one.cue, trial.cue)]
+        if not cleared and not found_to_be.own:
+            reason = part_of_the_thing(effect, found_to_be)
+            reliance = f"this model's answer moves by {effect:.3f} with it"
+        elif cleared and any(self._status(data, done, one) != "absent" for one in over):
+            reason = carried_too(trial, self._best(data, done, trial.cue).reliance(data, done), effect)
+            reliance = f"whether this model rests on it or on the {other} is open"
+        else:
+            return
+        yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
+        if found_to_be.latent and not isinstance(trial.cue, Region):
+            yield self._latent(data, trial.cue, reliance)
+
     def _judged(
         self, data: Dataset, done: Passes, trial: Trial, looked: Looked
     ) -> Iterator[Finding | Skipped | Condition]:
+        if told := list(self._not_told(data, done, trial, looked)):
+            yield from told
+            return
         effect, tolerance = trial.reliance(data, done), self.tolerance(trial.cue)
         status, found_to_be = self._status(data, done, trial), self._standing(data, trial.cue, trial.held)
-        latent = found_to_be.latent and not isinstance(trial.cue, Region)
-        if status == "absent" and trial.held:
-            alone = self._best(data, done, trial.cue).reliance(data, done)
-            yield Skipped(
-                probe=self.topic, kind="cue", subject=trial.cue.name, reason=carried_too(trial, alone, effect)
-            )
-            if latent:
-                yield self._latent(
-                    data, trial.cue, f"whether this model rests on it or on the {names(trial.held)} is open"
-                )
-            return
-        if effect.against(tolerance) != "absent" and not found_to_be.own:
-            reason = part_of_the_thing(effect, found_to_be)
-            yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
-            if latent:
-                yield self._latent(data, trial.cue, f"this model's answer moves by {effect:.3f} with it")
-            return
         plain = trial.plain().reliance(data, done) if trial.plain().ran(done) else None
         said, found = claim(trial, effect, plain, tolerance), status == "found"
         said += answered(trial, *trial.answers(data, done)) if found else ""
@@ -362,7 +367,7 @@ class Shortcuts(Probe):
             other = trial.answers(data, done)[1]
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{trial.cue.name} swapped", accuracy=accuracy)
-        elif latent:
+        elif found_to_be.latent and not isinstance(trial.cue, Region):
             yield self._latent(data, trial.cue, unused(effect, status))
 
     def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
