@@ -17,6 +17,7 @@ from pfungst.audit_result import Audit
 from pfungst.audits.budget import Stage, Stages, measured
 from pfungst.audits.learned import inference
 from pfungst.audits.losses import unanswered
+from pfungst.audits.naming import check_columns, check_names
 from pfungst.audits.pictures import drawn
 from pfungst.audits.ranking import DECISIVE, rank, verdict
 from pfungst.audits.redaction import redacted
@@ -66,10 +67,14 @@ def audit(
         InputError: if it cannot be done as asked; nothing was written then.
     """
     request = resolve(task, options)
+    if not probes:
+        check_names(request.task)  # probes that were brought may know other cues
     if request.executor == "ray":
         reach(request.workers, request.share, request.address)
     with Resident().over() as held:
         study = opened(model, data, request)
+        if not probes:
+            check_columns(request.task, study.data)
         chosen = probes or asked_for(request)
         try:
             # Statistics solve thousands of small systems, on which threads of linear algebra only wait for each other.
@@ -147,7 +152,9 @@ def planned(model: Any, data: Any = None, *, task: Task | None = None, **options
     Passes of later rounds, which depend on what the first round shows, are not in it.
     """
     request = resolve(task, options)
+    check_names(request.task)
     study = opened(model, data, request)
+    check_columns(request.task, study.data)
     checked(study, Inline(study.sweep()))
     cost = measured(study, asked_for(request))
     lines = [f"{'rows':>7}  {'seconds':>7}  {'pass':34}  {'half':12}  asked by"]

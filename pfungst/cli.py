@@ -2,13 +2,16 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import FrameType
+from typing import Any, NoReturn
 
 import pfungst
 from pfungst.errors import InputError, first_line
@@ -24,9 +27,52 @@ SIGTERM): the same command goes on. No telemetry, and no network unless an input
 _OUT = "folder of results, or an address s3://bucket/run (default: pfungst-run)"
 
 
+_REFUSED = {
+    r"argument COMMAND: invalid choice: (.+?) \(choose from (.+)\)": "there is no command {0}; {near}",
+    r"argument (\S+): invalid choice: (.+?) \(choose from (.+)\)": "{0} is {1}; {near}",
+    r"argument (\S+): invalid int value: (.+)": "{0} is {1}, which is no whole number",
+    r"argument (\S+): invalid float value: (.+)": "{0} is {1}, which is no number",
+    r"argument (\S+): expected one argument": "{0} is given without a value",
+    r"the following arguments are required: (.+)": "{0} must be given",
+    r"argument (\S+): (.+)": "{0}: {1}",
+}
+"""What argparse says, and how it is said here; a message of another form is passed on."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses in one sentence, without its usage, and says what was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        for pattern, words in _REFUSED.items():
+            if found := re.fullmatch(pattern, message, re.DOTALL):
+                parts = found.groups()
+                near = _near(parts[-2].strip("'"), re.findall(r"[\w-]+", parts[-1])) if "{near}" in words else ""
+                message = words.format(*parts, near=near)
+                break
+        _said(f"{message}; see {self.prog} --help")
+        self.exit(2)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What is known; a command refuses the rest itself, because it knows its own options."""
+        found, rest = super().parse_known_args(args, namespace)
+        flags = [word for word in rest if word.startswith("-")]
+        if flags:
+            name = flags[0].partition("=")[0]
+            near = get_close_matches(name, self._option_string_actions, n=1, cutoff=0.7)
+            self.error(f"there is no option {name}" + (f"; the nearest is {near[0]}" if near else ""))
+        if rest:
+            self.error(f"{rest[0]!r} is one word too many")
+        return found, rest
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"the nearest is {near[0]}" if near else f"there are {', '.join(known)}"
+
+
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="pfungst",
         description="Does a trained network generalize, or did it learn a trick?",
         epilog=_EPILOG,
@@ -198,7 +244,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     add("--output", metavar="NAME", help="the graph output to use")
     add("--outputs", choices=["logits", "probabilities"], help="what the model's outputs are")
     add("--device", choices=["auto", "cpu", "cuda"])
-    add("--trust-pickle", action="store_true", help="unpickle a model file; it may run any code")
+    # None where it is not given: what the task file says then holds.
+    add("--trust-pickle", action="store_true", default=None, help="unpickle a model file; it may run any code")
     add("--follow-links", action="store_true", help="follow links that lead out of a data folder")
 
 

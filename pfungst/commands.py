@@ -21,6 +21,7 @@ from pfungst.comparing import compare as run_compare
 from pfungst.comparison import Comparison
 from pfungst.demo import demo_files
 from pfungst.doctor import examine, lines
+from pfungst.engine.plan import BROKE
 from pfungst.errors import InputError
 from pfungst.exporting import export as run_export
 from pfungst.findings import Report
@@ -64,7 +65,7 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     if asked.dry_run:
         _plain(Console(), planned(model, data, task=task, **options))
         return 0
-    out = asked.out or DEFAULT_OUT
+    out = asked.out or task.out or DEFAULT_OUT
     baseline = _baseline(asked, task, out)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
@@ -75,8 +76,10 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
 
 
 def _task(asked: Namespace) -> Task:
-    """The task file; --follow-links goes with the reading of data."""
+    """The task file, with the switches it shares with flags: on where either is; --follow-links goes with reading."""
     task = load_task(asked.task)
+    for name in ("strict", "quiet", "dry_run"):
+        setattr(asked, name, getattr(asked, name, False) or getattr(task, name))
     return msgspec.structs.replace(task, follow_links=True) if getattr(asked, "follow_links", False) else task
 
 
@@ -99,12 +102,12 @@ def remedy(asked: Namespace) -> int:
         _plain(console, f"{done.model}")
         _say(gate)
     outlets.write(after, gate)
-    return 1 if gate.failing else 0
+    return 1 if gate.failing else 3 if asked.strict and _left_open(done.after) else 0
 
 
 def monitor(asked: Namespace) -> int:
     """Judge a deployment log against an audit."""
-    task = load_task(asked.task)
+    task = _task(asked)
     outlets = _outlets(asked, task)
     if asked.window is not None and asked.window < 1:
         raise InputError(f"--window is {asked.window}; give a whole number of at least 1")
@@ -204,9 +207,10 @@ def _options(asked: Namespace) -> dict[str, Any]:
         "gpus": asked.gpus,
         "batch_size": asked.batch_size,
         "precision": asked.precision,
-        "cache": not asked.no_cache,
-        "images": not (asked.no_images or asked.redact),
-        "redact_paths": asked.redact_paths or asked.redact,
+        # None where no flag is given: what the task file says then holds.
+        "cache": False if asked.no_cache else None,
+        "images": False if asked.no_images or asked.redact else None,
+        "redact_paths": True if asked.redact_paths or asked.redact else None,
     }
 
 
@@ -218,17 +222,26 @@ def _ended(result: Audit, out: str, gate: Gated, *, strict: bool, quiet: bool) -
         console.print(summary(result.report, console.width))
     _next(console, out, quiet=quiet)
     _say(gate)
-    undecided = [finding for finding in result.findings if finding.status == "inconclusive"]
-    broken = [entry for entry in result.skipped if entry.reason.startswith("the probe broke")]
+    left_open = _left_open(result)
     new = "" if gate.baseline is None else ", not in the baseline or graver than there"
     if gate.failing:
         _plain(console, f"exit code 1: {len(gate.failing)} at or above {gate.at} (--fail-at){new}")
         return 1
-    if strict and (undecided or broken):
-        _plain(console, f"exit code 3: {len(undecided)} undecided, {len(broken)} broken (--strict)")
+    if strict and left_open:
+        _plain(console, f"exit code 3: {left_open} (--strict)")
         return 3
     _plain(console, f"exit code 0: nothing at or above {gate.at} (--fail-at){new}")
     return 0
+
+
+def _left_open(result: Audit) -> str:
+    """How much was not decided, or "": findings, probes that broke, and what had too few rows to be asked."""
+    counts = {
+        "undecided": sum(finding.status == "inconclusive" for finding in result.findings),
+        "broken": sum(entry.reason.startswith(BROKE) for entry in result.skipped),
+        "with too few rows": sum(entry.too_few for entry in result.skipped),
+    }
+    return ", ".join(f"{many:,} {word}" for word, many in counts.items()) if any(counts.values()) else ""
 
 
 def _next(console: Console, out: str, *, quiet: bool) -> None:
@@ -278,7 +291,7 @@ def export(asked: Namespace) -> int:
 def doctor(asked: Namespace) -> int:
     """Say what is inferred about model and data."""
     task = _task(asked)
-    model = load_model(asked.model, task=task, **_model_options(asked))
+    model = load_model(asked.model, task=task, **_model_options(asked, task))
     data = bind(model, load_data(asked.data, task=task), task)
     checks = examine(model, data)
     for line in lines(checks, model, data):
@@ -300,9 +313,12 @@ def schema(asked: Namespace) -> int:
     return 0
 
 
-def _model_options(asked: Namespace) -> dict[str, Any]:
+def _model_options(asked: Namespace, task: Task | None = None) -> dict[str, Any]:
+    """How the model is read: the flags given, and where a task is told, what it says besides."""
     names = ("weights", "input", "output", "outputs", "device", "trust_pickle")
-    return {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
+    told = {name: getattr(task, name) for name in names} if task else {}
+    told |= {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _listed(words: str | None) -> tuple[str, ...]:

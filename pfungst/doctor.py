@@ -217,14 +217,15 @@ def _preprocessing(seen: _Seen) -> Iterator[Check]:
     scores = {name: _score(seen.model, variant, some) for name, variant in variants.items()}
     best = max(scores, key=lambda name: scores[name], default="")
     said = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
-    saw = f"accuracy {declared:.2f} as declared ({known.sentence()}), {len(some)} rows; {said}"
+    word = "declared" if known.declared else "inferred"
+    saw = f"accuracy {declared:.2f} as {word} ({known.sentence()}), {len(some)} rows; {said}"
     if best and wilson(scores[best], len(some))[0] > limit:
         yield Check(
-            "preprocessing", "warn", f"{saw}: {best} fits better", "the declared preprocessing is used all the same",
+            "preprocessing", "warn", f"{saw}: {best} fits better", f"the {word} preprocessing is used all the same",
             f"preprocessor_config.json, or in the task file, {_as_section(variants[best])}",
         )  # fmt: skip
     else:
-        yield Check("preprocessing", "ok", saw, "the declared preprocessing is used", "[preprocess] in the task file")
+        yield Check("preprocessing", "ok", saw, f"the {word} preprocessing is used", "[preprocess] in the task file")
 
 
 def _score(model: Any, variant: Preprocess, batch: Batch) -> float:

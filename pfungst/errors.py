@@ -16,6 +16,29 @@ class NoLabels(InputError):  # noqa: N818 - named for what it says
     """The column or array of labels that the task names is not there."""
 
 
+class TooFewRows(InputError):  # noqa: N818 - named for what it says
+    """There are too few rows to say anything; with more of them it could be said."""
+
+
+class TooFew(str):
+    """A reason that more rows would remove: what is skipped for it is undecided, not beside the question.
+
+    >>> TooFew("60 labelled rows; 100 are the least that say anything")[:16]
+    '60 labelled rows'
+    """
+
+    __slots__ = ()
+
+
+def reason_of(error: InputError) -> str:
+    """The words of a refusal as a reason; one for lack of rows stays such.
+
+    >>> isinstance(reason_of(TooFewRows("two rows")), TooFew), isinstance(reason_of(InputError("no score")), TooFew)
+    (True, False)
+    """
+    return TooFew(error) if isinstance(error, TooFewRows) else str(error)
+
+
 def first_line(error: BaseException) -> str:
     r"""The first line of another's error message, cut to fit a sentence.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from pfungst.accepted import Accepted, accepted
+from pfungst.errors import TooFew
 from pfungst.statistics.estimate import Estimate, Severity, Status
 
 SCHEMA = "pfungst/audit/1"
@@ -220,12 +221,21 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was not examined, and why."""
+    """Something that was not examined, and why.
+
+    ``too_few`` says that it could have been with more rows; it is read off the kind of reason.
+    """
 
     probe: str
     kind: str = ""
     subject: str = ""
     reason: str
+    too_few: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.reason, TooFew):
+            msgspec.structs.force_setattr(self, "too_few", True)
+            msgspec.structs.force_setattr(self, "reason", str(self.reason))  # JSON takes plain strings only
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.datasets.bound import bind
-from pfungst.datasets.columns import read_table
 from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.datasets.folder import load_folder
 from pfungst.datasets.huggingface import is_rows, is_saved, rows_in_memory
@@ -19,7 +18,7 @@ from pfungst.datasets.huggingface import load_huggingface as load_huggingface_ro
 from pfungst.datasets.mapping import permutation
 from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.shards import named
-from pfungst.datasets.table import from_columns, load_table, table_in_archive
+from pfungst.datasets.table import from_columns, load_table, read_rows, table_in_archive
 from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
 from pfungst.errors import InputError, NoLabels
 from pfungst.loaders import data_loaders, loader_of, model_loaders
@@ -262,10 +261,7 @@ def _read(source: Any, task: Task) -> Dataset:
     name = path.name.lower()
     if name.endswith(".zip") and (table := table_in_archive(path, task.limits.unpacked)) is not None:
         data, member = table
-        where = f"{path}/{member}"
-        return from_columns(
-            read_table(data, Path(member).suffix.lower(), where, task.limits.unpacked), task, source=where
-        )
+        return read_rows(data, member, task, source=f"{path}/{member}")
     if path.is_dir() or name.endswith(".zip"):
         return load_folder(path, task)
     if name.endswith(".npz"):

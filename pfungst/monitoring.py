@@ -17,7 +17,7 @@ from pfungst.engine.cache import PLAIN, kept_answers
 from pfungst.errors import InputError
 from pfungst.findings import Report
 from pfungst.listening import Listener
-from pfungst.load import bind, load_model
+from pfungst.load import bind, existing, load_model
 from pfungst.log_rows import in_time, once
 from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
@@ -25,10 +25,12 @@ from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
 from pfungst.report.files import written
 from pfungst.runs.places import reading, working
+from pfungst.stored import is_stored
 from pfungst.task import Task, load_task, task_of
 
 DEFAULT_OUT = "pfungst-monitor"
 STATE = "windows.json"
+LOGS = "the deployed model's answers as .parquet, .csv or .npz with prob_*, logit_* or prediction and confidence"
 DECISIONS = frozenset({"label", "labels", "decision", "outcome", "arm", "version"})
 DOUBTS = frozenset({"sites", "shortcuts"})
 FACTS = frozenset({"prevalence", "latent-cue"})
@@ -63,7 +65,7 @@ def monitor(
     with reading(reference, "audit.json", "thumbnails.zip", PLAIN) as run:
         known = _reference(run)
     wanted = msgspec.structs.replace(wanted, task=msgspec.structs.replace(wanted.task, classes=known.classes))
-    model = load_model(str(log), task=wanted)
+    model = load_model(str(log) if is_stored(log) else str(existing(str(log), "log", LOGS)), task=wanted)
     if not isinstance(model, RecordedAnswers):
         raise InputError(f"{log} is no log of answers; give a table with prob_*, logit_* or prediction and confidence")
     if not {wanted.columns.label, *TRUTHS} & set(model.held):

@@ -271,7 +271,7 @@ def checked_probabilities(values: Array, start: int = 0) -> tuple[FloatArray, In
     outside = (p < -EXCESS).any(axis=1) | (p > 1 + EXCESS).any(axis=1)
     off = outside | (np.abs(sums - 1) > SUM_EXCESS)
     if off.any():
-        raise InputError(_no_distribution(np.flatnonzero(off) + start, float(sums[off][0]), bool(outside.any())))
+        raise _no_distribution(np.flatnonzero(off) + start, float(sums[off][0]), outside=bool(outside.any()))
     clipped = np.clip(p, 0, 1)
     return clipped, clipped.argmax(axis=1), int(((p < 0) | (p > 1)).sum())
 
@@ -295,14 +295,31 @@ def _widened(values: Array) -> FloatArray:
     return values.astype(np.float32 if values.dtype == np.float16 else np.float64)
 
 
-def _no_distribution(rows: IntArray, total: float, outside: bool) -> str:
+class NoDistribution(InputError):  # noqa: N818 - named for what it says
+    """Some rows are no probabilities: which and why, then what to do, which depends on where they come from.
+
+    ``outside`` says that values lie outside [0, 1], as logits and logarithms do.
+    """
+
+    def __init__(self, said: str, advice: str, outside: bool) -> None:
+        super().__init__(said, advice, outside)
+        self.said, self.outside = said, outside
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; {self.args[1]}"
+
+    def advising(self, outside: str, inside: str) -> "NoDistribution":
+        """The same with other advice: where values lie outside [0, 1], and where they only do not sum to 1."""
+        return NoDistribution(self.said, outside if self.outside else inside, self.outside)
+
+
+def _no_distribution(rows: IntArray, total: float, *, outside: bool) -> NoDistribution:
     said = f"row{_s(rows)} {_listed(rows)} of the outputs are no probabilities: they must lie in [0, 1], sum 1 (row "
-    said += f"{rows[0]} sums to {total:.4g}); "
-    if outside:
-        return said + "if they are logits, declare them so (from_logits), if logarithms, from_log_probabilities"
-    return said + (
+    said += f"{rows[0]} sums to {total:.4g})"
+    return NoDistribution(said, "", outside).advising(
+        "if they are logits, declare them so (from_logits), if logarithms, from_log_probabilities",
         "if they are logits, declare them so (from_logits); if each class has its own sigmoid (multilabel), judge one "
-        "class at a time with from_binary"
+        "class at a time with from_binary",
     )
 
 
@@ -311,9 +328,10 @@ class NotFinite(Unanswered):
 
     def __init__(self, rows: IntArray) -> None:
         self.rows = rows
+        self.where = f"row{_s(rows)} {_listed(rows)}"
         super().__init__(
-            f"the model answered NaN or infinity for row{_s(rows)} {_listed(rows)}; nothing can be judged from such "
-            "answers: check the preprocessing and the weights"
+            f"the model answered NaN or infinity for {self.where}; nothing can be judged from such answers: check the "
+            "preprocessing and the weights"
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Condition, Finding, Shot, Skipped
 from pfungst.outputs import Outputs
 from pfungst.paged import filled, taken
@@ -89,6 +90,13 @@ def labelled(data: Dataset, outputs: Outputs) -> Labelled | None:
     if not has.all():
         outputs, labels, rows = outputs.take(has), labels[has], rows[has]
     return Labelled(outputs, labels, None if data.units is None else data.units[rows])
+
+
+def none_of(rows: Labelled | None, fewest: int) -> str:
+    """Why so few labelled rows say nothing: more of them would help, but not where there are no labels at all."""
+    if rows is None:
+        return "the rows carry no labels"
+    return TooFew(f"{len(rows.labels)} labelled rows; {fewest} are the least that say anything")
 
 
 def voted(data: Dataset, rows: Labelled) -> tuple[BoolArray, FloatArray]:

@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pfungst.arrays import FloatArray
 from pfungst.audit_result import Audit
@@ -102,17 +104,20 @@ def remedy(
     for one in fields(Asked):
         options.pop(one.name, None)
     options["only"] = options.get("only") or only
-    request = resolve(options.pop("task", None), options)
+    request = replace(resolve(options.pop("task", None), options), out=None)
+    # What the task file names is where an audit goes and what the model before was read with, not the mended one.
+    task = msgspec.structs.replace(request.task, out=None, weights=None)
+    options["weights"] = request.weights
     study = opened(model, data, request)
     checked(study, Inline(study.sweep()))
     folders = {name: run_of(out, name) for name in ("before", "after")}
-    before = audit(model, data, task=request.task, listen=listen, out=folders["before"], explicit_out=True, **options)
+    before = audit(model, data, task=task, listen=listen, out=folders["before"], explicit_out=True, **options)
     fitted = fit(study, before, asked)
     exported(study, fitted.content, out)
     mended = str(model) if fitted.weights else str(out)
     more = {**options, **fitted.options, "weights": str(out) if fitted.weights else None}
-    after = audit(mended, data, task=request.task, listen=listen, out=folders["after"], explicit_out=True, **more)
-    lines, sentence = fitted.told(opened(mended, data, resolve(request.task, more)), before, after)
+    after = audit(mended, data, task=task, listen=listen, out=folders["after"], explicit_out=True, **more)
+    lines, sentence = fitted.told(opened(mended, data, resolve(task, more)), before, after)
     return Remedied(out if is_stored(out) else Path(out), before, after, lines, sentence)
 
 

@@ -151,7 +151,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole task file; every part is optional. Flags win over it, it wins over the defaults."""
+    """The whole task file; every part is optional. Flags win over it, it wins over the defaults.
+
+    A switch (true or false) is on where the file or a flag says so.
+    """
 
     task: Question = Question()
     columns: Columns = Columns()
@@ -185,7 +188,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     device: str | None = None
     batch_size: int | Literal["auto"] | None = None
     precision: str | None = None
+    out: str | None = None
+    weights: str | None = None
+    trust_pickle: bool = False
     follow_links: bool = False
+    strict: bool = False
+    dry_run: bool = False
+    no_cache: bool = False
+    no_images: bool = False
+    redact_paths: bool = False
+    redact: bool = False
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         for name, share in self.must_not_matter.items():

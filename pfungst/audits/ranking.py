@@ -85,7 +85,8 @@ def verdict(
     unseen = sorted({entry.probe for entry in skipped if entry.probe in registry} - {*examined, *lacking, *OF_LOGS})
     without = f"; not examined: {', '.join(unseen)}" if unseen else ""
     if decisive:
-        more = f" {len(grave) - 1} more findings are high or critical." if len(grave) > 1 else ""
+        others = len(grave) - 1
+        more = f" {others} more {'finding is' if others == 1 else 'findings are'} high or critical." if others else ""
         return Verdict(generalizes="no", sentence=f"It does not generalize. {decisive[0].claim}{more}")
     open_ = [finding for finding in findings if finding.probe in NEEDED and finding.status == "inconclusive"]
     medium = [finding for finding in found if finding.probe in DOUBTFUL and finding.severity == "medium"]

@@ -93,6 +93,8 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
         for name in known & set(Task.__struct_fields__) - {*SETS, "format"}
         if (value := getattr(read, name)) not in (None, ())
     }
+    from_task |= {"cache": not read.no_cache, "images": not (read.no_images or read.redact)}
+    from_task["redact_paths"] = read.redact_paths or read.redact
     sets = {name: {**getattr(read, name), **_named(name, given.get(name, {}))} for name in SETS}
     merged: dict[str, Any] = {**from_task, **given, **sets}
     for name in ("budget", "batch_timeout"):

@@ -12,7 +12,7 @@ from pfungst.datasets.dataset import Dataset, Reader
 from pfungst.datasets.ids import ids_at, numbered_rows
 from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
 from pfungst.datasets.mapping import mapping, used_classes
-from pfungst.datasets.npz import Rows
+from pfungst.datasets.npz import Rows, unique_ids
 from pfungst.datasets.table import features_of
 from pfungst.errors import InputError, Unanswered
 from pfungst.frame import Frame
@@ -129,15 +129,17 @@ def _answered(model: RecordedAnswers, data: Dataset | None, task: Task) -> Datas
             "answered, in their order"
         )
     given = model.held.get("id", model.held.get("ids"))
-    ids = data.ids if given is None else tuple(str(name) for name in given)
-    if ids == data.ids or data.ids == numbered_rows(len(data)):
+    if given is None or (ids := unique_ids([str(name) for name in given], model.source)) == data.ids:
         return data
     place = {name: row for row, name in enumerate(data.ids)}
-    strange = [name for name in ids if name not in place]
-    if strange:
+    strange = next((name for name in ids if name not in place), None)
+    unnamed = data.ids == numbered_rows(len(data))
+    if strange is not None and unnamed and any(name in model.held for name in TRUTHS):
+        return data  # the labels will tell whether the rows lie in the same order
+    if strange is not None:
         raise InputError(
-            f"{model.source} has answers for rows that {data.source} does not have, such as {strange[0][:100]!r}; give "
-            "the rows that were answered"
+            f"{model.source} has answers for rows that {data.source} does not have, such as {strange[:100]!r}; give "
+            "the rows that were answered" + (", or drop the ids if they lie in the same order" if unnamed else "")
         )
     return reordered(data, np.array([place[name] for name in ids]))
 
@@ -213,14 +215,15 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
     names = model.classes if model.named or given.dtype.kind in "biuf" else ()
     labels = coded(given, names, model.source)
     rows = len(model)
-    ids = held.pop("id", held.pop("ids", None))
+    given_ids = held.pop("id", held.pop("ids", None))
+    named = None if given_ids is None else unique_ids([str(name) for name in given_ids], model.source)
     columns = plain_columns({name: np.asarray(v) for name, v in held.items() if np.shape(v) == (rows,)})
     roles, said = roles_of(columns, task.columns, model.source)
     return Dataset(
         name="test",
         source=model.source,
         modality="answers",
-        ids=numbered_rows(rows) if ids is None else tuple(str(i) for i in ids),
+        ids=numbered_rows(rows) if named is None else named,
         read=_positions,
         classes=labels.classes,
         named=labels.named,

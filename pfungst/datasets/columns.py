@@ -1,6 +1,5 @@
 """Columns of a table file: read by pyarrow, kept as NumPy arrays."""
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +13,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
 
 from pfungst.arrays import Array
+from pfungst.datasets.embedded import holds_files
 from pfungst.errors import InputError, NoLabels, damage, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
 from pfungst.paged import LARGE
@@ -28,20 +28,30 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
     Raises:
         InputError: if it cannot be read, unpacks to more than ``most`` bytes, or two columns share a name.
     """
+    return read_apart(data, suffix, source, most)[0]
+
+
+def read_apart(
+    data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The same, and apart from it the columns whose cells hold files, as Arrow holds them: nothing is copied.
+
+    Raises:
+        InputError: as ``read_table``.
+    """
     unpacked = _unpacked(data, source, most)
     if suffix in _LINES:
         _objects(unpacked, source)
     with damage(f"{source} cannot be read as {suffix[1:]}"):
-        if suffix == ".parquet":
-            _small(unpacked, source, most)
-        table = _parsed(unpacked, suffix)
+        table = _parquet(unpacked, source, most) if suffix == ".parquet" else _parsed(unpacked, suffix)
         # Names and cells are looked at here for the first time, and may be no text or no date.
         names = table.column_names
-        columns = [as_array(column) for column in table.columns]
+        _distinct(names, source)
+        files = {field.name: table.column(field.name) for field in table.schema if holds_files(field.name, field.type)}
+        columns = {name: as_array(table.column(name)) for name in names if name not in files}
         del table
         give_back()
-    _distinct(names, source)
-    return dict(zip(names, columns, strict=True))
+    return columns, files
 
 
 def _distinct(names: Sequence[str], source: str) -> None:
@@ -75,7 +85,8 @@ class ParquetColumns(Mapping[str, Array]):
             first = self._names.index(name) // self._side * self._side
             self._held = {}
             with self._reading():
-                table = self._file.read(columns=list(self._names[first : first + self._side]))
+                # Not by Arrow's threads: see _parquet.
+                table = self._file.read(columns=list(self._names[first : first + self._side]), use_threads=False)
                 self._held = {one: as_array(table[one]) for one in table.column_names}
         if name not in self._held:
             raise InputError(f"{self._source} cannot be read as parquet: its column {name!r} holds no values; drop it")
@@ -133,11 +144,33 @@ def _one_value(line: bytes) -> None:
         json.loads(line.decode("utf-8"))
 
 
+def _parquet(data: bytes, source: str, most: int) -> Any:
+    """All columns, read some rows at a time: one long value is as short for a thousand rows as for one."""
+    _small(data, source, most)
+    file = pa_parquet.ParquetFile(pa.BufferReader(data))
+    about = file.metadata
+    groups = [about.row_group(at) for at in range(about.num_row_groups)]
+    longest = max((g.column(at).total_uncompressed_size for g in groups for at in range(g.num_columns)), default=1)
+    batches, size = [], 0
+    # Arrow's own threads let go of the bytes late, which ends the process if Python has ended by then.
+    for batch in file.iter_batches(min(max(most // max(1, longest), 16), 1 << 16), use_threads=False):
+        batches.append(batch)
+        size += batch.nbytes
+        if bomb(size, len(data), most):
+            raise refusal(source, size, len(data))
+    return pa.Table.from_batches(batches, file.schema_arrow)
+
+
+def _own(data: bytes) -> Any:
+    """Bytes that belong to Arrow: its threads may hold them when Python has ended, but nothing of Python's."""
+    copy = pa.allocate_buffer(len(data))
+    np.frombuffer(copy, np.uint8)[:] = np.frombuffer(data, np.uint8)
+    return pa.BufferReader(copy)
+
+
 def _parsed(data: bytes, suffix: str) -> Any:
-    if suffix == ".parquet":
-        return pa_parquet.read_table(pa.BufferReader(data))
     if suffix in _LINES:
-        return pa_json.read_json(io.BytesIO(data), parse_options=pa_json.ParseOptions(newlines_in_values=False))
+        return pa_json.read_json(_own(data), parse_options=pa_json.ParseOptions(newlines_in_values=False))
     tabs = suffix == ".tsv"
     # In tab-separated files a quotation mark is a character like any other; texts are full of lone ones.
     options = pa_csv.ParseOptions(
@@ -145,7 +178,7 @@ def _parsed(data: bytes, suffix: str) -> Any:
     )
     convert = pa_csv.ConvertOptions(strings_can_be_null=False)
     read = pa_csv.ReadOptions(block_size=max(1 << 20, len(data) + 1))
-    return pa_csv.read_csv(io.BytesIO(data), read_options=read, parse_options=options, convert_options=convert)
+    return pa_csv.read_csv(_own(data), read_options=read, parse_options=options, convert_options=convert)
 
 
 def as_array(column: Any) -> Array:

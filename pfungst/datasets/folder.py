@@ -1,6 +1,6 @@
 """A folder of images, one folder a class or described by a metadata file; a zip of such a folder is read in place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -127,8 +127,6 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     labels, notes = (coded(table[chosen], task.task.classes, where), ()) if chosen else _by_folder(names, path, where)
     columns = plain_columns({key: values for key, values in table.items() if key != chosen})
     roles, said = roles_of(columns, task.columns, where)
-    if missing:
-        said = (*said, f"{len(missing)} files listed in {where} are not there, the first is {missing[0][:200]}")
     return Dataset(
         name="test",
         source=str(path),
@@ -142,8 +140,16 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
         columns=columns,
         roles=roles,
         fingerprint=fingerprint(files.stamp, names, chosen or ""),
-        notes=(*notes, *labels.notes, *said),
+        notes=(*notes, *labels.notes, *said, *_astray(missing, have - set(names), where)),
     )
+
+
+def _astray(missing: Sequence[str], besides: Iterable[str], where: str) -> Iterator[str]:
+    if missing:
+        yield f"{len(missing)} files listed in {where} are not there, the first is {missing[0][:200]}"
+    unlisted = sorted(each for each in besides if PurePosixPath(each).suffix.lower() in SUFFIXES)
+    if unlisted:
+        yield f"{len(unlisted)} images are not listed in {where} and left out, such as {unlisted[0][:200]}"
 
 
 def _by_folder(names: Sequence[str], path: Place, where: str) -> tuple[Labels, tuple[str, ...]]:

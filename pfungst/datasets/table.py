@@ -5,14 +5,17 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.datasets.columns import label_column, plain_columns, read_table
+from pfungst.datasets.columns import label_column, plain_columns, read_apart
 from pfungst.datasets.dataset import Dataset, Modality
+from pfungst.datasets.embedded import NAMES as PICTURES
+from pfungst.datasets.embedded import Embedded, lacking, paths_in
 from pfungst.datasets.files import Files, Folder, leaves
 from pfungst.datasets.folder import Pictures, Place
 from pfungst.datasets.ids import numbered_rows
@@ -34,12 +37,20 @@ def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
     Raises:
         InputError: if it cannot be read, has no rows, or a path leaves its folder.
     """
-    data = path.read_bytes()
-    suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    return read_rows(path.read_bytes(), path.name, task, source=str(path), folder=beside or path.parent)
+
+
+def read_rows(data: bytes, name: str, task: Task, *, source: str, folder: Place | None = None) -> Dataset:
+    """Rows of a table whose bytes are here already; ``name`` tells its form.
+
+    Raises:
+        InputError: as ``load_table``.
+    """
+    suffix = name.lower().removesuffix(".gz").rpartition(".")[2]
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
-    table = read_table(data, f".{suffix}", str(path), task.limits.unpacked)
+    table, files = read_apart(data, f".{suffix}", source, task.limits.unpacked)
     table, notes = _headed(table) if suffix in {"csv", "tsv"} else (table, ())
-    found = from_columns(table, task, source=str(path), identity=identity, folder=beside or path.parent)
+    found = from_columns(table, task, source=source, identity=identity, folder=folder, files=files)
     return replace(found, notes=(*notes, *found.notes))
 
 
@@ -62,28 +73,37 @@ def table_in_archive(path: Path, most: int = MOST_UNPACKED) -> tuple[bytes, str]
 
 
 def from_columns(
-    table: Mapping[str, Array], task: Task, *, source: str, identity: str = "", folder: Place | None = None
+    table: Mapping[str, Array],
+    task: Task,
+    *,
+    source: str,
+    identity: str = "",
+    folder: Place | None = None,
+    files: Mapping[str, Any] = MappingProxyType({}),
 ) -> Dataset:
     """Rows from named columns; ``image`` or ``path``, ``text``, or else all columns that play no other part are inputs.
+
+    ``files`` are Arrow columns of picture files, of which ``image`` is the input wherever it is.
 
     Raises:
         InputError: if there are no rows or no inputs.
     """
-    rows = len(next(iter(table.values()), ()))
+    rows = len(next(iter((*table.values(), *files.values())), ()))
     if not rows:
         raise InputError(f"{source} has no rows; give at least one")
     chosen = label_column(table, task.columns.label, source)
     labels = coded(None if chosen is None else table[chosen], task.task.classes, source)
     rest = {name: values for name, values in table.items() if name != chosen}
     ids = rest.pop("id", None)
-    inputs = _inputs(rest, task, source, folder)
+    column = next((name for name in PICTURES if name in files), None)
+    inputs = _inputs(rest, task, source, folder) if column is None else _embedded(column, files, task, source, folder)
     columns = plain_columns({name: values for name, values in rest.items() if name != inputs.column})
     roles, said = roles_of(columns, task.columns, source)
     return Dataset(
         name="test",
         source=source,
         modality=inputs.modality,
-        ids=numbered_rows(rows) if ids is None else unique_ids([str(i) for i in ids], source),
+        ids=(inputs.ids or numbered_rows(rows)) if ids is None else unique_ids([str(i) for i in ids], source),
         read=inputs.read,
         traces=inputs.traces,
         classes=labels.classes,
@@ -92,7 +112,7 @@ def from_columns(
         columns=columns,
         roles=roles,
         fingerprint=fingerprint(identity or _content(table), inputs.stamp, chosen or ""),
-        notes=(*_label_note(chosen, task, source), *labels.notes, *said),
+        notes=(*_label_note(chosen, task, source), *inputs.notes, *labels.notes, *said),
         shape=(len(inputs.features),) if inputs.features else None,
         features=inputs.features,
     )
@@ -112,16 +132,17 @@ class _Inputs:
     features: tuple[str, ...] = ()
     stamp: str = ""
     traces: Traces | None = None
+    ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | None) -> _Inputs:
     image = next((name for name in _IMAGES if name in rest and _names_images(rest[name])), None)
     if image is not None and folder is not None:
         names = tuple(_inside(str(name), folder, source) for name in rest[image])
-        files: Files = folder if isinstance(folder, Stored) else Folder(folder, task.follow_links)
-        stamp = folder.stamp_of(names) if isinstance(folder, Stored) else _stamps(folder, names)
+        files = _beside(folder, task)
         read = Pictures(files, names, task.limits.pixels)
-        return _Inputs("image", read, image, stamp=stamp, traces=Traces(files, names))
+        return _Inputs("image", read, image, stamp=_stamps(folder, names), traces=Traces(files, names))
     if "text" in rest:
         texts = np.array(["" if text is None else str(text) for text in rest["text"]], dtype=object)
         return _Inputs("text", Rows(texts), "text")
@@ -129,6 +150,29 @@ def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | 
     if not names:
         raise InputError(f"{source} has no column of inputs; give `image`, `text` or feature columns")
     return _Inputs("table", Rows(features_of(rest, names)), None, names)
+
+
+def _embedded(column: str, held: Mapping[str, Any], task: Task, source: str, folder: Place | None) -> _Inputs:
+    """Pictures in the cells of a column; where a cell is only a path, that of a file beside the table."""
+    paths = paths_in(held[column])
+    elsewhere: dict[int, str] = {}
+    if folder is not None:
+        elsewhere = {row: _inside(path, folder, source) for row in lacking(held[column]) if (path := paths[row])}
+    files = Embedded(held[column], _beside(folder, task) if folder is not None else None, elsewhere)
+    known = tuple(path for path in paths if path)
+    return _Inputs(
+        "image",
+        Pictures(files, files.names, task.limits.pixels),
+        column,
+        stamp=_stamps(folder, tuple(elsewhere.values())) if folder is not None and elsewhere else "",
+        traces=Traces(files, files.names),
+        ids=known if len(set(known)) == len(paths) else (),
+        notes=() if column == PICTURES[0] else (f"pictures are taken from column {column}",),
+    )
+
+
+def _beside(folder: Place, task: Task) -> Files:
+    return folder if isinstance(folder, Stored) else Folder(folder, task.follow_links)
 
 
 def _parts(task: Task) -> set[str]:
@@ -156,7 +200,9 @@ def _names_images(values: Array) -> bool:
     return isinstance(first, str) and Path(first).suffix.lower() in SUFFIXES
 
 
-def _stamps(folder: Path, names: Sequence[str]) -> str:
+def _stamps(folder: Place, names: Sequence[str]) -> str:
+    if isinstance(folder, Stored):
+        return folder.stamp_of(names)
     sizes = "\n".join(f"{name}|{_stamp(folder / name)}" for name in names)
     return hashlib.blake2b(sizes.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from pfungst.arrays import Array, FloatArray, IntArray
-from pfungst.errors import InputError
+from pfungst.errors import TooFewRows
 from pfungst.outputs import Outputs
 from pfungst.registry import Registry
 from pfungst.statistics.estimate import Estimate
@@ -78,7 +78,7 @@ def asked_about(
         InputError: if there are fewer than 20 rows of either.
     """
     if min(len(known), len(new)) < FEWEST:
-        raise InputError(
+        raise TooFewRows(
             f"an accuracy was to be estimated for {len(new)} rows from {len(known)} labelled ones; each needs {FEWEST}"
         )
     whole = known.complete and new.complete

@@ -6,7 +6,7 @@ import numpy as np
 
 from pfungst.arrays import FloatArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.methods.columns import Column, columns
+from pfungst.methods.columns import Column, columns, recordings
 from pfungst.methods.cues import Cue, measured
 from pfungst.methods.opportunity import discriminant, folds_of
 from pfungst.methods.overlays import find_overlays
@@ -48,9 +48,25 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
     if data.modality == "text":
         always += (*text_cues.values(), *(Token(name[6:]) for name in stated if name.startswith("token:")))
         return Candidates(tuple(dict.fromkeys(always)), tuple(cue for cue in _tokens(data) if cue not in always))
-    named = _columns(data)
-    always += tuple(cue for cue in named if cue.name in stated or cue.column in data.roles.site)
-    return Candidates(tuple(dict.fromkeys(always)), tuple(cue for cue in _telling(data, named) if cue not in always))
+    named = tuple(cue for cue in columns(_features(data)) if cue.name in stated)
+    joined = recorded(data)
+    always += (*named, *(cue for cue in joined if is_site(data, cue)))
+    single = tuple(cue for cue in columns(_features(data)) if all(cue.at not in other.places for other in joined))
+    found = (cue for cue in _telling(data, (*joined, *single)) if cue not in always)
+    return Candidates(tuple(dict.fromkeys(always)), tuple(found))
+
+
+def recorded(data: Dataset) -> tuple[Column, ...]:
+    """Columns of a table that the task calls sites or whose names say that they are about the recording."""
+    features = _features(data)
+    known = recordings(features)
+    held = {at for cue in known for at in cue.places}
+    return (*known, *(cue for cue in columns(features) if cue.at not in held and cue.column in data.roles.site))
+
+
+def is_site(data: Dataset, cue: Cue) -> bool:
+    """Whether a cue is of columns that play the part of a site."""
+    return isinstance(cue, Column) and any(_features(data)[at] in data.roles.site for at in cue.places)
 
 
 def _objects(data: Dataset, stated: tuple[str, ...]) -> tuple[Cue, ...]:
@@ -94,9 +110,8 @@ def _tokens(data: Dataset, most: int = 2000) -> tuple[Token, ...]:
     return donors.known(("tokens", most), compute)
 
 
-def _columns(data: Dataset) -> tuple[Column, ...]:
-    width = data.donors("discovery").inputs.shape[1]
-    return columns(data.features or tuple(f"column {at}" for at in range(width)))
+def _features(data: Dataset) -> tuple[str, ...]:
+    return data.features or tuple(f"column {at}" for at in range(data.donors("discovery").inputs.shape[1]))
 
 
 def _telling(data: Dataset, named: tuple[Column, ...], most: int = 1000) -> tuple[Column, ...]:

@@ -58,12 +58,16 @@ LARGEST = 1e30
 class Column:
     """The value of one column of a table; numbers, texts and missing values may stand in it side by side.
 
+    ``more`` are the places of columns that say the same in other words (a code beside a name, one column a value),
+    which are swapped with it: alone, each would leave what it says to the others.
+
     >>> Column(1, "age").swap(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])).tolist()
     [[1.0, 4.0]]
     """
 
     at: int
     column: str
+    more: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,35 +83,43 @@ class Column:
         """
         return bool(ADMINISTRATIVE & set(re.findall(r"[a-z]+", self.column.lower())))
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Places of all its columns."""
+        return (self.at, *self.more)
+
     def measure(self, inputs: Array) -> FloatArray:
         """The number, its asinh, whether it is missing, hash buckets of what is no number, (rows, 3 + 2 * buckets).
 
         A few huge values leave nothing to be seen of the others but by their logarithms, which asinh nears. Each row is
         coded by itself, so that a row's measure is the same in any company; a missing number is 0.
         """
-        values = inputs[:, self.at]
-        coded = np.zeros((len(values), FLAGS + 2 * BUCKETS))
-        if values.dtype.kind in "fiub":
-            known = np.isfinite(values.astype(np.float64))
-            coded[:, 0], coded[:, 2] = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0), ~known
-        else:
-            for row, value in enumerate(values):
-                number = _number(value)
-                if number is None:
-                    hashed = zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
-                    coded[row, [FLAGS + hashed % BUCKETS, FLAGS + BUCKETS + hashed // BUCKETS % BUCKETS]] = 1.0
-                elif np.isfinite(number):
-                    coded[row, 0] = min(max(number, -LARGEST), LARGEST)
-                else:
-                    coded[row, 2] = 1.0
-        coded[:, 1] = np.arcsinh(coded[:, 0])
-        return coded
+        return np.concatenate([_coded(inputs[:, at]) for at in self.places], axis=1)
 
     def swap(self, inputs: Array, donors: Array) -> Array:
         """Give the donors' value."""
         given = inputs.copy()
-        given[:, self.at] = donors[:, self.at]
+        given[:, self.places] = donors[:, self.places]
         return given
+
+
+def _coded(values: Array) -> FloatArray:
+    coded = np.zeros((len(values), FLAGS + 2 * BUCKETS))
+    if values.dtype.kind in "fiub":
+        known = np.isfinite(values.astype(np.float64))
+        coded[:, 0], coded[:, 2] = np.where(known, np.clip(values, -LARGEST, LARGEST), 0.0), ~known
+    else:
+        for row, value in enumerate(values):
+            number = _number(value)
+            if number is None:
+                hashed = zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
+                coded[row, [FLAGS + hashed % BUCKETS, FLAGS + BUCKETS + hashed // BUCKETS % BUCKETS]] = 1.0
+            elif np.isfinite(number):
+                coded[row, 0] = min(max(number, -LARGEST), LARGEST)
+            else:
+                coded[row, 2] = 1.0
+    coded[:, 1] = np.arcsinh(coded[:, 0])
+    return coded
 
 
 def columns(names: Sequence[str]) -> tuple[Column, ...]:
@@ -119,11 +131,34 @@ def columns(names: Sequence[str]) -> tuple[Column, ...]:
     return tuple(Column(at, name) for at, name in enumerate(names))
 
 
-def others(inputs: Array, cue: Column, most: int = 64) -> FloatArray:
-    """All other columns as numbers, (rows, at most ``most``): values, and ranks where there is room; else main axes."""
+def recordings(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns whose names say that they are about the recording; those about one thing are one cue.
+
+    One thing is told by the first such word of a name, and gives the cue its name where several share it.
+
+    >>> [(cue.column, cue.places) for cue in recordings(("age", "site", "clinic_a", "clinic_b", "site_id"))]
+    [('site', (1, 4)), ('clinic', (2, 3))]
+    """
+    found: dict[str, list[Column]] = {}
+    for cue in columns(names):
+        if cue.administrative:
+            word = next(word for word in re.findall(r"[a-z]+", cue.column.lower()) if word in ADMINISTRATIVE)
+            found.setdefault(word, []).append(cue)
+    return tuple(
+        first if not more else Column(first.at, word, tuple(each.at for each in more))
+        for word, (first, *more) in found.items()
+    )
+
+
+def others(inputs: Array, cue: Column, besides: Sequence[Column] = (), most: int = 64) -> FloatArray:
+    """All other columns as numbers, (rows, at most ``most``): values, and ranks where there is room; else main axes.
+
+    ``besides`` are left out, too.
+    """
     coded: list[FloatArray] = []
+    out = {at for each in (cue, *besides) for at in each.places}
     for at in range(inputs.shape[1]):
-        if at != cue.at:
+        if at not in out:
             part = np.delete(Column(at, "").measure(inputs), 1, axis=1)
             part = part[:, part.std(axis=0) > 0]
             coded.append(part)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pfungst.arrays import Array, FloatArray
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFewRows
 from pfungst.methods.feedback_tests import Effect
 from pfungst.statistics.estimate import Estimate
 from pfungst.statistics.regression import Fit, least_squares, poisson, with_error
@@ -130,7 +130,7 @@ def _dense(r: FloatArray, h: float, units: Array | None, name: str) -> None:
     for rows, side in (((r < 0) & (r > -h), "below"), ((r >= 0) & (r < h), "above")):
         count, values = len(np.unique(codes[rows])), len(np.unique(r[rows]))
         if count < FEWEST:
-            raise InputError(
+            raise TooFewRows(
                 f"{name!r} was asked of {count} units within {h:.3g} {side} the threshold, at least {FEWEST} are "
                 "needed; log more rounds, or withhold a share at random"
             )
@@ -152,7 +152,7 @@ def _bandwidth(r: FloatArray, z: FloatArray, units: Array | None) -> float:
     counts = [len(side) if codes is None else len(np.unique(codes[(r >= 0) == up]))
               for side, up in zip(sides, (False, True), strict=True)]  # fmt: skip
     if min(counts) < 2 * FEWEST:
-        raise InputError(
+        raise TooFewRows(
             f"the threshold has {counts[0]} units below and {counts[1]} above, at least {2 * FEWEST} on each side are "
             "needed; log more rounds, or withhold a share at random"
         )
@@ -231,7 +231,7 @@ def bunching(
         )
     below, above, error = _excess(r, wide, wider, 0.0)
     if min(below[1], above[1]) < FEWEST:
-        raise InputError(
+        raise TooFewRows(
             f"bunching was asked of a window that should hold {min(below[1], above[1]):.0f} rows on a side, at least "
             f"{FEWEST} are needed; log more rows or give a wider window"
         )

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFewRows
 from pfungst.methods.logistic import logistic_regression
 from pfungst.statistics.auroc import auroc
 from pfungst.statistics.estimate import Estimate, Status
@@ -304,7 +304,7 @@ def _binary(values: FloatArray, name: str) -> None:
 def _enough(sizes: list[int], said: tuple[str, ...]) -> None:
     for size, what in zip(sizes, said, strict=True):
         if size < FEWEST:
-            raise InputError(
+            raise TooFewRows(
                 f"only {size} units were {what}, at least {FEWEST} are needed; to find an effect of 0.3 standard "
                 f"deviations withhold about {held_out_needed(0.3)} at random"
             )

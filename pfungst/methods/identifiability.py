@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFew, reason_of
 from pfungst.methods.discontinuity import FEWEST as FEWEST_A_SIDE
 from pfungst.methods.discontinuity import FEWEST_VALUES
 from pfungst.methods.feedback_tests import FEWEST, arm_balance, flags, held_out_needed
@@ -171,6 +171,7 @@ def _hold_out(arm: BoolArray, held: BoolArray | None, features: Array | None, co
     if min(sizes) < FEWEST:
         needed = held_out_needed(0.3)
         reason = f"{sizes[0]} units were acted on and {sizes[1]} withheld, about {needed} withheld ones are needed"
+        reason = TooFew(reason)
         return Design("hold-out", _CLAIMS["hold-out"], held=False, reason=reason)
     shown = f"{sizes[1]} units were withheld and {sizes[0]} acted on"
     if features is not None:
@@ -178,7 +179,7 @@ def _hold_out(arm: BoolArray, held: BoolArray | None, features: Array | None, co
         try:
             area = arm_balance(np.asarray(features)[rows], arm[rows], codes[rows])
         except InputError as refused:
-            return Design("hold-out", _CLAIMS["hold-out"], held=False, reason=str(refused))
+            return Design("hold-out", _CLAIMS["hold-out"], held=False, reason=reason_of(refused))
         shown = f"{shown}; features do not tell which (AUC {area.value:.2f})"
     return Design("hold-out", _CLAIMS["hold-out"], held=True, reason=shown, smallest=_smallest(z, *sizes))
 
@@ -192,7 +193,7 @@ def _threshold(
     try:
         found = thresholds(score, arm, held, version)
     except InputError as refused:
-        return Design("threshold", claim, held=False, reason=str(refused))
+        return Design("threshold", claim, held=False, reason=reason_of(refused))
     s, kept = np.asarray(score, np.float64), np.ones(len(arm), bool) if held is None else ~held
     for one in found:
         rows = kept if not one.group else kept & (np.asarray(version).astype(str) == one.group)
@@ -202,7 +203,7 @@ def _threshold(
         if units >= 2 * FEWEST_A_SIDE and values >= FEWEST_VALUES:
             places = ", ".join(f"{each.value:.4g}" + (f" ({each.group})" if each.group else "") for each in found)
             return Design("threshold", claim, held=True, reason=f"decisions change at {places}")
-    reason = f"no threshold has {2 * FEWEST_A_SIDE} units and {FEWEST_VALUES} different scores on both sides"
+    reason = TooFew(f"no threshold has {2 * FEWEST_A_SIDE} units and {FEWEST_VALUES} different scores on both sides")
     return Design("threshold", claim, held=False, reason=reason)
 
 

@@ -1,5 +1,6 @@
 """Standing: what the data alone say of a cue: whether it predicts the label, and belongs to what the pictures show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset, Half
 from pfungst.methods.columns import Column
-from pfungst.methods.cues import Cue, measured, swapped
+from pfungst.methods.cues import Cue, Property, measured, swapped
 from pfungst.methods.opportunity import Discriminant, Tie, discriminant, folds_of
 from pfungst.methods.places import Border, Region
 from pfungst.methods.regions import Scan, place_tie, places, shrunk
@@ -38,7 +39,6 @@ LEAST: dict[str, tuple[float, float]] = {
     "saturation": (0.2, 0.25),
     "noise": (0.3, 0.4),
     "jpeg": (0.25, 0.35),
-    "column": (0.4, 1.0),
     "token": (0.3, 1.0),
     "length": (0.3, 1.0),
     "casing": (0.3, 1.0),
@@ -47,12 +47,15 @@ LEAST: dict[str, tuple[float, float]] = {
 """What a cue must say about the label, else it is what things of a class happen to look like.
 
 Either opportunity, from 0 (chance) to 1, or the share of variance between classes. CIFAR-10's ten kinds of things
-offer up to 0.09 and 0.20 by contrast, 0.14 and 0.26 by colour; the borders of its cats and dogs 0.1. A single column
-of the Adult census (schooling) offers 0.39, words of manuals 0.31. What a table calls a site or a record number need
-offer no more than ``HINTED``: nobody asks about the world what only the recording knows.
+offer up to 0.09 and 0.20 by contrast, 0.14 and 0.26 by colour; the borders of its cats and dogs 0.1. Words of manuals
+offer 0.31. What a table calls a site or a record number need offer no more than ``HINTED``: nobody asks about the world
+what only the recording knows. Any other column may be the very measurement that is meant to carry the answer.
 """
 
 HINTED = 0.1
+
+EXPLAINS, NEARLY_ALL = 0.5, 0.8
+"""Shares of what a cue moves that a place in it, and the border in the background, must move to be named first."""
 
 GUESSED = 0.4
 """Opportunity of a background that is only guessed: what lies around most things tells something of them."""
@@ -72,6 +75,8 @@ class Standing:
     @property
     def own(self) -> bool:
         """Whether the cue is one of its own, and no part or look of the things shown; or ``stated`` to be one."""
+        if self.measured:
+            return self.stated
         chances, shares = LEAST.get(family(self.cue.name), (-np.inf, 0.0))
         chances = HINTED if self.hinted else GUESSED if getattr(self.cue, "guess", False) else chances
         tells = self.opportunity >= chances or self.share >= shares
@@ -99,6 +104,11 @@ class Standing:
         return not self.stated and self.tie is not None and self.tie.high > most
 
     @property
+    def measured(self) -> bool:
+        """Whether it is a column of a table that may be about the thing itself."""
+        return isinstance(self.cue, Column) and not self.cue.administrative
+
+    @property
     def hinted(self) -> bool:
         """Whether its name says that it is about the recording."""
         return isinstance(self.cue, Column) and self.cue.administrative
@@ -109,6 +119,44 @@ class Standing:
         if family(self.cue.name) in BESIDE:
             return self.opportunity > STRONG
         return self.opportunity > (2 * STRONG if self.tie is None else STRONG) and self.own
+
+
+def within(inner: Cue, outer: Cue) -> bool:
+    """Whether one cue lies in another: a place in the border or the background, the border in the background.
+
+    >>> within(Region((0.0, 0.0, 0.1, 0.1)), Border()), within(Region((0.4, 0.4, 0.6, 0.6)), Border())
+    (True, False)
+    """
+    if family(outer.name) == "background":
+        return isinstance(inner, Region | Border)
+    if not (isinstance(inner, Region) and isinstance(outer, Border)):
+        return False
+    top, left, bottom, right = inner.box
+    far = 1 - outer.share
+    inside = max(0.0, min(bottom, far) - max(top, outer.share)) * max(0.0, min(right, far) - max(left, outer.share))
+    return inside < inner.area / 2
+
+
+def covers(held: Cue, cue: Cue) -> bool:
+    """Whether a held cue gives back what a swap of another changed: what holds it, and properties of whole pictures.
+
+    >>> covers(Border(), Region((0.0, 0.0, 0.1, 0.1))), covers(Region((0.0, 0.0, 0.1, 0.1)), Border())
+    (True, False)
+    """
+    return isinstance(held, Property) or within(cue, held)
+
+
+def explained(moved: Mapping[Cue, float]) -> frozenset[Cue]:
+    """Cues that hold another one which explains most of what they move: the smaller one says more.
+
+    Half of it for a place; for the border four fifths, as a background may be read at the border.
+    """
+    return frozenset(
+        outer
+        for outer, whole in moved.items()
+        for inner, part in moved.items()
+        if within(inner, outer) and part > (EXPLAINS if isinstance(inner, Region) else NEARLY_ALL) * whole
+    )
 
 
 def standing(

@@ -20,12 +20,13 @@ FLAT = 1 / 255
 def tie(inputs: Array, cue: Cue, scored: Discriminant, besides: tuple[Cue, ...] = ()) -> Tie | None:
     """How far all else in the rows predicts a cue within classes; None for what belongs to the row as a whole.
 
-    ``besides`` are other suspects: two footers exclude each other, which does not make either a part of the text.
+    ``besides`` are other suspects: two footers exclude each other, which does not make either a part of the text; a
+    scanner goes along with its hospital, which does not make either a part of what was recorded.
     """
     if isinstance(cue, Region | Border):
         return place_tie(inputs, cue, scored)
     if isinstance(cue, Column):
-        return scored.tie(others(inputs, cue))
+        return scored.tie(others(inputs, cue, [other for other in besides if isinstance(other, Column)]))
     if isinstance(cue, Token):
         return scored.tie(rest(inputs, (cue, *(other for other in besides if isinstance(other, Token)))))
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray, IntArray
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFewRows
 from pfungst.registry import Registry
 from pfungst.statistics.units import numbered
 
@@ -179,7 +179,7 @@ def _pooled(
     ]
     counts = [len(np.unique(some)) for some in units]
     if min(counts) < FEWEST_UNITS:
-        raise InputError(
+        raise TooFewRows(
             f"two samples of {counts[0]} and {counts[1]} rows or units that are independent of each other cannot be "
             f"compared; each needs {FEWEST_UNITS}"
         )

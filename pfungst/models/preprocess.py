@@ -28,7 +28,7 @@ class Preprocess:
 
     ``rescale`` multiplies values of 0..255; ``mean`` and ``std`` are of the rescaled values, one number a channel or
     one for all; empty means 0 and 1. ``integer`` networks get the raw values. ``bgr`` swaps red and blue.
-    ``notes`` say what was inferred.
+    ``notes`` say what was inferred; ``declared`` is False where all of it was.
 
     >>> scaled = Preprocess(mean=(0.5,), std=(0.5,))(np.full((1, 2, 2, 3), 255, np.uint8))
     >>> scaled.shape, float(scaled.max())
@@ -43,6 +43,7 @@ class Preprocess:
     integer: bool = False
     bgr: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
+    declared: bool = field(default=True, compare=False)
 
     def __call__(self, images: Array) -> Array:
         """Numbers for the network from (rows, height, width, channels) uint8 or float32 in [0, 1].

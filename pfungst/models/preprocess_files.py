@@ -34,7 +34,8 @@ def preprocessing(folder: Path | None, section: Section | None, wanted: Wanted) 
         known = _from_section(section)
     else:
         scaling = "raw 0..255 integers" if wanted.integer else "pixel values scaled to [0, 1]"
-        known = Preprocess(notes=(f"no preprocessing was given for the model: it is shown {scaling}",))
+        note = f"no preprocessing was given for the model: it is shown {scaling}"
+        known = Preprocess(notes=(note,), declared=False)
     asked = section.layout if section is not None else None
     _layout(asked)
     _usable(known, "[preprocess] of the task file" if found is None else found[0])

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pfungst.errors import InputError
 from pfungst.frame import Frame
 from pfungst.models.names import distinct, numbered, settled
 from pfungst.models.scores import Meaning, outputs_of
-from pfungst.outputs import Outputs, from_top
+from pfungst.outputs import NoDistribution, NotFinite, Outputs, from_top
 from pfungst.paged import chained, file_bytes, paged
 from pfungst.task import Task
 
@@ -101,11 +102,13 @@ def recorded(
     said = tuple(str(name) for name in table.get("classes", ())) or tuple(str(n) for n in table.get("answered", ()))
     if scores is not None:
         means = _ARRAYS[scores] if declared is None else _agreeing(declared, _ARRAYS[scores], source)
-        given = outputs_of(np.asarray(table[scores]), means, len(table[scores]), source)
+        with _as_recorded(source):
+            given = outputs_of(np.asarray(table[scores]), means, len(table[scores]), source)
         classes, named = settled(distinct(said), task.task.classes, given.classes, source)
         named = named and not all(name.isdigit() for name in classes)
     else:
-        given, classes, named = _top_only(table, said or task.task.classes, source)
+        with _as_recorded(source):
+            given, classes, named = _top_only(table, said or task.task.classes, source)
     if not len(given):
         raise InputError(f"{source} holds no answers; give at least one row")
     for name in (*TRUTHS, "id", "ids", "label_counts"):
@@ -116,6 +119,22 @@ def recorded(
     held = {name: np.asarray(values) for name, values in table.items() if name not in used}
     marks = fingerprint(identity, classes, given.normalised)
     return RecordedAnswers(source, classes, named, marks, given, held)
+
+
+@contextmanager
+def _as_recorded(source: str) -> Iterator[None]:
+    """Say what can be done about answers that stand in a file: there is no model whose settings could be mended."""
+    try:
+        yield
+    except NotFinite as error:
+        raise InputError(
+            f"{source} holds NaN or infinity in the answers of {error.where}, from which nothing can be judged; leave "
+            "such rows out, or record their answers anew"
+        ) from None
+    except NoDistribution as error:
+        logits = "if they are logits or logarithms, name the array `logits`, in a table the columns logit_*"
+        multilabel = "; if each class has its own sigmoid (multilabel), record one class at a time as prob_0 and prob_1"
+        raise InputError(f"{source}: {error.advising(logits, logits + multilabel)}") from None
 
 
 def _agreeing(declared: str, found: Meaning, source: str) -> Meaning:

@@ -6,7 +6,14 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.errors import InputError
-from pfungst.outputs import Outputs, from_binary, from_log_probabilities, from_logits, from_probabilities
+from pfungst.outputs import (
+    NoDistribution,
+    Outputs,
+    from_binary,
+    from_log_probabilities,
+    from_logits,
+    from_probabilities,
+)
 
 Meaning = Literal["logits", "probabilities", "log-probabilities"]
 
@@ -46,7 +53,12 @@ def outputs_of(values: Array, means: Meaning, rows: int, source: str, classes: i
         InputError: if the array is not (rows, classes), is no number, is not what it was declared to be, or answers
             another number of classes than ``classes`` (0: any).
     """
-    outputs = _meant(values, means, rows, source)
+    try:
+        outputs = _meant(values, means, rows, source)
+    except NoDistribution as error:
+        declared = 'if they are logits, say so: --outputs logits, or outputs = "logits" in the task file'
+        multilabel = "; of a model with a sigmoid for each class (multilabel) one class at a time is judged"
+        raise error.advising(declared, declared + multilabel) from None
     if classes and outputs.classes != classes:
         raise InputError(
             f"{source} answers {outputs.classes} classes and {classes} are named; give one name for each, in its order"

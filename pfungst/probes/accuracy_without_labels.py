@@ -7,7 +7,7 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.datasets.dataset import Dataset
-from pfungst.errors import InputError
+from pfungst.errors import InputError, reason_of
 from pfungst.findings import Table
 from pfungst.methods.accuracy_estimates import Asked, accuracy_estimates, asked_about, estimated, spread
 from pfungst.outputs import Outputs
@@ -62,7 +62,7 @@ def unlabelled(
         asked = _asked(data, done, test, name, new)
         found = estimated(asked, seed=data.seed)
     except InputError as error:
-        return str(error)
+        return reason_of(error)
     doubt = f"fewer than {ENOUGH} rows" if len(new) < ENOUGH else doubt
     records = {one.name: _record(one.name, name.removeprefix("shifted:"), misses) for one in found}
     trusted = tuple(one.name for one in found if not doubt and records[one.name].held)

@@ -9,6 +9,7 @@ import numpy as np
 from pfungst.arrays import BoolArray, FloatArray
 from pfungst.attacked import Attacked, within, worst
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import (
     AnyEvidence,
     Condition,
@@ -54,7 +55,7 @@ SURROGATES, CHECKED = 3, 32
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adversarial(Probe):
     """Share of rows that are right as they are and wrong at the worst input found within a budget.
 
@@ -137,7 +138,7 @@ class Adversarial(Probe):
             if found is None:
                 continue
             if len(found) < self.fewest:
-                reason = f"{len(found)} rows; {self.fewest} are the least that say anything"
+                reason = TooFew(f"{len(found)} rows; {self.fewest} are the least that say anything")
                 yield Skipped(probe=self.topic, subject=threat.name, reason=reason)
                 continue
             for budget in threat.budgets:

@@ -29,7 +29,7 @@ HALF = 0.5
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attribution(Probe):
     """Maps of what carried the answer on a sample of rows, and tests of whether the maps can be believed.
 

@@ -12,7 +12,7 @@ from pfungst.methods.calibration_chance import Chance, by_chance, error_estimate
 from pfungst.methods.calibration_errors import signed_gap
 from pfungst.methods.selective import answering, promised
 from pfungst.passes import Passes, Predict
-from pfungst.probe import Labelled, Probe, labelled, probes
+from pfungst.probe import Labelled, Probe, labelled, none_of, probes
 from pfungst.probes.calibration_by_part import by_class, by_slice
 from pfungst.probes.calibration_under_shift import summarised_shifts, under_shift
 from pfungst.probes.ensembles import with_members
@@ -28,7 +28,7 @@ RISKS = (0.01, 0.02, 0.05, 0.1)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration(Probe):
     """Signed gap between stated confidence and accuracy, and the expected calibration error beside its null.
 
@@ -62,9 +62,7 @@ class Calibration(Probe):
         """Over- and under-confidence, by class, and against labellers where there are votes."""
         rows = labelled(data, done[_CLEAN])
         if rows is None or len(rows.labels) < self.fewest:
-            have = 0 if rows is None else len(rows.labels)
-            reason = f"{have} labelled rows; {self.fewest} are the least that say anything"
-            yield Skipped(probe=self.topic, reason=reason)
+            yield Skipped(probe=self.topic, reason=none_of(rows, self.fewest))
             return
         gap = signed_gap(rows.outputs.confidence, rows.correct, units=rows.units)
         evidence, sentence = self._evidence(data, rows, gap)

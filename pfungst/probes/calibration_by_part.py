@@ -8,7 +8,8 @@ import numpy as np
 
 from pfungst.arrays import BoolArray, IntArray, by_group
 from pfungst.datasets.dataset import Dataset
-from pfungst.findings import Estimates, Finding
+from pfungst.errors import TooFew
+from pfungst.findings import Estimates, Finding, Skipped
 from pfungst.methods.calibration_errors import signed_gap
 from pfungst.methods.slices import by_columns
 from pfungst.paged import taken
@@ -48,7 +49,7 @@ Gap = tuple[str, Estimate, str]
 """A part's name, its gap, and the gap in words."""
 
 
-def by_class(rows: Labelled, classes: tuple[str, ...], tolerance: float) -> Iterator[Finding]:
+def by_class(rows: Labelled, classes: tuple[str, ...], tolerance: float) -> Iterator[Finding | Skipped]:
     """A finding for each class whose stated confidence is off by more than the tolerance, or one that says none is."""
     answers, right = rows.outputs.predictions, rows.correct
     gaps = [
@@ -56,10 +57,13 @@ def by_class(rows: Labelled, classes: tuple[str, ...], tolerance: float) -> Iter
         for at, here in by_group(answers)
         if (gap := _gap(rows, right, here, classes[at])) is not None
     ]
+    if not gaps:
+        reason = TooFew(f"no class is the answer to {FEWEST} labelled rows, the least that say anything")
+        yield Skipped(probe="calibration", kind=CLASSES.name, reason=reason)
     yield from _by_part(gaps, CLASSES, tolerance)
 
 
-def by_slice(data: Dataset, rows: Labelled, tolerance: float) -> Iterator[Finding]:
+def by_slice(data: Dataset, rows: Labelled, tolerance: float) -> Iterator[Finding | Skipped]:
     """The same for each value (or quarter) of each column of the data, against the rows that are not of it.
 
     What is off everywhere is no slice's: only the gap beyond that of the other rows counts.
@@ -70,11 +74,15 @@ def by_slice(data: Dataset, rows: Labelled, tolerance: float) -> Iterator[Findin
     }
     gaps: list[Gap] = []
     right = rows.correct
-    for one in by_columns(columns, {}, np.ones(len(rows.labels), bool)):
+    slices = [one for one in by_columns(columns, {}, np.ones(len(rows.labels), bool)) if not one.parts]
+    for one in slices:
         inside, outside = (_gap(rows, right, np.flatnonzero(here), one.name) for here in (one.rows, ~one.rows))
-        if inside is not None and outside is not None and not one.parts:
+        if inside is not None and outside is not None:
             words = f"{_words(inside)} on {inside.rows} {inside.unit}s; on the others {_words(outside)}"
             gaps.append((one.name, apart(inside, outside, furthest=2.0), words))
+    if slices and not gaps:
+        reason = TooFew(f"no value of a column has {FEWEST} labelled rows, with as many of others")
+        yield Skipped(probe="calibration", kind=SLICES.name, reason=reason)
     yield from _by_part(gaps, SLICES, tolerance)
 
 

@@ -5,8 +5,8 @@ import re
 from pfungst.methods.cues import Cue
 from pfungst.methods.standing import EVERYWHERE, FREE, Standing
 from pfungst.probe import Labelled
-from pfungst.probes.trials import Trial
-from pfungst.statistics.estimate import Estimate
+from pfungst.probes.trials import Held, Trial
+from pfungst.statistics.estimate import Estimate, Status
 
 
 def noun(cue: Cue) -> str:
@@ -24,12 +24,16 @@ def noun(cue: Cue) -> str:
     return f"{kind} '{name}'" if kind in {"column", "token"} else re.sub("[-:]", " ", cue.name)
 
 
+def names(held: Held) -> str:
+    """Cues that are held, in a sentence."""
+    return " and ".join(noun(each) for each in held)
+
+
 def claim(trial: Trial, effect: Estimate, plain: Estimate | None, tolerance: float) -> str:
     """What reversing the cue did; ``plain`` is the reliance with nothing held, if that was asked."""
     kept = ""
     if trial.held:
-        names = " and ".join(noun(each) for each in trial.held)
-        kept = f", while its own {names} is kept" + (f" ({plain.value:.3f} if not)" if plain else "")
+        kept = f", while its own {names(trial.held)} is kept" + (f" ({plain.value:.3f} if not)" if plain else "")
     rows = f"(tolerance {tolerance:.2f}, {effect.rows} {effect.unit}s)"
     if trial.way == "transport":
         return (
@@ -53,6 +57,11 @@ def answered(trial: Trial, kept: Labelled, reversed_: Labelled) -> str:
 def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
     """Why a cue that carries the answer is not accused."""
     bound = found_to_be.tie
+    if found_to_be.measured:
+        return (
+            f"the answer rests on it by {effect:.3f}, and whether a measured column may carry it is yours to say; name "
+            f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged'
+        )
     why = "it says no more about the label than the looks of things do"
     if bound is not None and bound.value > FREE:
         why = f"within each class the rest of the row predicts what it shows (R squared {bound.value:.2f})"
@@ -62,6 +71,22 @@ def part_of_the_thing(effect: Estimate, found_to_be: Standing) -> str:
         f"the answer rests on it by {effect:.3f}, but it belongs to what the rows show: {why}; name "
         f'"{found_to_be.cue.name}" under [must_not_matter] to have it judged nevertheless'
     )
+
+
+def carried_too(trial: Trial, alone: Estimate, effect: Estimate) -> str:
+    """Why a suspect is not cleared which moves nothing while stronger ones are held: a swap may change nothing then."""
+    kept = names(trial.held)
+    return (
+        f"alone it moves the answer by {alone:.3f}, with the row's own {kept} kept by {effect:.3f}: what it carries is "
+        f"carried by the {kept} too, and these rows cannot tell which of them is read"
+    )
+
+
+def unused(effect: Estimate, status: Status = "absent") -> str:
+    """How far the model rests on a cue that is in the data."""
+    if status != "absent":
+        return f"whether this model rests on it is open ({effect:.3f})"
+    return f"this model does not rest on it ({effect:.3f})"
 
 
 def latent_claim(cue: Cue | str, alone: Estimate, guessing: float, reliance: str) -> str:

@@ -20,7 +20,7 @@ SHOWN = 60
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Drift(Probe):
     """How far the last window of a deployment log lies from the audited rows, and whether errors have become commoner.
 

@@ -69,7 +69,8 @@ def error_slices(data: Dataset, errors: Errors, tolerance: float) -> Iterator[Fi
         yield Skipped(probe="mistakes", kind="slice", subject="discovered", reason=reason)
     if not chosen:
         reason = f"no column or measure splits the rows into sets of {FEWEST} and more in both halves"
-        yield Skipped(probe="mistakes", kind="slice", reason=reason)
+        few = bool(known or numbers) and len(errors.wrong) < 4 * FEWEST
+        yield Skipped(probe="mistakes", kind="slice", reason=reason, too_few=few)
         return
     effects = [_effect(one, errors) for one in chosen]
     corrected = holm([p_at_most(effect, tolerance) for effect in effects])

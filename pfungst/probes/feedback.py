@@ -8,7 +8,7 @@ import numpy as np
 
 from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFew, reason_of
 from pfungst.findings import Condition, Estimates, Finding, Skipped, Table
 from pfungst.methods.discontinuity import bunching, discontinuity
 from pfungst.methods.feedback_tests import Effect, arm_contrast, version_switch
@@ -25,7 +25,7 @@ BUNCHED = 0.1
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feedback(Probe):
     """The effect of acting on an answer, where the log can tell it from drift, in deviations of the outcome.
 
@@ -65,11 +65,12 @@ class Feedback(Probe):
                 units=log.units,
             )  # fmt: skip
         except InputError as error:
-            yield Skipped(probe=self.topic, reason=str(error))
+            yield Skipped(probe=self.topic, reason=reason_of(error))
             return
         if not any(one.held for one in found):
             reasons = "; ".join(f"{one.name}: {one.reason}" for one in found)
-            yield Skipped(probe=self.topic, kind="moves-the-world", reason=f"{identifiable(found)} {reasons}")
+            reason, few = f"{identifiable(found)} {reasons}", any(isinstance(one.reason, TooFew) for one in found)
+            yield Skipped(probe=self.topic, kind="moves-the-world", reason=reason, too_few=few)
         for design in found:
             if design.held:
                 yield from self._moves(log, design, found)
@@ -83,7 +84,7 @@ class Feedback(Probe):
         try:
             effect, tables = _effect(log, design)
         except InputError as error:
-            yield Skipped(probe=self.topic, kind="moves-the-world", subject=design.name, reason=str(error))
+            yield Skipped(probe=self.topic, kind="moves-the-world", subject=design.name, reason=reason_of(error))
             return
         spread = effect.spread or 1.0
         size = Estimate(
@@ -126,7 +127,7 @@ class Feedback(Probe):
             cut = thresholds(log.score, log.acted, log.withheld)[0]
             found = bunching(cut.running(log.score), cut.value)
         except InputError as error:
-            yield Skipped(probe=self.topic, kind="gaming", reason=str(error))
+            yield Skipped(probe=self.topic, kind="gaming", reason=reason_of(error))
             return
         side = max((found.below, found.above), key=lambda one: one.low)
         status: Status = "found" if found.p_value < 0.05 and side.low > BUNCHED else side.against(BUNCHED)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFew
 from pfungst.findings import AnyEvidence, Estimates, Finding, Histogram, Series, SeverityCurve, Skipped, Step, Table
 from pfungst.methods.breaking import breaking_point
 from pfungst.methods.objects import MEASURES, Objects, objects_known, objects_of
@@ -63,7 +63,7 @@ class Framing:
                 if len(objects.rows) >= FEWEST:
                     return self._centred(data, done, clean, objects)
                 have = len(objects.rows)
-                reason = f"{have} labelled rows have a box or a mask; {FEWEST} are the least that say anything"
+                reason = TooFew(f"{have} labelled rows have a box or a mask; {FEWEST} are the least that say anything")
         return Skipped(probe="selection", kind="centred", reason=reason)
 
     def _ran(self, done: Passes, name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Finding, Skipped
 from pfungst.methods.label_errors import FEWEST, LabelErrors, label_errors
 from pfungst.passes import Passes, Predict
@@ -23,7 +24,7 @@ _FEATURES = Predict(rows=4096, features=True)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mistakes(Probe):
     """Confusions, the errors nobody would make, slices with more errors than the rest, and wrong labels.
 
@@ -72,7 +73,9 @@ class Mistakes(Probe):
 
     def _labels(self, data: Dataset, rows: Labelled) -> LabelErrors | Skipped:
         """Estimated label errors, or why there is no estimate."""
-        few = f"{len(rows.labels)} labelled rows are too few to read off a share of wrong labels; {FEWEST} are needed"
+        few = TooFew(
+            f"{len(rows.labels)} labelled rows are too few to read off a share of wrong labels; {FEWEST} are needed"
+        )
         top = "only the answer's probability was recorded, and wrong labels are read off the two highest"
         if len(rows.labels) >= FEWEST and rows.outputs.complete:
             return label_errors(rows.outputs, rows.labels, rows.units)

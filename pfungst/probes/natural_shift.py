@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import AnyEvidence, Condition, Estimates, Finding, Skipped
 from pfungst.methods.accuracy_gap import AccuracyGap, decomposed
 from pfungst.passes import Passes, Predict
@@ -71,7 +72,8 @@ def natural_shifts(data: Dataset, done: Passes, tolerance: float) -> Iterator[Fi
         for name in names:
             have = 0 if test is None else len(test.labels)
             reason = f"{have} test rows carry labels; {FEWEST} are needed to say what of the accuracy is lost elsewhere"
-            yield Skipped(probe=_TOPIC, subject=name.removeprefix("shifted:"), reason=reason)
+            few = test is not None
+            yield Skipped(probe=_TOPIC, subject=name.removeprefix("shifted:"), reason=reason, too_few=few)
         return
     misses = misses_of(data, done, test, names)
     for name in names:
@@ -102,7 +104,7 @@ def _judged(
         yield _overconfident(one, test, rows, tolerance)
         return
     if rows is not None:
-        reason = f"{len(rows.labels)} of its rows carry labels; {FEWEST} are the least that say anything"
+        reason = TooFew(f"{len(rows.labels)} of its rows carry labels; {FEWEST} are the least that say anything")
         yield Skipped(probe=_TOPIC, subject=one.subject, reason=reason)
     if not isinstance(estimates, str):
         yield _estimated(one, estimates, test, tolerance)

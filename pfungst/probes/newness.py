@@ -8,7 +8,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray, IntArray
 from pfungst.datasets.dataset import Dataset
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFew, TooFewRows
 from pfungst.findings import AnyEvidence, Examples, Table
 from pfungst.methods.input_statistics import pixel_statistics, table_statistics, text_statistics
 from pfungst.methods.two_sample import Comparison, two_sample_tests
@@ -77,7 +77,7 @@ def compared(data: Dataset, done: Passes, known: Predict, name: str, most: int) 
     new = done[features_pass(name)]
     reference = done[known].take(np.isin(positions(done[known]), data.sample(ROWS)))
     if min(len(reference), len(new)) < FEWEST:
-        return (
+        return TooFew(
             f"whether these rows differ from the test rows was not tested: {len(reference)} and {len(new)} rows are "
             f"there, and each set needs {FEWEST}"
         )
@@ -95,7 +95,8 @@ def compared(data: Dataset, done: Passes, known: Predict, name: str, most: int) 
             if pair is not None
         }
     except InputError as error:
-        return f"whether these rows differ from the test rows was not tested: {error}"
+        said = f"whether these rows differ from the test rows was not tested: {error}"
+        return TooFew(said) if isinstance(error, TooFewRows) else said
     adjusted = dict(zip(tests, holm([one.p_value for one in tests.values()]).tolist(), strict=True))
     found = Compared(tests, adjusted, ())
     shown = (_table(data, found, pairs), *_columns(looked), *_newest(data, found, name, new, most))

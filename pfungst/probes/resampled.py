@@ -6,6 +6,7 @@ import numpy as np
 
 from pfungst.arrays import Array, FloatArray
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Finding, Skipped, Table
 from pfungst.methods.table_shifts import columns_of
 from pfungst.passes import Passes, Predict
@@ -34,6 +35,7 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
     known, order = columns_of(data), rows.outputs.rows
     assert order is not None, "answers of a pass know their rows"
     if not known.measures or len(order) < 2 * fewest:
+        yield from [_too_few(len(order), 2 * fewest)] if known.measures else []
         return
     kept = np.arange(len(order))[:ROWS]
     batch, lost = data.batch(order[kept])
@@ -65,6 +67,11 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
         evidence=(_table(column, sign, right[confirm], values[at][confirm]),),
         remedy=f"collect rows with {way} values of {column}; weigh them up when training" if status == "found" else "",
     )
+
+
+def _too_few(have: int, least: int) -> Skipped:
+    reason = TooFew(f"{have} labelled rows; {least} are the least that say anything in halves")
+    return Skipped(probe="shift", kind="fragile", subject="resampled", reason=reason)
 
 
 def _deviations(values: Array) -> FloatArray:

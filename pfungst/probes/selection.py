@@ -12,7 +12,7 @@ from pfungst.findings import AnyEvidence, Condition, Estimates, Finding, Skipped
 from pfungst.methods.inclusion import inclusion_weights, reweighted, worst_accuracy
 from pfungst.methods.near_duplicates import near_duplicates
 from pfungst.passes import Passes, Predict
-from pfungst.probe import Labelled, Probe, labelled, probes
+from pfungst.probe import Labelled, Probe, labelled, none_of, probes
 from pfungst.probes.framing import Framing
 from pfungst.probes.known_parts import known_passes, positions
 from pfungst.probes.natural_shift import KNOWN, further_sets
@@ -28,7 +28,7 @@ ODDS = (1.5, 2.0, 3.0)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Selection(Probe):
     """``centred``: accuracy lost when objects that lie in the middle are moved.
 
@@ -73,8 +73,7 @@ class Selection(Probe):
         """A finding of each kind, or why there is none."""
         rows = labelled(data, done[_CLEAN])
         if rows is None or len(rows.labels) < FEWEST:
-            have = 0 if rows is None else len(rows.labels)
-            yield Skipped(probe=self.topic, reason=f"{have} labelled rows; {FEWEST} are the least that say anything")
+            yield Skipped(probe=self.topic, reason=none_of(rows, FEWEST))
             return
         yield self._framing.judge(data, done)
         yield self._leak(data, rows)

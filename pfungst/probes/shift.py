@@ -15,7 +15,7 @@ from pfungst.methods.own_shifts import own
 from pfungst.methods.shift_kind import USUAL
 from pfungst.methods.shifts import Shifted, maker, named, shifts
 from pfungst.passes import Passes, Predict
-from pfungst.probe import Labelled, Probe, labelled, probes, shot
+from pfungst.probe import Labelled, Probe, labelled, none_of, probes, shot
 from pfungst.probes.natural_shift import natural_passes, natural_shifts
 from pfungst.probes.resampled import resampled
 from pfungst.probes.shift_summary import Judged, summary
@@ -31,7 +31,7 @@ SCALES = ("table", "similarity")
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shift(Probe):
     """Accuracy lost at the middle of five severities, paired by row, and the confidence that did not follow.
 
@@ -119,9 +119,7 @@ class Shift(Probe):
         middle = self._under(kind(severity=MIDDLE))
         after = labelled(data, done[middle])
         if after is None or len(after.labels) < self.fewest:
-            have = 0 if after is None else len(after.labels)
-            reason = f"{have} labelled rows; {self.fewest} are the least that say anything"
-            return Skipped(probe=self.topic, subject=name, reason=reason)
+            return Skipped(probe=self.topic, subject=name, reason=none_of(after, self.fewest))
         assert after.outputs.rows is not None, "answers of a pass know their rows"
         before = Labelled(done[_CLEAN].at(after.outputs.rows), after.labels, after.units)
         levels = self._levels(kind, data, done)

@@ -7,23 +7,34 @@ from typing import ClassVar, Self
 import numpy as np
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Condition, Finding, Skipped
 from pfungst.methods.attributions import GradientTimesInput
-from pfungst.methods.candidates import Candidates, candidates
+from pfungst.methods.candidates import Candidates, candidates, is_site, recorded
 from pfungst.methods.cues import Cue
 from pfungst.methods.gatherings import gatherings
 from pfungst.methods.hypotheses import Seen, hypothesis
 from pfungst.methods.places import Region
 from pfungst.methods.regions import likeness
-from pfungst.methods.standing import HALVES, Standing, chance, scores, standing, tells, units_of
+from pfungst.methods.standing import HALVES, Standing, chance, covers, explained, scores, standing, tells, units_of
 from pfungst.methods.swaps import Way, ways
 from pfungst.passes import Attribute, Pass, Passes, Predict
 from pfungst.probe import Probe, labelled, probes
 from pfungst.probes.cue_evidence import Looked, evidence, overview, shown, table
-from pfungst.probes.cue_words import answered, claim, latent_claim, noun, part_of_the_thing, remedy
+from pfungst.probes.cue_words import (
+    answered,
+    carried_too,
+    claim,
+    latent_claim,
+    names,
+    noun,
+    part_of_the_thing,
+    remedy,
+    unused,
+)
 from pfungst.probes.metadata_cues import metadata_cues
 from pfungst.probes.trials import CLEAR, Held, Trial, beyond, natural_loss
-from pfungst.statistics.estimate import Estimate, Status, severity
+from pfungst.statistics.estimate import Status, severity
 from pfungst.statistics.intervals import proportion_of
 from pfungst.task import MUST_NOT_MATTER, Task
 
@@ -35,7 +46,7 @@ QUIET = 50
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shortcuts(Probe):
     """Probability of the true class lost when a cue comes from another class's row instead of one of the row's own.
 
@@ -102,7 +113,7 @@ class Shortcuts(Probe):
         suspicions = table(
             (
                 trial,
-                hypothesis(data, trial.cue, seen, stated=self._named(trial.cue)).sources,
+                hypothesis(data, trial.cue, seen, stated=self._named(data, trial.cue)).sources,
                 trial.reliance(data, done),
             )
             for trial in trials.values()
@@ -120,7 +131,7 @@ class Shortcuts(Probe):
             yield from self._no_region(data, done)
         for cue in self._candidates(data, done).proposed:
             if cue not in trials and not isinstance(cue, Region) and self._standing(data, cue).latent:
-                yield self._latent(data, cue, _unused(self._best(data, done, cue).reliance(data, done)))
+                yield self._latent(data, cue, unused(self._best(data, done, cue).reliance(data, done)))
         yield from metadata_cues(data, done)
 
     def _compared(self, data: Dataset, done: Passes) -> bool:
@@ -137,12 +148,13 @@ class Shortcuts(Probe):
         counts = [np.bincount(labels[labels >= 0], minlength=len(data.classes)) for labels in halves]
         least = min(int(each.sum()) for each in counts)
         if least < self.fewest:
-            return f"{least} labelled rows in a half; {self.fewest} are the least that say anything"
+            return TooFew(f"{least} labelled rows in a half; {self.fewest} are the least that say anything")
         if np.count_nonzero(sum(counts)) < 2:
             return "all labelled rows are of one class, so no row has a donor of another"
         others, fewest = min(int(each.sum() - each.max()) for each in counts), self.fewest // 2
         if others < fewest:
-            return f"{others} rows in a half are not of its commonest class; {fewest} are the least to take cues from"
+            reason = f"{others} rows in a half are not of its commonest class; {fewest} are the least to take cues from"
+            return TooFew(reason)
         return ""
 
     def tolerance(self, cue: Cue) -> float:
@@ -225,9 +237,7 @@ class Shortcuts(Probe):
             if effect.low > 0 and effect.value > 0.6 * self.tolerance(cue):
                 # A mark in the border moves both; the place says more.
                 found[cue] = effect.value * (1.25 if isinstance(cue, Region) else 1.0)
-        marked = max((moved for cue, moved in found.items() if isinstance(cue, Region)), default=0.0)
-        # A guessed ground holds the marks on it; where one explains half of what it moves, the mark says more.
-        late = {cue for cue, moved in found.items() if getattr(cue, "guess", False) and marked > 0.5 * moved}
+        late = explained(found)
         ranked = sorted(found, key=lambda cue: (cue in late, -found[cue]))
         return {
             cue: tuple(
@@ -273,11 +283,14 @@ class Shortcuts(Probe):
 
     def _standing(self, data: Dataset, cue: Cue, held: Held = ()) -> Standing:
         """What the data say of a cue; what the user names is judged in any case."""
-        besides = candidates(data, self.stated, self.own).proposed if data.modality == "text" else ()
-        return replace(standing(data, cue, held, besides), stated=self._named(cue))
+        besides: tuple[Cue, ...] = recorded(data) if data.modality == "table" else ()
+        if data.modality == "text":
+            besides = candidates(data, self.stated, self.own).proposed
+        return replace(standing(data, cue, held, besides), stated=self._named(data, cue))
 
-    def _named(self, cue: Cue) -> bool:
-        return cue in self.own or _spelled(cue.name) in {_spelled(name) for name in self.stated}
+    def _named(self, data: Dataset, cue: Cue) -> bool:
+        stated = {_spelled(name) for name in self.stated}
+        return cue in self.own or _spelled(cue.name) in stated or is_site(data, cue)
 
     def _status(self, data: Dataset, done: Passes, trial: Trial) -> Status:
         status = trial.reliance(data, done).against(self.tolerance(trial.cue))
@@ -301,18 +314,33 @@ class Shortcuts(Probe):
         lost = natural_loss(data, done, cue, HALVES)
         return lost is not None and lost.low > 0
 
+    def _not_told(
+        self, data: Dataset, done: Passes, trial: Trial, looked: Looked
+    ) -> Iterator[Finding | Skipped | Condition]:
+        """What is said of a cue that is neither accused nor cleared; nothing where it is one or the other."""
+        effect, found_to_be = trial.reliance(data, done), self._standing(data, trial.cue, trial.held)
+        cleared, other = effect.against(self.tolerance(trial.cue)) == "absent", names(trial.held)
+        over = [one for one in looked.trials if one.cue in trial.held and covers(one.cue, trial.cue)]
+        if not cleared and not found_to_be.own:
+            reason = part_of_the_thing(effect, found_to_be)
+            reliance = f"this model's answer moves by {effect:.3f} with it"
+        elif cleared and any(self._status(data, done, one) != "absent" for one in over):
+            reason = carried_too(trial, self._best(data, done, trial.cue).reliance(data, done), effect)
+            reliance = f"whether this model rests on it or on the {other} is open"
+        else:
+            return
+        yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
+        if found_to_be.latent and not isinstance(trial.cue, Region):
+            yield self._latent(data, trial.cue, reliance)
+
     def _judged(
         self, data: Dataset, done: Passes, trial: Trial, looked: Looked
     ) -> Iterator[Finding | Skipped | Condition]:
+        if told := list(self._not_told(data, done, trial, looked)):
+            yield from told
+            return
         effect, tolerance = trial.reliance(data, done), self.tolerance(trial.cue)
         status, found_to_be = self._status(data, done, trial), self._standing(data, trial.cue, trial.held)
-        latent = found_to_be.latent and not isinstance(trial.cue, Region)
-        if effect.against(tolerance) != "absent" and not found_to_be.own:
-            reason = part_of_the_thing(effect, found_to_be)
-            yield Skipped(probe=self.topic, kind="cue", subject=trial.cue.name, reason=reason)
-            if latent:
-                yield self._latent(data, trial.cue, f"this model's answer moves by {effect:.3f} with it")
-            return
         plain = trial.plain().reliance(data, done) if trial.plain().ran(done) else None
         said, found = claim(trial, effect, plain, tolerance), status == "found"
         said += answered(trial, *trial.answers(data, done)) if found else ""
@@ -339,8 +367,8 @@ class Shortcuts(Probe):
             other = trial.answers(data, done)[1]
             accuracy = proportion_of(other.correct, units=other.units, name="accuracy")
             yield Condition(condition=f"{trial.cue.name} swapped", accuracy=accuracy)
-        elif latent:
-            yield self._latent(data, trial.cue, _unused(effect, status))
+        elif found_to_be.latent and not isinstance(trial.cue, Region):
+            yield self._latent(data, trial.cue, unused(effect, status))
 
     def _no_region(self, data: Dataset, done: Passes) -> Iterator[Finding | Skipped]:
         tried = [(self._best(data, done, cue).reliance(data, done), cue) for cue in self._places(data, done)]
@@ -365,7 +393,7 @@ class Shortcuts(Probe):
             tolerance=self.tolerance(cue),
         )
         if status == "absent" and self._standing(data, cue).latent:
-            yield self._latent(data, cue, _unused(effect))
+            yield self._latent(data, cue, unused(effect))
 
     def _latent(self, data: Dataset, cue: Cue, reliance: str) -> Finding:
         alone = scores(data, cue, "confirmation").opportunity(units_of(data, "confirmation"))
@@ -382,12 +410,6 @@ class Shortcuts(Probe):
             tolerance=self.tolerance(cue),
             remedy=remedy(noun(cue)),
         )
-
-
-def _unused(effect: Estimate, status: Status = "absent") -> str:
-    if status != "absent":
-        return f"whether this model rests on it is open ({effect:.3f})"
-    return f"this model does not rest on it ({effect:.3f})"
 
 
 def _spelled(name: str) -> str:

@@ -67,7 +67,8 @@ def gaps(
             "no site holds ten rows of a class and ten of others, of classes that are seen elsewhere too: accuracy by "
             "site is accuracy by class"
         )
-        yield Skipped(probe="sites", kind="gap", subject=at.column, reason=reason)
+        few = not at.compared() or any((at.sited.counts[site] > 0).sum() > 1 for site in at.compared())
+        yield Skipped(probe="sites", kind="gap", subject=at.column, reason=reason, too_few=few)
         return
     losses = [at.apart(~at.rows.correct, at.inside(site), "accuracy lost", len(judged)) for site in judged]
     place = max(range(len(judged)), key=lambda i: (max(0.0, losses[i].low), losses[i].value))

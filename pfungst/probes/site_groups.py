@@ -63,7 +63,8 @@ def group_gaps(data: Dataset, rows: Labelled, tolerance: float) -> Iterator[Find
         subject = " × ".join(some)
         if not found:
             reason = f"no group of {subject} has {FEWEST} labelled rows, with as many in the others"
-            yield Skipped(probe="sites", kind="gap", subject=subject, reason=reason)
+            few = len(groups.names) > 1
+            yield Skipped(probe="sites", kind="gap", subject=subject, reason=reason, too_few=few)
             continue
         parted = _Parted(data, rows, subject, groups, found)
         if len(some) == 1:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pfungst.arrays import BoolArray, IntArray
-from pfungst.errors import InputError
+from pfungst.errors import InputError, TooFew
 from pfungst.findings import Finding, Skipped, Table
 from pfungst.methods.label_shift import LabelShift, label_shift
 from pfungst.methods.site_pairs import PairTest
@@ -25,7 +25,7 @@ def shares(at: AtSites, tests: tuple[PairTest, ...], tolerance: float) -> Iterat
     """Whether a class is commoner at one site than at the others; ``tests`` say what else depends on the site."""
     judged, classes = at.compared(), at.sited.compared
     if not judged or not len(classes):
-        reason = f"no site has {FEWEST} labelled rows, as many elsewhere, and classes with ten rows"
+        reason = TooFew(f"no site has {FEWEST} labelled rows, as many elsewhere, and classes with ten rows")
         yield Skipped(probe="sites", kind="prevalence", subject=at.column, reason=reason)
         return
     many = len(judged) * len(classes)

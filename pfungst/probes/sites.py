@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Condition, Finding, Skipped
 from pfungst.methods.site_features import Kept, kept
 from pfungst.methods.site_pairs import PairTest, area_within, decomposition, moved, pair_tests
@@ -26,7 +27,7 @@ _CLEAN, _FEATURES = Predict(), Predict(features=True, rows=4096)
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sites(Probe):
     """Confounding of label and site: probability that goes with the site given the label, pooled less within-site AUC.
 
@@ -97,7 +98,7 @@ class Sites(Probe):
         sizes = np.bincount(codes)
         if (sizes >= self.fewest).sum() < 2:
             large = int((sizes >= self.fewest).sum())
-            return (
+            return TooFew(
                 f"{'one' if large else 'none'} of {len(names)} sites has {self.fewest} labelled rows; two such sites "
                 "are the least that can be compared"
             )
@@ -156,4 +157,5 @@ def _kept(data: Dataset, seen: tuple[Sited, Labelled] | None) -> tuple[Kept, ...
     if seen is None or seen[1].outputs.features is None:
         return "whether the site is kept in the network was not tested: the model offers no features"
     found = kept(seen[0], seen[1].outputs.features, seed=data.seed)
-    return found or "whether the site is kept in the network was not tested: no class has 30 rows at two sites"
+    reason = "whether the site is kept in the network was not tested: no class has 30 rows at two sites"
+    return found or TooFew(reason)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pfungst.datasets.dataset import Dataset
+from pfungst.errors import TooFew
 from pfungst.findings import Finding, Skipped
 from pfungst.passes import Pass, Passes, Predict
 from pfungst.probe import Probe, probes
@@ -19,7 +20,7 @@ _CLEAN = Predict()
 
 
 @probes
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Unknowns(Probe):
     """Share of strangers stated above ``sure``, and whether any score tells strangers from known rows.
 
@@ -92,7 +93,9 @@ class Unknowns(Probe):
         for name, some in given.items():
             yield from self._left_out(name.removeprefix("ood:"), some)
         if kinds and len(kinds[0].plain) < self.fewest:
-            yield Skipped(probe=self.topic, subject=MADE, reason=self._too_few(len(kinds[0].plain)))
+            yield Skipped(
+                probe=self.topic, subject=MADE, reason=self._too_few(len(kinds[0].plain)), too_few=True
+            )  # fmt: skip
             kinds = []
         parts = known_parts(data, done, self.rows, [some.scored for some in (*sets, *kinds[-1:])])
         for some in sets:
@@ -120,7 +123,9 @@ class Unknowns(Probe):
             )
             yield Skipped(probe=self.topic, subject=subject, reason=reason)
         if have < self.fewest:
-            yield Skipped(probe=self.topic, subject=subject, reason=self._too_few(have))
+            # A set that nobody could be asked about, such as beside recorded answers, is not a small one.
+            few = some is not None
+            yield Skipped(probe=self.topic, subject=subject, reason=self._too_few(have), too_few=few)
 
     def _too_few(self, have: int) -> str:
         return f"{have} rows could be asked; {self.fewest} are the least that say anything"
@@ -129,11 +134,11 @@ class Unknowns(Probe):
         self, data: Dataset, done: Passes, parts: KnownParts | None, sets: Sequence[StrangerSet]
     ) -> Iterator[Finding | Skipped]:
         if sets and (parts is None or min(len(parts.threshold), len(parts.report)) < self._least):
-            reason = (
+            few = TooFew(
                 f"{len(done[_CLEAN])} known rows were answered; they are divided to fit scores, to set a threshold and "
                 f"to report on, and each part needs {self._least}"
             )
-            yield Skipped(probe=self.topic, kind="undetectable", reason=reason)
+            yield Skipped(probe=self.topic, kind="undetectable", reason=few)
             return
         assert parts is not None or not sets, "there are parts where there are strangers to judge"
         refused: dict[tuple[str, tuple[str, ...]], list[str]] = {}

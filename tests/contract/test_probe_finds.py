@@ -3,7 +3,9 @@
 import ast
 from pathlib import Path
 
-import pfungst.probes  # noqa: F401 - fills the registry
+import pytest
+
+import pfungst.probes
 from pfungst.probe import probes
 
 FILES = sorted((Path(__file__).parents[2] / "pfungst" / "probes").glob("*.py"))
@@ -33,3 +35,9 @@ def test_every_kind_is_a_sentence():
     for topic, probe in probes.items():
         assert probe.finds, topic
         assert all(said[0].isupper() and said.endswith(".") for said in probe.finds.values())
+
+
+@pytest.mark.parametrize("probe", [pfungst.probes.calibration, pfungst.probes.shortcuts, pfungst.probes.drift])
+def test_settings_of_a_probe_have_names_so_that_a_model_is_not_taken_for_one(probe):
+    with pytest.raises(TypeError, match="positional"):
+        probe("model.onnx", "data.npz")

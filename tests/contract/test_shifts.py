@@ -9,6 +9,7 @@ from pfungst.canonical import canonical
 from pfungst.datasets.dataset import Batch, Dataset
 from pfungst.errors import InputError
 from pfungst.methods.shifts import Shifted, maker, shifts
+from pfungst.methods.text_shifts import vocabulary_of
 
 KINDS = pytest.mark.parametrize("kind", list(shifts.values()), ids=list(shifts))
 WITHOUT_PICTURES = [kind for kind in shifts.values() if kind.modality != "image"]
@@ -123,6 +124,13 @@ def test_good_words_are_those_of_the_other_class():
         "money",
         "waits",
     }
+
+
+def test_good_words_are_written_as_they_mostly_come():
+    texts = np.array(["Fine weather" if row % 2 else "Buy now SPONSORED" for row in range(120)], object)
+    data = Dataset("test", "", "text", tuple(map(str, range(120))), lambda at: list(texts[at]),
+                   classes=("ad", "talk"), labels=np.arange(120) % 2)  # fmt: skip
+    assert set(vocabulary_of(data).words[0]) == {"Buy", "now", "SPONSORED"}
 
 
 def test_objects_and_missing_values_of_tables_are_taken():

@@ -138,10 +138,32 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_2(files, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
-def test_usage_error_is_exit_2():
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("audit", "MODEL must be given; see pfungst audit --help"),
+        ("", "COMMAND must be given; see pfungst --help"),
+        ("audit m d --rows x", "--rows is 'x', which is no whole number; see pfungst audit --help"),
+        ("audit m d --cpus x", "--cpus is 'x', which is no number; see pfungst audit --help"),
+        ("audit m d --rows", "--rows is given without a value; see pfungst audit --help"),
+        ("audit m d --fail-at none", "--fail-at is 'none'; there are low, medium, high, critical; see pfungst audit"),
+        ("audit m d --fail-at hihg", "--fail-at is 'hihg'; the nearest is high; see pfungst audit --help"),
+        ("audit m d --rosw 3", "there is no option --rosw; the nearest is --rows; see pfungst audit --help"),
+        ("audit m d --frobnicate", "there is no option --frobnicate; see pfungst audit --help"),
+        ("audit m d e", "'e' is one word too many; see pfungst audit --help"),
+        ("adit m d", "there is no command 'adit'; the nearest is audit; see pfungst --help"),
+        ("monitor log.csv", "--reference must be given; see pfungst monitor --help"),
+        ("audit m d --batch-size q", "--batch-size: 'q' is no number of rows; give a whole number or auto; see"),
+    ],
+)
+def test_usage_error_is_one_sentence_and_exit_2(words, sentence, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["audit"])
+        main(words.split())
     assert stopped.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"pfungst: {sentence}")
+    assert err.count("\n") == 1
 
 
 def test_budget_cuts_rows_and_says_so(files, tmp_path):

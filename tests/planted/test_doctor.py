@@ -81,6 +81,14 @@ def test_wrong_preprocessing_is_noticed_and_named(nearest, wrong, named):
     assert f"{named} fits better" in check.saw
 
 
+def test_only_what_somebody_said_is_called_declared(nearest):
+    told, guessed = found(nearest())["preprocessing"], found(nearest(task=Task()))["preprocessing"]
+    assert "as declared" in told.saw
+    assert told.will == "the declared preprocessing is used"
+    assert "as inferred" in guessed.saw
+    assert "declared" not in guessed.saw + guessed.will
+
+
 def test_models_at_chance_do_not_prefer_a_preprocessing(onnx_classifier):
     rng = np.random.default_rng(0)
     models = (

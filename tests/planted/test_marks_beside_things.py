@@ -24,4 +24,5 @@ def test_the_mark_alone_is_judged_where_boxes_hold_a_piece_of_the_digit_too():
 def test_what_says_little_must_be_free_of_its_surroundings_altogether(opportunity, tie, own):
     place = Region((0.4, 0.5, 0.8, 0.9))
     assert Standing(place, opportunity, 0.1, Tie(tie, 0.01, 400)).own == own
-    assert not Standing(Column(0, "age"), opportunity, 0.1, Tie(tie, 0.01, 400)).own or opportunity > 0.4
+    assert not Standing(Column(0, "age"), opportunity, 0.1, Tie(tie, 0.01, 400)).own
+    assert Standing(Column(0, "scanner"), opportunity, 0.1, Tie(tie, 0.01, 400)).own == (tie < 0.08)

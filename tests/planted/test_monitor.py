@@ -130,6 +130,8 @@ def test_too_few_rows_and_folders_without_an_audit_are_refused(audited, tmp_path
     log = log_of(model, [world(100, 1)], tmp_path / "log.parquet")
     with pytest.raises(InputError, match="holds 100 rows and a window takes 200"):
         monitor(log, reference=run, out=tmp_path / "out")
+    with pytest.raises(InputError, match=r"there is no log \S*nix.csv; give the deployed model's answers as \.parquet"):
+        monitor(tmp_path / "nix.csv", reference=audited[1], out=tmp_path / "out")
     with pytest.raises(InputError, match="there is no audit in"):
         monitor(log, reference=tmp_path / "nowhere", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

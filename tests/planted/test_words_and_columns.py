@@ -17,7 +17,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pfungst.datasets.dataset import Dataset
+from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.findings import Finding
 from pfungst.methods.columns import columns, others
 from pfungst.methods.opportunity import discriminant, folds_of
@@ -26,6 +26,7 @@ from pfungst.methods.wordwise import ColumnPermutation, TokenOcclusion
 from pfungst.outputs import from_probabilities
 from pfungst.passes import Attribute, Passes
 from pfungst.probes.shortcuts import Shortcuts
+from pfungst.task import Task
 
 FOOTERS = ("Sent from my handset.", "Kind regards, the front desk.")
 WORDS = ("harbour", "lantern")
@@ -195,6 +196,40 @@ def test_a_model_that_reads_record_numbers_is_accused_of_it_alone():
     half = np.arange(len(labels)) % 2 == 0
     model = Fitted(RandomForestClassifier(100, min_samples_leaf=3, random_state=0).fit(inputs[half], labels[half]))
     assert accused(model, dataset(inputs[~half], labels[~half], names), Shortcuts()) == {"column:record"}
+
+
+def clinics(coded, seed=0):
+    """Four weak measurements and the clinic: one column a clinic, a name's number beside its code, or one column."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, 1200)
+    clinic = agreeing(labels, 0.85, rng)
+    measured = rng.normal(size=(1200, 4)) + 0.3 * labels[:, None]
+    columns_, names = {
+        "one a value": ((clinic[:, None] == np.arange(3)).astype(float), ("clinic_a", "clinic_b", "clinic_c")),
+        "twice": (np.stack([clinic, 100.0 * clinic + 7], axis=1), ("clinic", "clinic_id")),
+        "once": (clinic[:, None].astype(float), ("clinic",)),
+    }[coded]
+    return np.column_stack([measured, columns_]), labels, ("m0", "m1", "m2", "m3", *names)
+
+
+@pytest.mark.parametrize("coded", ["one a value", "twice", "once"])
+@pytest.mark.parametrize("learner", [LogisticRegression(max_iter=500), RandomForestClassifier(60, random_state=0)])
+def test_columns_that_say_one_thing_are_one_cue(coded, learner):
+    inputs, labels, names = clinics(coded)
+    model = Fitted(make_pipeline(StandardScaler(), learner).fit(inputs[::2], labels[::2]))
+    assert accused(model, dataset(inputs[1::2], labels[1::2], names), Shortcuts()) == {"column:clinic"}
+
+
+def test_the_measurement_that_tells_the_label_is_not_accused_unless_named():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 1200)
+    inputs = rng.normal(size=(1200, 3)) + labels[:, None] * (2.0, 0.2, 0.0)
+    model = Fitted(LogisticRegression().fit(inputs[::2], labels[::2]))
+    data = dataset(inputs[1::2], labels[1::2], ("hba1c", "age", "weight"))
+    assert accused(model, data, Shortcuts()) == set()
+    named = Shortcuts().for_task(Task(must_not_matter={"column:hba1c": 0.05}))
+    assert accused(model, data, named) == {"column:hba1c"}
+    assert accused(model, replace(data, roles=Roles(site=("hba1c",))), Shortcuts()) == {"column:hba1c"}
 
 
 def test_attributions_point_at_the_planted_column_and_the_planted_word():

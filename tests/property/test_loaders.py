@@ -165,7 +165,7 @@ def png(pixels):
 
 @given(
     pixels=hnp.arrays(np.uint8, st.tuples(st.integers(2, 4), st.integers(1, 6), st.integers(1, 6), st.just(3))),
-    form=st.sampled_from(["folder", "zip", "tar", "npz"]),
+    form=st.sampled_from(["folder", "zip", "tar", "npz", "parquet of records", "parquet of bytes"]),
 )
 @settings(max_examples=40)
 def test_pictures_come_back(tmp_path_factory, pixels, form):
@@ -183,6 +183,11 @@ def test_pictures_come_back(tmp_path_factory, pixels, form):
         found = loaded(
             folder, "rows.tar", tarred(parts | {f"{at}.cls": b"ab"[at % 2 :][:1] for at in range(len(pixels))})
         )
+    elif form.startswith("parquet"):
+        cells = [png(one) for one in pixels]
+        records = [{"bytes": cell, "path": name} for cell, name in zip(cells, names, strict=True)]
+        table = {"image": records if form.endswith("records") else cells, "label": [name[0] for name in names]}
+        found = loaded(folder, "rows.parquet", as_parquet(table | {"id": names}))
     else:
         sheet = io.BytesIO()
         np.savez(sheet, inputs=pixels, labels=np.array([name[0] for name in names]), ids=np.array(names))

@@ -51,6 +51,9 @@ def test_verdict_is_no_where_a_grave_trick_was_found():
     said = verdict([finding("shift", "fragile", "night"), finding("shortcuts", "cue", "border")], [])
     assert said.generalizes == "no"
     assert "shortcuts cue border" in said.sentence
+    assert said.sentence.endswith(" 1 more finding is high or critical.")
+    more = [finding("shift", "fragile", name) for name in ("night", "fog", "rain")]
+    assert verdict(more, []).sentence.endswith(" 2 more findings are high or critical.")
 
 
 def test_verdict_is_yes_only_where_the_needed_chapters_are_clear_and_names_what_was_not_examined():

@@ -263,6 +263,7 @@ def test_metadata_without_files_or_leaving_the_folder(refused, tmp_path):
     _, bad = data.batch(np.arange(2))
     assert bad == {0: "the file is not there"}
     assert any("1 files listed" in note for note in data.notes)
+    assert any("images are not listed" in note and "cat/" in note for note in data.notes)
 
 
 def test_zip_is_read_in_place_like_its_folder(tmp_path):

@@ -139,7 +139,7 @@ def test_sigmoids_of_many_classes_are_refused_and_of_one_read(refused, onnx_clas
 
 def test_logits_declared_probabilities_are_refused_by_row(refused, onnx_classifier):
     model = load_model(onnx_classifier(WEIGHTS, (3, 4, 4)), outputs="probabilities")
-    refused(lambda: model.predict(IMAGES), "are no probabilities", "row")
+    refused(lambda: model.predict(IMAGES), "are no probabilities", "row", "--outputs logits", "in the task file")
     refused(lambda: load_model(onnx_classifier(WEIGHTS, (3, 4, 4)), outputs="scores"), "'scores'", "logits")
 
 

@@ -39,6 +39,24 @@ def test_recorded_answers_find_their_rows_by_id(refused, tmp_path):
     refused(lambda: bind(model, load_data(source)), "does not have", "'r1'")
 
 
+def test_answers_whose_ids_the_data_do_not_know_are_not_taken_in_their_order(refused, tmp_path):
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\nx1,.9,.1\nx0,.2,.8\n")
+    unnamed = load_data((IMAGES[:2], np.array(["cat", "dog"])))
+    refused(lambda: bind(load_model(tmp_path / "a.csv"), unnamed), "does not have", "'x1'", "drop the ids")
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog\n1,.9,.1\n0,.2,.8\n")
+    numbered = bind(load_model(tmp_path / "a.csv"), unnamed)
+    assert list(numbered.ids) == ["1", "0"]
+    assert [numbered.classes[k] for k in numbered.labels] == ["dog", "cat"]
+
+
+def test_a_row_that_is_answered_twice_is_refused(refused, tmp_path):
+    (tmp_path / "a.csv").write_text("id,prob_cat,prob_dog,label\nr1,.9,.1,cat\nr1,.2,.8,cat\n")
+    model = load_model(tmp_path / "a.csv")
+    source = {"inputs": IMAGES[:2], "labels": np.array(["cat", "cat"]), "ids": np.array(["r0", "r1"])}
+    refused(lambda: bind(model, load_data(source)), "two rows with the id 'r1'")
+    refused(lambda: bind(model, None), "two rows with the id 'r1'")
+
+
 def test_numbered_columns_are_read_in_the_order_of_their_numbers(tmp_path):
     names = sorted(f"logit_{i}" for i in range(12))
     values = [name.split("_")[1] for name in names]
@@ -62,9 +80,13 @@ def test_predictions_with_confidence_only(refused, tmp_path):
 
 def test_recorded_answers_that_are_nonsense(refused, tmp_path):
     np.savez(tmp_path / "nan.npz", logits=np.array([[0.0, np.nan]]), labels=[0])
-    refused(lambda: load_model(tmp_path / "nan.npz"), "NaN")
+    said = refused(lambda: load_model(tmp_path / "nan.npz"), "NaN", "row 0", "record their answers anew")
+    assert "weights" not in said, "recorded answers have none"
     np.savez(tmp_path / "sum.npz", probs=np.array([[0.5, 0.9]]), labels=[0])
-    refused(lambda: load_model(tmp_path / "sum.npz"), "no probabilities", "1.4")
+    said = refused(lambda: load_model(tmp_path / "sum.npz"), "no probabilities", "1.4", "`logits`", "prob_0 and prob_1")
+    assert "from_" not in said, "a user of the command line has no functions to call"
+    np.savez(tmp_path / "outside.npz", probs=np.array([[-2.0, 3.7]]), labels=[0])
+    refused(lambda: load_model(tmp_path / "outside.npz"), "sums to 1.7", "name the array `logits`", "logit_*")
     np.savez(tmp_path / "unlabelled.npz", probs=np.array([[0.5, 0.5]]))
     refused(lambda: bind(load_model(tmp_path / "unlabelled.npz"), None), "no labels")
     np.savez(tmp_path / "named.npz", logits=np.eye(2), labels=[0, 1])

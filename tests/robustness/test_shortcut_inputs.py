@@ -330,6 +330,11 @@ def record(seed=1):
     }, labels
 
 
+def meant(*columns):
+    """A task in which these columns must not matter."""
+    return {"must_not_matter": {f"column:{name}": 0.05 for name in columns}}
+
+
 def by_dose(rows):
     return margin(np.array([row[0] if isinstance(row[0], float) and row[0] == row[0] else 0.0 for row in rows]))
 
@@ -341,7 +346,7 @@ def by_code(rows):
 @pytest.mark.parametrize(("model", "column", "other"), [(by_dose, "dose", "code"), (by_code, "code", "dose")])
 def test_tables_of_mixed_types_and_missing_values_name_the_column_that_is_read(model, column, other):
     columns, labels = record()
-    said = audited(model, {**columns, "label": labels})
+    said = audited(model, {**columns, "label": labels}, task=meant("dose", "code"))
     assert named(said) == {f"column:{column}"}
     assert named(said, kind="latent-cue") == {f"column:{other}"}
     assert not reasons(said, "attribution")
@@ -349,8 +354,17 @@ def test_tables_of_mixed_types_and_missing_values_name_the_column_that_is_read(m
 
 def test_a_matrix_of_objects_is_read_like_its_columns():
     columns, labels = record()
-    said = audited(by_code, (np.stack(list(columns.values()), axis=1), labels))
+    said = audited(by_code, (np.stack(list(columns.values()), axis=1), labels), task=meant("column 1"))
     assert named(said) == {"column:column 1"}
+
+
+@pytest.mark.parametrize("model", [by_dose, by_code])
+def test_a_measured_column_may_carry_the_answer_until_somebody_says_it_must_not(model):
+    columns, labels = record()
+    said = audited(model, {**columns, "label": labels})
+    assert not told(said)
+    read = "dose" if model is by_dose else "code"
+    assert "is yours to say" in next(one.reason for one in said.skipped if one.subject == f"column:{read}")
 
 
 def test_missing_and_infinite_numbers_carry_no_trick_by_themselves():
@@ -359,7 +373,8 @@ def test_missing_and_infinite_numbers_carry_no_trick_by_themselves():
     rows = rng.normal(size=(ROWS, 3))
     rows[:, 0] += 4 * labels - 2
     rows[::7, 1], rows[::9, 2] = np.nan, np.inf
-    said = audited(lambda shown: margin(shown[:, 0].astype(float)), (rows, labels))
+    stated = meant("column 0", "column 1", "column 2")
+    said = audited(lambda shown: margin(shown[:, 0].astype(float)), (rows, labels), task=stated)
     assert told(said) == {"column:column 0"}
     open_ = [one for one in said.findings if one.kind == "cue" and one.status == "inconclusive"]
     latent = [one for one in said.findings if one.kind == "latent-cue"]
@@ -369,7 +384,7 @@ def test_missing_and_infinite_numbers_carry_no_trick_by_themselves():
 def test_rows_without_a_label_among_mixed_columns_are_left_out_of_what_is_counted():
     columns, labels = record()
     some = np.array([None if row % 10 == 0 else "ab"[label] for row, label in enumerate(labels)], object)
-    said = audited(by_dose, {**columns, "label": some})
+    said = audited(by_dose, {**columns, "label": some}, task=meant("dose"))
     assert named(said) == {"column:dose"}
     assert said.headline[0].accuracy.rows == ROWS - ROWS // 10
 
