@@ -21,6 +21,9 @@ from pfungst.paged import LARGE
 _LINES = frozenset({".jsonl", ".ndjson", ".json"})
 LABELS = ("label", "labels", "class", "target", "y")
 
+FEWEST = 1024
+"""Rows of Parquet, at least, that are read at a time."""
+
 
 def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED) -> dict[str, Array]:
     """Columns by name, in order; ``suffix`` is ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
@@ -149,11 +152,11 @@ def _parquet(data: bytes, source: str, most: int) -> Any:
     _small(data, source, most)
     file = pa_parquet.ParquetFile(pa.BufferReader(data))
     about = file.metadata
-    groups = [about.row_group(at) for at in range(about.num_row_groups)]
-    longest = max((g.column(at).total_uncompressed_size for g in groups for at in range(g.num_columns)), default=1)
+    # Sizes of single columns would tell more, but on damaged files asking for them ends the process.
+    longest = max((about.row_group(at).total_byte_size for at in range(about.num_row_groups)), default=1)
     batches, size = [], 0
     # Arrow's own threads let go of the bytes late, which ends the process if Python has ended by then.
-    for batch in file.iter_batches(min(max(most // max(1, longest), 16), 1 << 16), use_threads=False):
+    for batch in file.iter_batches(min(max(most // max(1, longest), FEWEST), 1 << 16), use_threads=False):
         batches.append(batch)
         size += batch.nbytes
         if bomb(size, len(data), most):
