@@ -120,8 +120,10 @@ def _unpacked(data: bytes, source: str, most: int) -> bytes:
 def _small(data: bytes | memoryview, source: str, most: int) -> None:
     """Refuse Parquet that says much in little: a page of one value is as short for a billion rows as for one."""
     about = pa_parquet.read_metadata(pa.BufferReader(data))
-    packed = sum(about.row_group(at).total_byte_size for at in range(about.num_row_groups))
-    unpacked = max(packed, 8 * about.num_rows * about.num_columns)
+    groups = [about.row_group(at) for at in range(about.num_row_groups)]
+    # A damaged file may say one number of rows of itself and another of its parts; room is made for these.
+    rows = max(about.num_rows, sum(group.num_rows for group in groups))
+    unpacked = max(sum(group.total_byte_size for group in groups), 8 * rows * about.num_columns)
     if bomb(unpacked, len(data), most):
         raise refusal(source, unpacked, len(data))
 
