@@ -23,7 +23,7 @@ from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
 from pfungst.datasets.npz import Rows, plain_text, unique_ids
 from pfungst.datasets.traces import Traces
-from pfungst.errors import InputError, damage, damage
+from pfungst.errors import InputError, damage
 from pfungst.packed import MOST_UNPACKED, bomb, refusal
 from pfungst.stored import Stored
 from pfungst.task import Task
