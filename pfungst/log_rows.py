@@ -37,14 +37,8 @@ def in_time(data: Dataset) -> IntArray:
 
 
 def once(model: RecordedAnswers, data: Dataset) -> None:
-    """Raise InputError if rows stand in a log more than once, by their id, or by all that is known of them."""
-    ids = model.held.get("id", model.held.get("ids"))
-    if ids is not None:
-        many = len(ids) - len(np.unique(np.asarray(ids).astype(str)))
-        if many:
-            raise InputError(f"{many:,} rows of {data.source} have an id that another row has; keep one of each")
-        return
-    if data.roles.time is None:
+    """Raise InputError if rows without ids stand in a log more than once, by all that is known of them."""
+    if {"id", "ids"} & set(model.held) or data.roles.time is None:
         return
     logits = model.outputs.logits
     said = _marks([logits[:, at] for at in range(logits.shape[1])])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pfungst.datasets.files import Files
-from pfungst.errors import UnreadableRow
+from pfungst.errors import UnreadableRow, first_line
 
 NAMES = ("image", "img")
 """Columns whose cells are taken for pictures; sound lies in cells of the same kind."""
@@ -38,7 +38,10 @@ class Embedded:
     def read(self, name: str) -> bytes | UnreadableRow:
         """Contents of the file in a row, or why it cannot be read."""
         row = int(name)
-        cell = self._cells[row].as_py()
+        try:
+            cell = self._cells[row].as_py()
+        except (pa.ArrowException, IndexError) as error:  # a damaged cell may point to where nothing is
+            return UnreadableRow(f"the cell cannot be read: {first_line(error)}")
         if cell is not None:
             return bytes(cell)
         if row in self._elsewhere and self._beside is not None:

@@ -154,11 +154,12 @@ def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | 
 
 def _embedded(column: str, held: Mapping[str, Any], task: Task, source: str, folder: Place | None) -> _Inputs:
     """Pictures in the cells of a column; where a cell is only a path, that of a file beside the table."""
-    paths = paths_in(held[column])
     elsewhere: dict[int, str] = {}
-    if folder is not None:
-        elsewhere = {row: _inside(path, folder, source) for row in lacking(held[column]) if (path := paths[row])}
-    files = Embedded(held[column], _beside(folder, task) if folder is not None else None, elsewhere)
+    with damage(f"the cells of column {column} of {source} cannot be read"):
+        paths = paths_in(held[column])
+        if folder is not None:
+            elsewhere = {row: _inside(path, folder, source) for row in lacking(held[column]) if (path := paths[row])}
+        files = Embedded(held[column], _beside(folder, task) if folder is not None else None, elsewhere)
     known = tuple(path for path in paths if path)
     return _Inputs(
         "image",
