@@ -8,6 +8,7 @@ from pfungst.accepted import entry
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.traces import NAMES as TRACES
 from pfungst.errors import InputError
+from pfungst.methods.columns import recordings
 from pfungst.methods.places import Border, compass
 from pfungst.methods.properties import cues
 from pfungst.methods.segmentation import Background, Position
@@ -64,7 +65,8 @@ def check_columns(task: Task, data: Dataset) -> None:
     """
     if data.modality == "answers":
         return
-    known = (*data.features, *data.columns)
+    # Columns about one recording are judged as one, under a name that no column need have.
+    known = (*data.features, *data.columns, *(cue.column for cue in recordings(data.features)))
     spelled = {_spelled(name) for name in known}
     for cue in task.must_not_matter:
         start, _, name = cue.partition(":")

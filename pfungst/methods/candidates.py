@@ -50,7 +50,7 @@ def candidates(data: Dataset, stated: tuple[str, ...] = (), own: tuple[Cue, ...]
         return Candidates(tuple(dict.fromkeys(always)), tuple(cue for cue in _tokens(data) if cue not in always))
     named = tuple(cue for cue in columns(_features(data)) if cue.name in stated)
     joined = recorded(data)
-    always += (*named, *(cue for cue in joined if is_site(data, cue)))
+    always += (*named, *(cue for cue in joined if cue.name in stated or is_site(data, cue)))
     single = tuple(cue for cue in columns(_features(data)) if all(cue.at not in other.places for other in joined))
     found = (cue for cue in _telling(data, (*joined, *single)) if cue not in always)
     return Candidates(tuple(dict.fromkeys(always)), tuple(found))

@@ -76,6 +76,16 @@ def test_a_column_that_is_not_there_is_refused(table, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_name_of_columns_that_are_judged_as_one_can_be_stated():
+    rng = np.random.default_rng(0)
+    labels, clinic = np.arange(400) % 2, rng.integers(0, 2, 400)
+    table = {"age": rng.normal(size=400), "clinic_a": clinic * 1.0, "clinic_b": 1.0 - clinic, "label": labels}
+    stated = {"must_not_matter": {"column:clinic": 0.3}}
+    said = pfungst.audit(lambda rows: np.asarray(rows, float)[:, 1:3], table, task=stated, only=("shortcuts",))
+    clinics = next(one for one in said.findings if one.subject == "column:clinic")
+    assert (clinics.status, clinics.tolerance) == ("absent", 0.3)
+
+
 def test_probes_that_were_brought_may_know_other_cues(table):
     own = probes["calibration"]()
     pfungst.audit(model, table, task={"must_not_matter": {"my_cue": 0.05}}, probes=[own])
