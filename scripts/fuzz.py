@@ -70,6 +70,20 @@ def asked(name: str, folder: Path, seconds: int) -> str:
     return done.stderr.decode("utf-8", "replace")
 
 
+def killed(folder: Path, said: str) -> None:
+    """Take the input that ended a process before fuzzing began out of the corpus: it counts as found.
+
+    Raises:
+        SystemExit: no input was read, so that none of them did it.
+    """
+    last = folder / "last"
+    if not last.exists():
+        raise SystemExit(f"{folder.name} could not be fuzzed:\n{said[-2000:]}")
+    name = last.read_text("utf-8")
+    (folder / "corpus" / name).replace(folder / "found" / f"killed-{name}")
+    (folder / "found" / f"killed-{name}.txt").write_text(said, "utf-8", "replace")
+
+
 def fuzzed(name: str, seconds: int) -> Fuzzed:
     """Fuzz one reader; where it brought its process down, go on until the time is over."""
     folder = WORK / name
@@ -80,10 +94,12 @@ def fuzzed(name: str, seconds: int) -> Fuzzed:
     executions, edges, spent = 0, 0, 0.0
     while seconds - spent >= 1:
         began = time.monotonic()
+        (folder / "last").unlink(missing_ok=True)
         said = asked(name, folder, max(1, round(seconds - spent)))
         spent += time.monotonic() - began
         if not _STATUS.search(said):
-            raise SystemExit(f"{name} could not be fuzzed:\n{said[-2000:]}")
+            killed(folder, said)
+            continue
         executions += int((folder / "count").read_text("ascii"))
         edges = max([edges, *map(int, _STATUS.findall(said))])
     for scratch in folder.glob("fuzz-*"):

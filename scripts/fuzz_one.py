@@ -2,8 +2,9 @@
 
 Inputs that reach new branches are kept in FOLDER/corpus. An error that is no refusal is written to FOLDER/found once
 for each place it comes from, and fuzzing goes on; a crash of native code, a hang and a lack of memory end the process,
-and libFuzzer writes what led to them to the same folder. With 0 SECONDS: which of the corpus reaches lines that no
-smaller one reaches is written to FOLDER/kept.json, and which lines those are.
+and libFuzzer writes what led to them to the same folder; FOLDER/last names the input of the corpus that is read before
+fuzzing starts. With 0 SECONDS: which of the corpus reaches lines that no smaller one reaches is written to
+FOLDER/kept.json, and which lines those are.
 """
 
 import argparse
@@ -80,7 +81,9 @@ def fuzzed(name: str, folder: Path, seconds: int) -> None:
     words = [sys.argv[0], str(folder / "corpus"), f"-timeout={TIMEOUT}", "-rss_limit_mb=0"]
     words += [f"-max_len={LONGEST}", f"-artifact_prefix={folder}/found/"]
     for seed in sorted((folder / "corpus").iterdir()):
+        (folder / "last").write_text(seed.name, "utf-8")
         one(seed.read_bytes())  # imports what is imported on first use before memory is limited
+    (folder / "last").unlink(missing_ok=True)
     limited()
     mutated = {"custom_mutator": other} if target.changes != "bytes" else {}
     atheris.Setup(words, one, **mutated)

@@ -30,6 +30,22 @@ def test_every_reader_has_inputs_to_start_from_and_they_are_small(fuzz_targets):
     assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 300_000
 
 
+def test_an_input_that_ends_the_process_before_fuzzing_counts_as_found(fuzz_targets, tmp_path):
+    del fuzz_targets
+    fuzz = importlib.import_module("fuzz")
+    folder = tmp_path / "csv"
+    for part in ("corpus", "found"):
+        (folder / part).mkdir(parents=True)
+    with pytest.raises(SystemExit, match="csv could not be fuzzed:\nno such module"):
+        fuzz.killed(folder, "no such module")
+    (folder / "corpus" / "seed-bad").write_bytes(b"bad")
+    (folder / "corpus" / "seed-good").write_bytes(b"good")
+    (folder / "last").write_text("seed-bad", "utf-8")
+    fuzz.killed(folder, "Aborted")
+    assert [one.name for one in (folder / "corpus").iterdir()] == ["seed-good"]
+    assert sorted(one.name for one in (folder / "found").iterdir()) == ["killed-seed-bad", "killed-seed-bad.txt"]
+
+
 SOUND = ["csv-features", "tsv-features", "jsonl-texts", "parquet-packed", "packed-csv-features", "npz-pictures",
          "zip-folders", "folder-csv-pictures", "shards-pictures", "answers-csv-probabilities", "answers-npz-votes",
          "log-probabilities", "task-all", "audit-calibration", "journal-audit", "cache-outputs", "thumbnails-one",
