@@ -22,6 +22,7 @@ from pfungst.methods.candidates import Candidates
 from pfungst.methods.places import Region
 from pfungst.outputs import Outputs
 from pfungst.passes import Passes
+from pfungst.probes.case import Case
 from pfungst.probes.shortcuts import Shortcuts
 
 
@@ -39,14 +40,26 @@ class Counting:
         return self.network.model.predict(inputs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Screened(Shortcuts):
     """The same with only the places that hold most attribution for their area."""
 
     map: tuple[tuple[float, ...], ...] = ()
 
-    def _candidates(self, data: Dataset, done: Passes) -> Candidates:
-        known = super()._candidates(data, done)
+    def case(self, data: Dataset, done: Passes) -> Case:
+        """With fewer places."""
+        return Fewer(**vars(super().case(data, done)), map=self.map)
+
+
+@dataclass(frozen=True)
+class Fewer(Case):
+    """Rows of which only some places are proposed."""
+
+    map: tuple[tuple[float, ...], ...] = ()
+
+    def candidates(self) -> Candidates:
+        """The upper half of the places, and all other cues."""
+        known = super().candidates()
         places = sorted((cue for cue in known.proposed if isinstance(cue, Region)), key=self._density, reverse=True)
         kept = set(places[: -(-len(places) // 2)])
         return replace(known, proposed=tuple(c for c in known.proposed if not isinstance(c, Region) or c in kept))

@@ -59,7 +59,7 @@ class Column:
     """The value of one column of a table; numbers, texts and missing values may stand in it side by side.
 
     ``more`` are the places of columns that say the same in other words (a code beside a name, one column a value),
-    which are swapped with it: alone, each would leave what it says to the others.
+    which are swapped with it: alone, each would leave what it says to the others. ``of`` are then the names of all.
 
     >>> Column(1, "age").swap(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])).tolist()
     [[1.0, 4.0]]
@@ -68,6 +68,7 @@ class Column:
     at: int
     column: str
     more: tuple[int, ...] = ()
+    of: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -145,7 +146,9 @@ def recordings(names: Sequence[str]) -> tuple[Column, ...]:
             word = next(word for word in re.findall(r"[a-z]+", cue.column.lower()) if word in ADMINISTRATIVE)
             found.setdefault(word, []).append(cue)
     return tuple(
-        first if not more else Column(first.at, word, tuple(each.at for each in more))
+        Column(first.at, word, tuple(each.at for each in more), tuple(each.column for each in (first, *more)))
+        if more
+        else first
         for word, (first, *more) in found.items()
     )
 

@@ -2,11 +2,15 @@
 
 import re
 
+from pfungst.methods.columns import Column
 from pfungst.methods.cues import Cue
 from pfungst.methods.standing import EVERYWHERE, FREE, Standing
 from pfungst.probe import Labelled
 from pfungst.probes.trials import Held, Trial
 from pfungst.statistics.estimate import Estimate, Status
+
+NAMED = 4
+"""Columns that are one cue, of which so many are named."""
 
 
 def noun(cue: Cue) -> str:
@@ -15,8 +19,16 @@ def noun(cue: Cue) -> str:
     >>> from pfungst.methods.places import Region
     >>> noun(Region((0.0, 0.0, 0.2, 0.2)))
     'top-left region'
+    >>> from pfungst.methods.columns import recordings
+    >>> noun(recordings(("clinic_a", "clinic_b", "clinic_c"))[0])
+    "group of columns 'clinic_a', 'clinic_b' and 'clinic_c'"
     """
     kind, _, name = cue.name.partition(":")
+    if isinstance(cue, Column) and cue.of:
+        shown = [f"'{one}'" for one in cue.of[:NAMED]]
+        hidden = len(cue.of) - len(shown)
+        *first, last = [*shown, f"{hidden} more"] if hidden else shown
+        return f"group of columns {', '.join(first)} and {last}"
     if getattr(cue, "guess", False):
         return f"guessed {kind}"
     if kind == "region":
