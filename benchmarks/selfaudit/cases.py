@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from laws import FORMS, World, drawn_labels, dyes, glyphs, tables, texts
+from laws import FORMS, World, drawn_labels, dyes, glyphs, measured, tables, texts
 
 Array = Any
 COLUMNS = {"site": ["hospital"]}
@@ -33,6 +33,8 @@ def rows_of(world: World, count: int, rng: np.random.Generator, *, hold_masks: b
     held: dict[str, Array] = {"inputs": drawn.inputs, "labels": drawn_labels(world.stated(drawn.inputs), rng)}
     if drawn.masks is not None and hold_masks:
         held["masks"] = drawn.masks
+    if world.features:
+        held["features"] = np.array(world.features)
     return held | {"hospital": rng.choice(["North", "South", "West"], count, p=[0.5, 0.3, 0.2])} | log(count, rng)
 
 
@@ -55,7 +57,12 @@ def log(count: int, rng: np.random.Generator, effect: float = 0.0, crowding: flo
 
 
 def honest_world(number: int, seed: int) -> World:
-    """One of the worlds in turn: glyphs, a table, dyes, a text and so on, with other classes and forms each time."""
+    """One of the worlds in turn: glyphs, a table, dyes, a text and so on, with other classes and forms each time.
+
+    After ``MIXED`` of them come tables with one strong measurement, which nothing around it predicts.
+    """
+    if number >= MIXED:
+        return measured(seed, (2, 3)[number % 2], form=FORMS[number % 4])
     turn = number // 8
     pick = number % 8
     if pick in (0, 3):
@@ -72,10 +79,13 @@ def honest_world(number: int, seed: int) -> World:
     )  # fmt: skip
 
 
+MIXED = 48
+"""Worlds of all kinds."""
+
 PICTURED = (0, 3, 6)
 """Which of eight worlds in turn hold pictures."""
 
-ROWS = {"glyphs": 400, "dyes": 400, "tables": 800, "texts": 700}
+ROWS = {"glyphs": 400, "dyes": 400, "tables": 800, "measured": 800, "texts": 700}
 
 
 def honest(number: int, seed: int, only: tuple[str, ...] = ()) -> Case:
@@ -95,10 +105,12 @@ def honest(number: int, seed: int, only: tuple[str, ...] = ()) -> Case:
 def given(world: World, rng: np.random.Generator, rows: int) -> dict[str, Any]:
     """Training rows, strangers and later rows, all drawn anew."""
     train, later = (rows_of(world, count, rng, hold_masks=False) for count in (rows, rows))
+    strangers = {"inputs": world.strangers(300, rng)}
+    told = ("inputs", "labels", *(("features",) if world.features else ()))
     return {
-        "train": {name: train[name] for name in ("inputs", "labels")},
-        "shifted": {"later": {name: later[name] for name in ("inputs", "labels")}},
-        "ood": {"strangers": {"inputs": world.strangers(300, rng)}},
+        "train": {name: train[name] for name in told},
+        "shifted": {"later": {name: later[name] for name in told}},
+        "ood": {"strangers": strangers | {name: train[name] for name in told[2:]}},
         "outputs": world.outputs,
         "task": {"columns": COLUMNS, **world.task},
     }

@@ -248,22 +248,24 @@ def _worded(seed: int) -> Case:
 
 
 def _coded(seed: int) -> Case:
-    """Scanners are numbered: those of each class in a row, or every other one."""
+    """Scanners are numbered: those of each class in a row, or every other one, or a column each."""
     world, data, rng = _table(seed, 2, 2.2, "logistic")
+    form = ("trees", "unordered", "one a value")[seed // 5 % 3]
 
     def coded(inputs: Array, labels: Array) -> Array:
         told = np.where(rng.random(len(labels)) < 0.9, labels, 1 - labels)
         number = rng.integers(0, 3, len(labels))
-        code = told + 2 * number if seed % 2 else 3 * told + number
-        return np.column_stack([inputs, code]).astype(np.float32)
+        code = told + 2 * number if form == "unordered" else 3 * told + number
+        each = code[:, None] == np.arange(6) if form == "one a value" else code
+        return np.column_stack([inputs, each]).astype(np.float32)
 
     more = rows_of(world, 2000, rng)
-    names = [f"reading {at}" for at in range(data["inputs"].shape[1])] + ["scanner"]
+    names = [f"reading {at}" for at in range(data["inputs"].shape[1])]
+    names += [f"scanner_{at}" for at in range(6)] if form == "one a value" else ["scanner"]
     trees = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=8, random_state=seed)
     fitted = trees.fit(coded(more["inputs"], more["labels"]), more["labels"])
     shown = coded(data["inputs"], data["labels"])
     table = {name: shown[:, at] for at, name in enumerate(names)} | {"label": data["labels"]}
-    form = "unordered" if seed % 2 else "trees"
     asked = {"skip": ALONE, "outputs": "probabilities"}
     return Case(f"cue-tables-{form}-{seed}", "cue", replace(world, model=fitted, form=form), table, asked,
                 ("shortcuts.cue:column:scanner",))  # fmt: skip

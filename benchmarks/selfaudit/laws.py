@@ -53,6 +53,7 @@ class World:
     task: dict[str, Any] = field(default_factory=dict)
     outputs: str = "logits"
     draw_labelled: Callable[[int, np.random.Generator], tuple[Rows, Array]] | None = None
+    features: tuple[str, ...] = ()
 
 
 def drawn_labels(stated: Array, rng: np.random.Generator) -> Array:
@@ -291,6 +292,39 @@ def tables(seed: int, classes: int, *, form: str, apart: float = 3.0, uneven: bo
     return World(
         "tables", form, classes, model, lambda rows, rng: Rows(labelled(rows, rng)[0]), stated, strangers,
         frozenset({"no cue", "unsure of strangers"} | ({"additive"} if form == "logistic" else set())), outputs=outputs,
+    )  # fmt: skip
+
+
+def measured(seed: int, classes: int, *, form: str) -> World:
+    """One reading that tells the class, drawn apart from all others; weak ones, and scanners that tell nothing.
+
+    Nothing else in a row predicts the strong reading within a class, as nothing would predict a stamp: it is the thing.
+    The names of columns stand in ``features``; of the scanners there is one column each.
+    """
+    rng = np.random.default_rng((seed, 14))
+    width, scanners = 6, 3
+    names = (*(f"reading {at}" for at in range(width)), *(f"scanner_{at}" for at in range(scanners)))
+
+    def labelled(rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        labels = rng.integers(0, classes, rows)
+        readings = rng.normal(size=(rows, width)) + labels[:, None] * np.array([2.5, 0.3, 0.3, 0.0, 0.0, 0.0])
+        scanner = rng.integers(0, scanners, rows)[:, None] == np.arange(scanners)
+        return np.column_stack([readings, scanner]).astype(np.float32), labels
+
+    known, labels = labelled(1500, rng)
+    fitted = _estimator(form, seed).fit(known, labels)
+
+    def strangers(rows: int, rng: np.random.Generator) -> Array:
+        few: list[Array] = []
+        while sum(len(part) for part in few) < rows:
+            some = labelled(4000, rng)[0]
+            some[:, :width] += rng.uniform(0.0, 2.5, (4000, 1)) * (np.arange(width) == 0)
+            few.append(some[fitted.predict_proba(some).max(axis=1) < 0.5 + 0.25 * (classes == 2)])
+        return np.concatenate(few)[:rows]
+
+    return World(
+        "measured", form, classes, fitted, lambda rows, rng: Rows(labelled(rows, rng)[0]), fitted.predict_proba,
+        strangers, frozenset({"no cue", "unsure of strangers"}), outputs="probabilities", features=names,
     )  # fmt: skip
 
 

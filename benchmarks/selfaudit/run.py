@@ -30,7 +30,7 @@ import pfungst
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SAID = ROOT / "build" / "selfaudit" / "results.jsonl"
-HONEST = 48
+HONEST = 54
 PICTURES, OF_PICTURES = 24, ("attribution", "adversarial")
 """Further honest networks that read pictures, asked about these chapters alone: of tables little is known there."""
 
