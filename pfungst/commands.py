@@ -32,8 +32,8 @@ from pfungst.monitoring import monitor as run_monitor
 from pfungst.outlets import Outlets
 from pfungst.probe import probes as registry
 from pfungst.progress import heard
+from pfungst.remedying import planned_remedy, run_of
 from pfungst.remedying import remedy as run_remedy
-from pfungst.remedying import run_of
 from pfungst.report.comparison_words import Summary, sentence
 from pfungst.report.json import schema as audit_schema
 from pfungst.report.markdown import compared
@@ -85,16 +85,19 @@ def _task(asked: Namespace) -> Task:
 
 def remedy(asked: Namespace) -> int:
     """Fit a remedy, export the mended model, audit before and after."""
+    task, options = _task(asked), {**_options(asked), **_model_options(asked)}
+    if asked.dry_run:
+        _plain(Console(), planned_remedy(asked.method, asked.model, asked.data, task=task, **options))
+        return 0
     if not asked.out:
         raise InputError("a remedy writes a model; say where with --out FILE")
-    task = _task(asked)
     after = run_of(asked.out, "after")
     outlets, baseline = _outlets(asked, task), _baseline(asked, task, after)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         done = run_remedy(
             asked.method, asked.model, asked.data, out=asked.out, cue=asked.cue, column=asked.column,
             votes=asked.votes, risk=asked.risk, reject=asked.reject, epochs=asked.epochs, rate=asked.rate, task=task,
-            listen=listen, **_options(asked), **_model_options(asked),
+            listen=listen, **options,
         )  # fmt: skip
         gate = _gated(asked, task, done.after, baseline)
         console = Console()

@@ -11,7 +11,7 @@ import msgspec
 
 from pfungst.arrays import FloatArray
 from pfungst.audit_result import Audit
-from pfungst.auditing import audit
+from pfungst.auditing import audit, planned
 from pfungst.audits.request import resolve
 from pfungst.audits.study import Study, checked, opened
 from pfungst.engine.local import Inline
@@ -70,6 +70,9 @@ class Fitted:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+Fit = Callable[[Study, Audit, Asked], Fitted]
+
+
 def remedy(
     method: str,
     model: Any,
@@ -95,11 +98,7 @@ def remedy(
     Raises:
         InputError: if there is no such method or cue, the model cannot be exported, or a promise cannot be kept.
     """
-    if method not in METHODS:
-        raise InputError(f"there is no remedy {method!r}; there are {', '.join(METHODS)}")
-    if not isinstance(model, str | Path):
-        raise InputError("a remedy exports the model in its own format; give a file, or a factory with --weights")
-    fit, only = METHODS[method]
+    fit, only = _method(method, model)
     asked = Asked(**{one.name: options.pop(one.name) for one in fields(Asked) if options.get(one.name) is not None})
     for one in fields(Asked):
         options.pop(one.name, None)
@@ -119,6 +118,26 @@ def remedy(
     after = audit(mended, data, task=task, listen=listen, out=folders["after"], explicit_out=True, **more)
     lines, sentence = fitted.told(opened(mended, data, resolve(task, more)), before, after)
     return Remedied(out if is_stored(out) else Path(out), before, after, lines, sentence)
+
+
+def planned_remedy(method: str, model: Any, data: Any, **options: Any) -> str:
+    """The plan of a remedy in words: that of the audit before it, which is asked again of the mended model.
+
+    Raises:
+        InputError: as ``remedy``.
+    """
+    _, only = _method(method, model)
+    plan = planned(model, data, **{**options, "only": options.get("only") or only})
+    return f"{plan}\nasked twice, before and after the remedy; what the fit itself takes is not in it"
+
+
+def _method(method: str, model: Any) -> tuple[Fit, tuple[str, ...]]:
+    """How a remedy is fitted, and the chapters that it is about."""
+    if method not in METHODS:
+        raise InputError(f"there is no remedy {method!r}; there are {', '.join(METHODS)}")
+    if not isinstance(model, str | Path):
+        raise InputError("a remedy exports the model in its own format; give a file, or a factory with --weights")
+    return METHODS[method]
 
 
 def run_of(target: str | Path, name: str) -> str:
@@ -209,7 +228,6 @@ def _trained(against: str, study: Study, before: Audit, asked: Asked) -> Fitted:
     return Fitted(content, lambda again, _, __: hardening_bought(study, again, kinds), weights=True)
 
 
-Fit = Callable[[Study, Audit, Asked], Fitted]
 METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
     "last-layer": (_refitted, ()),
     "temperature": (_cooled, ("calibration",)),

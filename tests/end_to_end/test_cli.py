@@ -85,6 +85,12 @@ def test_dry_run_writes_nothing(files, tmp_path, capsys, monkeypatch):
     assert main(["audit", str(files.model), str(files.data), "--dry-run"]) == 0
     printed, _ = said(capsys)
     assert "rows shown to the model" in printed
+    assert main(["remedy", "temperature", str(files.model), str(files.data), "--dry-run"]) == 0
+    printed, _ = said(capsys)
+    assert "asked twice, before and after the remedy" in printed
+    assert "calibration" in printed
+    assert "shortcuts" not in printed
+    assert main(["remedy", "temprature", str(files.model), str(files.data), "--dry-run"]) == 2
     assert not list(tmp_path.iterdir())
 
 
