@@ -10,7 +10,7 @@ from pfungst.methods.columns import Column, columns, recordings
 from pfungst.methods.cues import Cue, measured
 from pfungst.methods.opportunity import discriminant, folds_of
 from pfungst.methods.overlays import find_overlays
-from pfungst.methods.properties import properties
+from pfungst.methods.properties import cues, properties
 from pfungst.methods.regions import shrunk
 from pfungst.methods.segmentation import Background, Position
 from pfungst.methods.standing import GUESSED, border, chance, family, proposed_places, units_of
@@ -26,6 +26,23 @@ MOST_COLUMNS = 12
 
 ASKED = frozenset({"frequency"})
 """Cues that are tried only where they are named: shapes of things differ in them, so most networks rest on them."""
+
+
+_OF = {
+    "image": ("pictures", ("border", "background", "position", "overlay", "region", "frequency", *cues)),
+    "text": ("texts", ("token", *text_cues)),
+}
+"""Families of cues that only rows of one kind have."""
+
+
+def foreign(name: str, modality: str) -> str:
+    """The rows that alone have a cue of this name, where these are others; else nothing.
+
+    >>> foreign("region:top-left", "table"), foreign("column:age", "table")
+    ('pictures', '')
+    """
+    start = family(name).replace("_", "-")
+    return next((rows for kind, (rows, known) in _OF.items() if start in known and kind != modality), "")
 
 
 @dataclass(frozen=True)

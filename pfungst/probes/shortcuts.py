@@ -9,6 +9,7 @@ import numpy as np
 from pfungst.datasets.dataset import Dataset
 from pfungst.errors import TooFew
 from pfungst.findings import Condition, Finding, Skipped
+from pfungst.methods.candidates import foreign
 from pfungst.methods.cues import Cue
 from pfungst.methods.hypotheses import hypothesis
 from pfungst.methods.places import Region
@@ -123,11 +124,17 @@ class Shortcuts(Probe):
         for cue in case.candidates().proposed:
             if cue not in trials and not isinstance(cue, Region) and case.standing(cue).latent:
                 yield self._latent(case, cue, unused(case.reliance(case.best(cue))))
+        boxes = {cue.name for cue in self.own}
+        for name in sorted({*self.stated, *boxes}):
+            if rows := foreign("region" if name in boxes else name, data.modality):
+                reason = f"the task file names it, and only {rows} have such a cue"
+                yield Skipped(probe=self.topic, kind="cue", subject=name, reason=reason)
         yield from metadata_cues(data, done)
 
     def case(self, data: Dataset, done: Passes) -> Case:
         """What these data and answers say, as this probe is set."""
-        return Case(data, done, self.rows, self.tolerance, self.stated, self.own)
+        own = self.own if data.modality == "image" else ()
+        return Case(data, done, self.rows, self.tolerance, self.stated, own)
 
     def unfit(self, data: Dataset) -> str:
         """Why the data cannot be examined, or nothing."""

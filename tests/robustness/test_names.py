@@ -76,6 +76,19 @@ def test_a_column_that_is_not_there_is_refused(table, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_cues_that_only_rows_of_another_kind_have_are_told(table):
+    asked = {
+        "must_not_matter": {"border": 0.05, "token:the": 0.05, "column:age": 0.1},
+        "cues": {"ruler": (0.8, 0, 1, 0.3)},
+    }
+    said = pfungst.audit(model, table, task=asked, only=("shortcuts",))
+    reasons = {one.subject: one.reason for one in said.skipped if one.kind == "cue"}
+    assert set(reasons) == {"border", "token:the", "ruler"}
+    assert "only pictures have such a cue" in reasons["ruler"]
+    assert "only texts have such a cue" in reasons["token:the"]
+    assert [one.subject for one in said.findings] == ["column:age"]
+
+
 def test_the_name_of_columns_that_are_judged_as_one_can_be_stated():
     rng = np.random.default_rng(0)
     labels, clinic = np.arange(400) % 2, rng.integers(0, 2, 400)
