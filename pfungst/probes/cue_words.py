@@ -112,6 +112,6 @@ def latent_claim(cue: Cue | str, alone: Estimate, guessing: float, reliance: str
 def remedy(name: str) -> str:
     """What to do about a cue."""
     return (
-        f"collect or synthesise rows in which {name} and label are independent (swapping the {name} between "
+        f"collect or synthesise rows in which the {name} and the label are independent (swapping the {name} between "
         "rows of different classes does it), then retrain the last layer and audit again"
     )

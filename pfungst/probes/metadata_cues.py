@@ -84,7 +84,7 @@ def _latent(data: Dataset, done: Passes, name: str, alone: Estimate, scored: Dis
         claim=latent_claim(noun, alone, chance(data), f"{unseen}{seen}."),
         effect=alone,
         tolerance=None,
-        remedy=remedy(f"the {noun}"),
+        remedy=remedy(noun),
     )
 
 
