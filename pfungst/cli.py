@@ -217,7 +217,7 @@ def _audit_options(audit: argparse.ArgumentParser, out: str = _OUT) -> None:
     add("--strict", action="store_true", help="exit 3 if a probe broke or could not decide")
     add("--dry-run", action="store_true", help="print the plan: passes, rows, cost")
     add("--no-cache", action="store_true", help="ask the model again, whatever was kept")
-    add("--no-images", action="store_true", help="leave the pictures of rows out of the report")
+    add("--no-images", action="store_true", help="leave pictures, texts and cells of rows out of the report")
     add("--redact-paths", action="store_true", help="leave file names out of the report")
     add("--redact", action="store_true", help="both: no pictures and no file names in anything that is written")
     add("--quiet", action="store_true", help="print the verdict and paths only")

@@ -33,7 +33,8 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True):
 
     ``shown`` is the fingerprint of the perturbation (empty: the row as it is); ``picture`` is the entry of
     ``thumbnails.zip``, empty until it was drawn or where the row has no picture. ``heat`` is the key of the pass whose
-    map is laid over the picture. ``text`` is what the row says where it is no picture.
+    map is laid over the picture. ``text`` is what the row says where it is no picture, ``cells`` are columns of a table
+    with what stands in them: those that the pictures beside each other differ in, or else the first.
     """
 
     row: str
@@ -43,6 +44,7 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True):
     heat: str = ""
     picture: str = ""
     text: str = ""
+    cells: tuple[tuple[str, str], ...] = ()
     caption: str
     answer: str
     probability: float

@@ -96,7 +96,7 @@ def _shot(shot: Shot, item: tuple[Shot, ...], pictures: Pictures, *, told: bool)
     named = f"row {shot.row[-28:]}" + (f" · {shot.caption}" if shot.caption != AS_IT_IS else "")
     said = named if plain else plainly(shot.caption)
     caption = tag("small", tag("bdi", clean(said, 160)))
-    shown = _picture(shot, pictures)
+    shown = _cells(shot, item) if shot.cells else _picture(shot, pictures)
     if shot.heat and shown is not None:
         under = pictures.take(_under(shot, item))
         bare = None if under is None else _image(under, "")
@@ -116,6 +116,17 @@ def _judged(shot: Shot, told: bool) -> Markup | None:
         return tag("i", " ✓", class_="right", title="right")
     label = None if told else html(("label ", tag("bdi", clean(shot.label, 60))))
     return html((tag("i", " ✗", title="wrong"), tag("small", label) if label else None))
+
+
+def _cells(shot: Shot, item: tuple[Shot, ...]) -> Markup:
+    """Columns of a table; what differs from the row as it is stands out."""
+    before = dict(item[0].cells)
+    told = []
+    for name, value in shot.cells:
+        said = tag("bdi", clean(value, 60))
+        same = before.get(name, value) == value
+        told.append(tag("span", tag("bdi", clean(name, 60)), " ", said if same else tag("b", said)))
+    return tag("span", told, class_="cells")
 
 
 def _picture(shot: Shot, pictures: Pictures) -> Markup | None:

@@ -17,8 +17,9 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import pfungst
 from pfungst.datasets.dataset import Dataset, Roles
-from pfungst.findings import Finding
+from pfungst.findings import Examples, Finding
 from pfungst.methods.columns import columns, others
 from pfungst.methods.opportunity import discriminant, folds_of
 from pfungst.methods.tokens import proposed_tokens, rest
@@ -224,6 +225,25 @@ def test_columns_that_say_one_thing_are_one_cue(coded, learner):
     (found,) = convicted(model, dataset(inputs[1::2], labels[1::2], names), Shortcuts())
     assert found.subject == "column:clinic"
     assert all(f"'{name}'" in found.claim for name in names[4:])
+
+
+def test_rows_of_a_table_are_shown_by_the_columns_that_changed():
+    inputs, labels, names = clinics("one a value")
+    forest = RandomForestClassifier(60, random_state=0).fit(inputs[::2], labels[::2])
+    table = {name: inputs[1::2, at] for at, name in enumerate(names)} | {"label": labels[1::2]}
+    for told, options in ((True, {}), (False, {"images": False})):
+        said = pfungst.audit(forest, table, only=("shortcuts",), outputs="probabilities", **options)
+        (found,) = (one for one in said.findings if one.name == "shortcuts.cue:column:clinic")
+        (rows,) = (piece for piece in found.evidence if isinstance(piece, Examples))
+        shown = [{name for name, _ in shot.cells} for item in rows.items for shot in item]
+        assert all(cells <= {"clinic_a", "clinic_b", "clinic_c"} for cells in shown)
+        assert all(bool(cells) == told for cells in shown)
+        for before, _, other, *_ in rows.items:
+            position = before.position
+            assert not told or all(
+                value == f"{inputs[1::2][position, names.index(name)]:.4g}" for name, value in before.cells
+            )
+            assert not told or other.cells != before.cells
 
 
 def test_the_measurement_that_tells_the_label_is_not_accused_unless_named():
