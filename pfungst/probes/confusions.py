@@ -126,7 +126,7 @@ def _found(cell: Confusion, of: int, bare: int, tolerance: float) -> Finding:
         effect=share,
         tolerance=tolerance,
         p_value=binomial_exact(cell.rows, of, tolerance, "greater"),
-        remedy=f"look at the pictures first: are the labels right, does a {cell.label} look like a {cell.answer}? "
+        remedy=f"look at the rows first: are the labels right, does a {cell.label} look like a {cell.answer}? "
         "If not, collect rows on which the two differ only in what should decide",
     )
 
