@@ -57,12 +57,7 @@ def log(count: int, rng: np.random.Generator, effect: float = 0.0, crowding: flo
 
 
 def honest_world(number: int, seed: int) -> World:
-    """One of the worlds in turn: glyphs, a table, dyes, a text and so on, with other classes and forms each time.
-
-    After ``MIXED`` of them come tables with one strong measurement, which nothing around it predicts.
-    """
-    if number >= MIXED:
-        return measured(seed, (2, 3)[number % 2], form=FORMS[number % 4])
+    """One of the worlds in turn: glyphs, a table, dyes, a text and so on, with other classes and forms each time."""
     turn = number // 8
     pick = number % 8
     if pick in (0, 3):
@@ -80,7 +75,7 @@ def honest_world(number: int, seed: int) -> World:
 
 
 MIXED = 48
-"""Worlds of all kinds."""
+"""Whole audits of worlds of all kinds, after which come tables with one strong measurement."""
 
 PICTURED = (0, 3, 6)
 """Which of eight worlds in turn hold pictures."""
@@ -94,7 +89,10 @@ def honest(number: int, seed: int, only: tuple[str, ...] = ()) -> Case:
     Where ``only`` some chapters are asked they are asked about pictures.
     """
     turn, pick = divmod(number, len(PICTURED))
-    world = honest_world(8 * turn + PICTURED[pick] if only else number, seed)
+    if number >= MIXED and not only:
+        world = measured(seed, (2, 3)[number % 2], form=FORMS[number % 4])
+    else:
+        world = honest_world(8 * turn + PICTURED[pick] if only else number, seed)
     rng = np.random.default_rng((seed, 5))
     rows = int(ROWS[world.family] * rng.choice([0.7, 1.0, 1.5]))
     data = rows_of(world, rows, rng, hold_masks=number % 2 == 0)
