@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -172,6 +173,7 @@ def _serve(prepare: Callable[[], Sweep], pipe: Connection) -> None:
     # One thread for each worker: more workers than cores times threads is the classic slowdown.
     cv2.setNumThreads(1)
     os.nice(1)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
         sweep = prepare()
         pipe.send(None)
@@ -182,6 +184,14 @@ def _serve(prepare: Callable[[], Sweep], pipe: Connection) -> None:
         return
     except Exception as error:  # noqa: BLE001 - it is raised again where it can be told
         pipe.send_bytes(_packed(error))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone: one that waits for a model would never read so from its pipe."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "workers are started by another process"
+    parent.join()
+    os._exit(1)
 
 
 def _packed(error: Exception) -> bytes:

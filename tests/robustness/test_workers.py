@@ -1,6 +1,11 @@
 """Processes that die or hang cost the rows that kill them, and nothing else."""
 
+import os
+import subprocess
+import sys
+import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,6 +78,44 @@ def test_row_that_hangs_is_left_out(poisonous):
     assert list(rounds.lost["test"]) == [123]
     assert "gave no answer in time" in rounds.lost["test"][123]
     assert len(got) == 299
+
+
+PARENT = """
+import sys, time
+import poisonous
+from pfungst.engine.local import Processes
+from pfungst.engine.plan import Piece, Shard
+from pfungst.passes import Predict
+if __name__ == "__main__":
+    crew = Processes(poisonous.prepare(40, hangs=tuple(range(40)), ids=sys.argv[1]), 1)
+    assert crew.answer(crew.start(0)) is None
+    crew.ask(0, [Piece(Predict(), Shard("test", 0, "discovery"), 10)])
+    print("asked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_worker_that_hangs_ends_with_its_parent(poisonous, tmp_path):
+    del poisonous
+    script, ids = tmp_path / "parent.py", tmp_path / "ids"
+    script.write_text(PARENT)
+    ids.mkdir()
+    with subprocess.Popen([sys.executable, str(script), str(ids)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"asked\n"
+        (worker,) = (int(path.name) for path in ids.iterdir())
+        os.kill(worker, 0)
+        parent.kill()
+    until = time.monotonic() + 20
+    while _lives(worker) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not _lives(worker)
+
+
+def _lives(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_model_that_dies_of_every_row_ends_the_audit(poisonous, monkeypatch):
