@@ -109,7 +109,7 @@ def apart(out: Any, sources: Iterable[Any]) -> None:
         way = _way(_file(os.fspath(source)))
         if place == way or place in way.parents:
             said = "is" if place == way else "holds"
-            raise InputError(f"--out {out} {said} {source}, which is read; name another folder with --out")
+            raise InputError(f"--out {out} {said} {source}, which is read; name another with --out")
 
 
 def _file(source: str) -> str:
