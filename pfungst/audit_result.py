@@ -16,6 +16,7 @@ from pfungst.report.json import decode, encode
 from pfungst.report.notebook import notebook
 from pfungst.report.terminal import plain
 from pfungst.report.thumbnails import read_zip, write_zip
+from pfungst.runs.owned import settled
 from pfungst.runs.places import reading, working
 from pfungst.statistics.estimate import Severity
 from pfungst.tables import findings_table, pandas_frame, polars_frame
@@ -79,9 +80,13 @@ class Audit:
         """Write ``audit.json``, ``report.html`` and ``thumbnails.zip`` into a folder, each whole or not at all.
 
         The folder may lie in an object store; what is given back is the one of this machine.
+
+        Raises:
+            InputError: if the folder holds something and no audit.
         """
         with working(path) as place:
             folder: Path = place.folder
+            settled(folder)
             folder.mkdir(parents=True, exist_ok=True)
             write_zip(folder / "thumbnails.zip", self.pictures)
             written(folder / "report.html", self.to_html().encode("utf-8", "replace"))

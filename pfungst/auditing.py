@@ -39,6 +39,7 @@ from pfungst.passes import Passes, Predict
 from pfungst.probe import Probe, labelled
 from pfungst.probe import probes as registry
 from pfungst.registry import plugins
+from pfungst.runs.owned import apart
 from pfungst.runs.places import working
 from pfungst.statistics.intervals import proportion_of
 from pfungst.summarised import Summarised
@@ -67,6 +68,7 @@ def audit(
         InputError: if it cannot be done as asked; nothing was written then.
     """
     request = resolve(task, options)
+    apart(request.out, [model, data, *request.sources])
     if not probes:
         check_names(request.task)  # probes that were brought may know other cues
     if request.executor == "ray":

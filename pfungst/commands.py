@@ -65,10 +65,12 @@ def _audit(asked: Namespace, model: str, data: str | None, more: dict[str, Any])
     if asked.dry_run:
         _plain(Console(), planned(model, data, task=task, **options))
         return 0
-    out = asked.out or task.out or DEFAULT_OUT
+    out = next(one for one in (asked.out, task.out, DEFAULT_OUT) if one is not None)
     baseline = _baseline(asked, task, out)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
-        result = run_audit(model, data, task=task, listen=listen, out=out, explicit_out=bool(asked.out), **options)
+        result = run_audit(
+            model, data, task=task, listen=listen, out=out, explicit_out=asked.out is not None, **options
+        )
         gate = _gated(asked, task, result, baseline)
         code = _ended(result, out, gate, strict=asked.strict, quiet=asked.quiet)
     outlets.write(out, gate)
@@ -114,11 +116,11 @@ def monitor(asked: Namespace) -> int:
     outlets = _outlets(asked, task)
     if asked.window is not None and asked.window < 1:
         raise InputError(f"--window is {asked.window}; give a whole number of at least 1")
-    out = asked.out or MONITOR_OUT
+    out = MONITOR_OUT if asked.out is None else asked.out
     baseline = _baseline(asked, task, out)
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_monitor(
-            asked.log, reference=asked.reference, task=task, out=out, window=asked.window, seed=asked.seed,
+            asked.log, reference=asked.reference, task=task, out=asked.out, window=asked.window, seed=asked.seed,
             listen=listen,
         )  # fmt: skip
         gate = _gated(asked, task, result, baseline)
@@ -129,7 +131,7 @@ def monitor(asked: Namespace) -> int:
 
 def compare(asked: Namespace) -> int:
     """Compare two audits on the rows they share."""
-    out = asked.out or COMPARE_OUT
+    out = COMPARE_OUT if asked.out is None else asked.out
     outlets = _outlets(asked)
     with outlets.muted():
         result = run_compare(asked.run_a, asked.run_b, fail_at=asked.fail_at, out=out)

@@ -12,6 +12,7 @@ from pfungst.pairing import Run, changes, churn, paired
 from pfungst.report.comparison import page
 from pfungst.report.facts import facts, source
 from pfungst.report.files import written
+from pfungst.runs.owned import settled
 from pfungst.runs.places import reading, working
 from pfungst.statistics.estimate import Severity
 
@@ -27,7 +28,8 @@ def compare(
     have asked the same probes.
 
     Raises:
-        InputError: if a folder holds no finished audit, or they share no rows; nothing was written then.
+        InputError: if a folder holds no finished audit, they share no rows, or ``out`` holds something and no audit or
+            comparison; nothing was written then.
     """
     a, b = _opened(run_a), _opened(run_b)
     shared, first, second, units = paired(a, b)
@@ -45,6 +47,7 @@ def _save(result: Comparison, out: str | Path) -> None:
     packed = msgspec.json.format(msgspec.json.encode(result, order="deterministic"), indent=1)
     try:
         with working(out) as place:
+            settled(place.folder)
             place.folder.mkdir(parents=True, exist_ok=True)
             written(place.folder / "compare.html", page(result).encode("utf-8", "replace"))
             written(place.folder / "compare.json", packed + b"\n")

@@ -24,6 +24,7 @@ from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
 from pfungst.report.files import written
+from pfungst.runs.owned import apart, is_vacant, settled
 from pfungst.runs.places import reading, working
 from pfungst.stored import is_stored
 from pfungst.task import Task, load_task, task_of
@@ -47,11 +48,11 @@ class State(msgspec.Struct, frozen=True):
 
 def monitor(
     log: str | Path, *, reference: str | Path, task: Task | Mapping[str, Any] | str | Path | None = None,
-    out: str | Path = DEFAULT_OUT, window: int | None = None, seed: int = 0, listen: Listener | None = None,
+    out: str | Path | None = None, window: int | None = None, seed: int = 0, listen: Listener | None = None,
 ) -> Audit:  # fmt: skip
     """Judge a log of a deployed model against the audit in the folder ``reference``; results are kept in ``out``.
 
-    Both may lie in an object store.
+    Both may lie in an object store. Without ``out`` that is ``pfungst-monitor``, in which no other audit is replaced.
 
     ``log`` holds answers (``prob_*``, ``logit_*``, or ``prediction`` and ``confidence``) and, if known, time, label,
     units, columns of the inputs, and decisions with their outcomes. Whole windows of ``window`` rows (a twentieth of
@@ -59,8 +60,11 @@ def monitor(
     new windows are judged.
 
     Raises:
-        InputError: if log or audit cannot be read, do not fit each other, or rows that were judged have changed.
+        InputError: if log or audit cannot be read, do not fit each other, rows that were judged have changed, or
+            ``out`` holds what is not to be replaced.
     """
+    explicit, out = out is not None, DEFAULT_OUT if out is None else out
+    apart(out, [log, reference])
     wanted = task if isinstance(task, Task) else task_of(dict(task)) if isinstance(task, Mapping) else load_task(task)
     with reading(reference, "audit.json", "thumbnails.zip", PLAIN) as run:
         known = _reference(run)
@@ -79,6 +83,7 @@ def monitor(
     order = in_time(data)
     once(model, data)
     with working(out) as place:
+        _replaceable(place.folder, explicit=explicit)
         state = _state(place.folder, known, window or max(200, len(order) // 20))
         rows = list(_windows(model, data, order, state.size))
         if not rows:
@@ -96,6 +101,16 @@ def monitor(
         model, None, task=wanted, probes=(drift, Feedback(drifted=drifted)), out=out, explicit_out=True, seed=seed,
         listen=listen, command=f"pfungst monitor {log} --reference {reference}",
     )  # fmt: skip
+
+
+def _replaceable(folder: Path, *, explicit: bool) -> None:
+    """Refuse a folder that holds no RUN, or unless it was named that of an audit: only a log's is gone on with."""
+    settled(folder)
+    if not (explicit or is_vacant(folder) or (folder / STATE).exists()):
+        raise InputError(
+            f"{folder} holds an audit and no log that was judged; name it with --out {folder} to replace it, or name "
+            "another folder"
+        )
 
 
 def _reference(run: Path) -> Reference:

@@ -1,6 +1,6 @@
 """Remedy: audit, fit a remedy on the discovery rows, export the mended model, audit it again."""
 
-import shutil
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -25,8 +25,13 @@ from pfungst.remedies.hardening import bought as hardening_bought
 from pfungst.remedies.recalibrating import FIT, JUDGED, Foldable, bought, fitted_temperature, fitted_weights, judged_map
 from pfungst.remedies.retraining import bought as retraining_bought
 from pfungst.remedies.retraining import last_layer
-from pfungst.stored import Stored, is_stored
+from pfungst.report.files import written
+from pfungst.runs.owned import apart, settled, unlinked
+from pfungst.runs.places import glanced, working
+from pfungst.stored import Stored, below, is_stored
 
+MADE = "remedy.json"
+"""What a remedy leaves in the RUN before it: the digest of the model that it wrote."""
 BESIDE = ("config.json", "labels.txt", "preprocessor_config.json")
 
 
@@ -95,8 +100,11 @@ def remedy(
     rounds at the learning rate ``rate``. Only the chapters a remedy is about are audited unless ``only`` names more.
     Other ``options`` are those of ``pfungst.audit``.
 
+    What lies at ``out`` is replaced only where an earlier remedy wrote it.
+
     Raises:
-        InputError: if there is no such method or cue, the model cannot be exported, or a promise cannot be kept.
+        InputError: if there is no such method or cue, the model cannot be exported, a promise cannot be kept, or a file
+            would be written over.
     """
     fit, only = _method(method, model)
     asked = Asked(**{one.name: options.pop(one.name) for one in fields(Asked) if options.get(one.name) is not None})
@@ -107,12 +115,19 @@ def remedy(
     # What the task file names is where an audit goes and what the model before was read with, not the mended one.
     task = msgspec.structs.replace(request.task, out=None, weights=None)
     options["weights"] = request.weights
+    apart(out, [model, data, *request.sources])
     study = opened(model, data, request)
-    checked(study, Inline(study.sweep()))
     folders = {name: run_of(out, name) for name in ("before", "after")}
+    _free(study, out, folders)
+    checked(study, Inline(study.sweep()))
     before = audit(model, data, task=task, listen=listen, out=folders["before"], explicit_out=True, **options)
     fitted = fit(study, before, asked)
-    exported(study, fitted.content, out)
+    try:
+        exported(study, fitted.content, out)
+        with working(folders["before"]) as place:
+            written(place.folder / MADE, msgspec.json.encode({"made": _digest(fitted.content)}))
+    except OSError as error:
+        raise InputError(f"writing to {out} failed ({error.strerror or error}); name another file with --out") from None
     mended = str(model) if fitted.weights else str(out)
     more = {**options, **fitted.options, "weights": str(out) if fitted.weights else None}
     after = audit(mended, data, task=task, listen=listen, out=folders["after"], explicit_out=True, **more)
@@ -243,16 +258,58 @@ METHODS: Mapping[str, tuple[Fit, tuple[str, ...]]] = {
 
 def exported(study: Study, content: bytes, out: str | Path) -> None:
     """Write the mended model, and beside it the small files that lay beside the model."""
+    folder, name = _beside(out)
+    for small, words in {**_small(study), name: content}.items():
+        if is_stored(folder):
+            Stored(folder).write(small, words)
+        elif _there(folder, small) != words:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            written(Path(folder) / small, words)
+
+
+def _free(study: Study, out: str | Path, folders: Mapping[str, str]) -> None:
+    """Refuse a file of the user's where the mended model, or a small file beside it, is to lie, and RUNs of others."""
+    folder, name = _beside(out)
+    if not is_stored(out) and Path(out).is_dir():
+        raise InputError(
+            f"--out {out} is a folder, and a remedy writes a model; name a file, as {below(out, 'mended')}"
+        )
+    there = _there(folder, name)
+    if there is not None and _digest(there).encode() not in glanced(folders["before"], MADE):
+        raise InputError(f"--out {out} is there, and no remedy wrote it as it is; name another file, or remove it")
+    for small, words in _small(study).items():
+        if _there(folder, small) not in {None, words}:
+            raise InputError(
+                f"the mended model needs the {small} of {study.model.source} beside it, and {below(folder, small)} is "
+                "another; name a file in another folder with --out"
+            )
+    for run in folders.values():
+        if not is_stored(run):
+            settled(Path(run))
+            unlinked(Path(run))
+
+
+def _beside(out: str | Path) -> tuple[str, str]:
+    """The folder or address in which a model's file lies, and its name."""
+    return (
+        (Stored(out).at("..").address, Stored(out).name) if is_stored(out) else (str(Path(out).parent), Path(out).name)
+    )
+
+
+def _there(folder: str, name: str) -> bytes | None:
+    """A file's content, None where there is none."""
+    if is_stored(folder):
+        found = Stored(folder).read(name)
+        return found if isinstance(found, bytes) else None
+    path = Path(folder) / name
+    return path.read_bytes() if path.exists() else None
+
+
+def _small(study: Study) -> dict[str, bytes]:
+    """The small files beside a model, by name."""
     folder = Path(study.model.source.split(":")[0]).parent
-    beside = {name: folder / name for name in BESIDE if (folder / name).is_file()}
-    if is_stored(out):
-        there = Stored(out)
-        for name, words in {**{name: file.read_bytes() for name, file in beside.items()}, there.name: content}.items():
-            there.at("..").write(name, words)
-        return
-    path = Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    for name, file in beside.items():
-        if file.resolve() != (path.parent / name).resolve():
-            shutil.copyfile(file, path.parent / name)
+    return {name: (folder / name).read_bytes() for name in BESIDE if (folder / name).is_file()}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

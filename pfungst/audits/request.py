@@ -14,6 +14,7 @@ from pfungst.errors import InputError
 from pfungst.findings import SEVERITIES
 from pfungst.models.torch_quick import checked_precision
 from pfungst.probe import probes
+from pfungst.runs.owned import named
 from pfungst.stored import is_stored
 from pfungst.task import Task, load_task, task_of
 
@@ -71,6 +72,12 @@ class Request:
         return Share(self.cpus, self.gpus if self.gpus is not None else float(self.device == "cuda"))
 
     @property
+    def sources(self) -> tuple[Any, ...]:
+        """What is read besides model and data."""
+        sets = (*self.ood.values(), *self.shifted.values(), self.train)
+        return (*sets, *self.members, self.weights, self.task_file or None)
+
+    @property
     def topics(self) -> tuple[str, ...]:
         """The topics of the probes to ask, in their registered order."""
         return tuple(topic for topic in probes if (not self.only or topic in self.only) and topic not in self.skip)
@@ -103,7 +110,7 @@ def resolve(task: Task | Mapping[str, Any] | str | Path | None, options: Mapping
     if merged.get("batch_size") == "auto":
         merged["batch_size"] = AUTO_BATCH
     if merged.get("out") is not None and not is_stored(merged["out"]):
-        merged["out"] = Path(merged["out"])
+        merged["out"] = named(merged["out"])
     merged.setdefault("explicit_out", "out" in given)
     if isinstance(task, str | Path):
         merged["task_file"] = str(task)

@@ -1,6 +1,7 @@
 """Cache: answers in Parquet, one part for each pass and shard. A part that exists and checks out is done."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -32,6 +33,8 @@ PLAIN = "answers/test.as-it-is.*.parquet"
 """Names in a RUN folder of the answers to the test rows as they are."""
 
 _FORMAT = 4
+_OURS = re.compile(r"[a-z0-9-]*\.[a-z0-9-]*\.[0-9a-f]{16}\.parquet")
+"""Names of answers to whole passes: set, pass and key. A file of another name is not ours to drop."""
 _STREAMS = ("logits", "features", "map", "top_logs")
 # A seal says that a file is as it was written, not by whom: what it holds may be anything.
 _DAMAGED = (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, AssertionError)
@@ -91,7 +94,7 @@ class Cache:
         """Drop answers of passes that this audit did not ask for, and empty folders."""
         kept = {self._file(one).name for one in passes}
         for file in self.folder.glob("*.parquet"):
-            if file.name not in kept:
+            if _OURS.fullmatch(file.name) and file.name not in kept:
                 file.unlink()
         shutil.rmtree(self.parts, ignore_errors=True)
 

@@ -10,10 +10,10 @@ from typing import Any, Self, TextIO
 
 from pfungst.errors import InputError
 from pfungst.runs.claims import claim, holder, taken
+from pfungst.runs.owned import LOCK, is_vacant, settled
 from pfungst.runs.places import glanced
 
 EVENTS = "events.jsonl"
-LOCK = ".lock"
 
 
 class Journal:
@@ -23,11 +23,13 @@ class Journal:
     ``redact`` no event names a file, and names that stand there already are taken out.
 
     Raises:
-        InputError: if the folder cannot be written, another audit is at work in it, or it holds another audit.
+        InputError: if the folder cannot be written, another audit is at work in it, or it holds another audit or no
+            audit but other things.
     """
 
     def __init__(self, folder: Path, run_key: str, *, explicit: bool, redact: bool = False) -> None:
         self.folder, self.run_key, self.redact = folder, run_key, redact
+        settled(folder)
         before = read_events(folder)
         started = [event for event in before if event["event"] == "started"]
         same = bool(started) and started[-1].get("run") == run_key
@@ -36,9 +38,11 @@ class Journal:
                 f"{folder} holds the audit of another model or other data ({started[-1].get('what', 'unknown')}); "
                 f"name it with --out {folder} to replace it, or name another folder"
             )
-        # An audit that was killed before its first answer leaves its lock alone.
-        if not started and not explicit and folder.exists() and {one.name for one in folder.iterdir()} - {LOCK}:
-            raise InputError(f"{folder} exists and holds no audit; name another folder with --out, or this one")
+        if not started and not explicit and not is_vacant(folder):
+            raise InputError(
+                f"{folder} holds an audit, and no journal says of what; name it with --out {folder} to replace it, or "
+                "name another folder"
+            )
         self._before = before
         self._file: TextIO | None = None
         begun = [at for at, event in enumerate(before) if event["event"] == "started" and event.get("run") == run_key]

@@ -13,7 +13,9 @@ from pfungst.report.facts import source
 from pfungst.report.files import written
 from pfungst.report.markup import clean
 from pfungst.report.numbers import count, percent, rows
+from pfungst.runs.owned import OWN, is_run
 
+CARD = "model-card.md"
 BEGIN, END = "<!-- pfungst: begin -->", "<!-- pfungst: end -->"
 OURS = "pfungst audit"
 """What stands in the name of a metric that an earlier export wrote, so that this one replaces it."""
@@ -29,10 +31,14 @@ def model_card(report: Report, run: Path, to: str | None) -> str:
 
     Needs no network and no package of the Hub's; the same export again changes nothing.
     """
-    file = Path(to) if to else run / "model-card.md"
+    file = Path(to) if to else run / CARD
     file = file / "README.md" if file.is_dir() else file
+    if file.name in OWN - {CARD} and is_run(file.parent):
+        raise InputError(f"{file} is a file of the audit in {file.parent}; name a README.md with --to")
     if not file.parent.is_dir():
         raise InputError(f"there is no folder {file.parent} for the model card; make it, or name another with --to")
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file} is no file that holds a model card; name a README.md with --to")
     try:
         before = file.read_bytes().decode() if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Self
 from pfungst.errors import InputError
 from pfungst.report.files import written
 from pfungst.runs.beside import Beside
+from pfungst.runs.owned import ANSWERS, MARKS
 from pfungst.runs.writers import WRITERS, Writer
 from pfungst.stored import LANES, Stored
 
@@ -47,7 +48,7 @@ class Mirror:
     somebody has, the folder is fetched anew.
 
     Raises:
-        InputError: if another audit is at work there, or the store refuses.
+        InputError: if another audit is at work there, what lies there is no RUN, or the store refuses.
     """
 
     def __init__(self, address: str) -> None:
@@ -63,6 +64,7 @@ class Mirror:
         self._open, self._equal = ExitStack(), False
 
     def __enter__(self) -> Self:
+        self._settled()
         with ExitStack() as opened:
             before = self._writer.begin()
             opened.callback(self._writer.rest)
@@ -98,6 +100,12 @@ class Mirror:
         """Let others in at once, if the store is known to take what is written."""
         if self._equal:
             self._writer.end()
+
+    def _settled(self) -> None:
+        """Refuse what by its names is no RUN before any of it is fetched; the rest is told by what the files hold."""
+        there = {PurePosixPath(name).parts[0] for name in self._store.changed if _counts(name)}
+        if there and not there & {*MARKS, ANSWERS}:
+            raise InputError(f"{self.address} exists and holds no audit; name a new or an empty folder with --out")
 
     def _take_over(self, before: list[str]) -> None:
         """Make the folder equal to the store, but for what this machine could not put when it wrote there last."""

@@ -11,6 +11,7 @@ from typing import Any
 from pfungst.errors import InputError
 from pfungst.listening import Listener
 from pfungst.runs.mirrored import Mirror
+from pfungst.runs.owned import named, unlinked
 from pfungst.stored import Stored, is_stored
 
 
@@ -41,10 +42,16 @@ def working(out: str | Path | None) -> Iterator[Place]:
     """Where to write what is to stand in a folder or at an address; at the end the address holds it all.
 
     Raises:
-        InputError: if another audit is at work at the address, the store refuses, or the disk does not hold the folder.
+        InputError: if another audit is at work at the address, the store refuses, the disk does not hold the folder, or
+            a link stands for a file of the RUN in it.
     """
-    if out is None or not is_stored(out):
-        yield Place(None if out is None else Path(out))
+    if out is None:
+        yield Place(None)
+        return
+    if not is_stored(out):
+        folder = named(out)
+        unlinked(folder)
+        yield Place(folder)
         return
     mirror = Mirror(out)
     try:
