@@ -31,7 +31,7 @@ from pfungst.summarised import Summarised
 PLAIN = "answers/test.as-it-is.*.parquet"
 """Names in a RUN folder of the answers to the test rows as they are."""
 
-_FORMAT = 4
+_FORMAT = 5
 _STREAMS = ("logits", "features", "map", "top_logs")
 # A seal says that a file is as it was written, not by whom: what it holds may be anything.
 _DAMAGED = (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError, AssertionError)
