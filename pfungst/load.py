@@ -314,6 +314,7 @@ def _in_memory(source: Any, task: Task) -> Dataset:
 
 
 def _arrays(given: Mapping[Any, Any]) -> dict[str, Array]:
+    distinct([str(name) for name in given], "the data in memory")
     found = {}
     for name, values in given.items():
         with damage(f"`{name}` of the data in memory is no array and cannot be made one", "give a NumPy array"):

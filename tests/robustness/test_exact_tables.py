@@ -123,9 +123,10 @@ def test_imputers_need_no_trust(tmp_path):
     assert right(tmp_path / "m.skops", (rows, LABELS)) == 1.0
 
 
-def test_frames_of_two_columns_of_one_name_are_refused(refused):
+def test_data_in_memory_of_two_columns_of_one_name_are_refused(refused):
     frame = pd.DataFrame(np.zeros((4, 3)), columns=["a", "a", "label"])
     refused(lambda: load_data(frame), "two columns named 'a'")
+    refused(lambda: load_data({1: np.zeros(4), "1": np.ones(4), "label": LABELS[:4]}), "two columns named '1'")
 
 
 def test_tensors_of_every_kind_are_read_or_refused_in_a_sentence(refused):
