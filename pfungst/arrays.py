@@ -12,6 +12,23 @@ IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
+WHOLE = 1 << 53
+"""Up to here float64 holds every integer."""
+
+
+def array_of(values: Any) -> Array:
+    """Whatever holds numbers as an array: tensors leave their graph and their device.
+
+    >>> array_of([1, 2]).tolist()
+    [1, 2]
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        # NumPy has no numbers of this kind; float32 holds them all.
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+    return np.asarray(values)
+
+
 def grouped(classes: IntArray) -> IntArray:
     """Positions sorted by class, in their order within each, (rows,).
 

@@ -12,6 +12,10 @@ class Unanswered(InputError):  # noqa: N818 - named for what it says
     """A model gave no answer to these inputs; to others it may give one."""
 
 
+class Incomplete(Unanswered):
+    """A model gave no answer to rows in which values are missing."""
+
+
 class NoLabels(InputError):  # noqa: N818 - named for what it says
     """The column or array of labels that the task names is not there."""
 

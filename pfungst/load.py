@@ -9,8 +9,9 @@ from typing import Any
 import msgspec.structs
 import numpy as np
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, array_of
 from pfungst.datasets.bound import bind
+from pfungst.datasets.columns import distinct
 from pfungst.datasets.dataset import Dataset, Roles
 from pfungst.datasets.folder import load_folder
 from pfungst.datasets.huggingface import is_rows, is_saved, rows_in_memory
@@ -20,7 +21,7 @@ from pfungst.datasets.npz import from_arrays, load_npz
 from pfungst.datasets.shards import named
 from pfungst.datasets.table import from_columns, load_table, read_rows, table_in_archive
 from pfungst.datasets.webdataset import is_shards, load_shards, only_shards
-from pfungst.errors import InputError, NoLabels
+from pfungst.errors import InputError, NoLabels, damage
 from pfungst.loaders import data_loaders, loader_of, model_loaders
 from pfungst.models.endpoint import load_endpoint
 from pfungst.models.function import FunctionModel, function_model
@@ -295,20 +296,30 @@ def _given(loaded: Any, task: Task, source: str) -> Dataset:
 
 def _in_memory(source: Any, task: Task) -> Dataset:
     if isinstance(source, tuple) and len(source) == 2:
-        return from_arrays({"inputs": source[0], "labels": source[1]}, task, source="arrays")
+        return from_arrays(_arrays({"inputs": source[0], "labels": source[1]}), task, source="arrays")
     if isinstance(source, np.ndarray):
         return from_arrays({"inputs": source}, task, source="an array")
     if isinstance(source, Mapping) and "inputs" in source:
-        return from_arrays(source, task, source="arrays")
+        return from_arrays(_arrays(source), task, source="arrays")
     if isinstance(source, Mapping) and source:
-        return from_columns({str(k): np.asarray(v) for k, v in source.items()}, task, source="columns")
+        return from_columns(_arrays(source), task, source="columns")
     if is_rows(source):
         return rows_in_memory(source, task)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
+        distinct([str(name) for name in source.columns], "the data frame")
         return from_columns({str(k): np.asarray(source[k]) for k in source.columns}, task, source="a data frame")
     raise InputError(
         f"data of type {type(source).__name__} are not read; give {DATA_FORMS}, (inputs, labels), or named arrays"
     )
+
+
+def _arrays(given: Mapping[Any, Any]) -> dict[str, Array]:
+    distinct([str(name) for name in given], "the data in memory")
+    found = {}
+    for name, values in given.items():
+        with damage(f"`{name}` of the data in memory is no array and cannot be made one", "give a NumPy array"):
+            found[str(name)] = array_of(values)
+    return found
 
 
 def existing(source: str, what: str, forms: str) -> Path:

@@ -46,7 +46,7 @@ def onnx_classifier(tmp_path: Path) -> Callable[..., Path]:
     ) -> Path:
         onnx = pytest.importorskip("onnx")
         helper, numpy_helper = onnx.helper, onnx.numpy_helper
-        types = {"float32": onnx.TensorProto.FLOAT, "uint8": onnx.TensorProto.UINT8}
+        types = {"float32": onnx.TensorProto.FLOAT, "uint8": onnx.TensorProto.UINT8, "int64": onnx.TensorProto.INT64}
         classes = weights.shape[1]
         offset = np.zeros(classes, np.float32) if bias is None else bias.astype(np.float32)
         nodes = [

@@ -19,6 +19,7 @@ from pfungst.frame import Frame
 from pfungst.models.model import Model
 from pfungst.models.names import numbered
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
+from pfungst.models.scores import bounds_of, held_by
 from pfungst.models.torch import TorchModel
 from pfungst.paged import filled
 from pfungst.task import Task
@@ -39,6 +40,8 @@ def bind(model: Model, data: Dataset | None, task: Task = Task()) -> Dataset:  #
     if not len(data):
         raise InputError(f"{data.source} has no rows; give at least one")
     fitted = {"image": _framed, "table": with_columns}.get(data.modality, _as_it_is)(model, data)
+    if fitted.modality == "table":
+        whole_numbers(model, fitted)
     if not model.classes:
         counted(model, fitted)
     bound = _mapped(model.classes, model.named, fitted)
@@ -108,6 +111,24 @@ def with_columns(model: Model, data: Dataset) -> Dataset:
         f"{model.source} takes {width} columns and {data.source} has {len(data.features)} that could be its inputs "
         f"({', '.join(data.features[:20])}); leave the others out of the table, or name their part in [columns]"
     )
+
+
+def whole_numbers(model: Model, data: Dataset) -> None:
+    """Raise InputError if the model takes integers and the table holds what is none, or too large a one."""
+    kind = getattr(model, "integers", None)
+    if kind is None or not isinstance(data.read, Rows):
+        return
+    values = data.read.values
+    for at in range(values.shape[1]):
+        bad = np.flatnonzero(~held_by(kind, values[:, at]))
+        if len(bad):
+            name = repr(data.features[at]) if data.features else str(at)
+            low, high = bounds_of(kind)
+            raise InputError(
+                f"{model.source} takes {kind}, whole numbers from {low} to {high}, and column {name} of {data.source} "
+                f"holds {values[bad[0], at]} in row {data.ids[bad[0]]} and others in {len(bad) - 1} more rows; mend "
+                "the column, or export the model with a float input"
+            )
 
 
 def _numeric(columns: Mapping[str, Array]) -> dict[str, Array]:

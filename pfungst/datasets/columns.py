@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
 
-from pfungst.arrays import Array
+from pfungst.arrays import WHOLE, Array
 from pfungst.datasets.embedded import holds_files
 from pfungst.errors import InputError, NoLabels, damage, first_line
 from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
@@ -49,7 +49,7 @@ def read_apart(
         table = _parquet(unpacked, source, most) if suffix == ".parquet" else _parsed(unpacked, suffix)
         # Names and cells are looked at here for the first time, and may be no text or no date.
         names = table.column_names
-        _distinct(names, source)
+        distinct(names, source)
         files = {field.name: table.column(field.name) for field in table.schema if holds_files(field.name, field.type)}
         columns = {name: as_array(table.column(name)) for name in names if name not in files}
         del table
@@ -57,7 +57,8 @@ def read_apart(
     return columns, files
 
 
-def _distinct(names: Sequence[str], source: str) -> None:
+def distinct(names: Sequence[str], source: str) -> None:
+    """Raise InputError if two columns share a name."""
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{source} has two columns named {twice!r}; rename one")
@@ -78,7 +79,7 @@ class ParquetColumns(Mapping[str, Array]):
             _small(data, source, most)
             self._file = pa_parquet.ParquetFile(pa.BufferReader(data))
             self._names = tuple(self._file.schema_arrow.names)
-        _distinct(self._names, source)
+        distinct(self._names, source)
         self._side = max(1, LARGE // (8 * max(1, self._file.metadata.num_rows)))
 
     def __getitem__(self, name: str) -> Array:
@@ -194,7 +195,10 @@ def as_array(column: Any) -> Array:
     if pa.types.is_boolean(kind) and not column.null_count:
         return np.asarray(column.to_numpy(), dtype=bool)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return np.asarray(column.to_numpy())
+        numbers = np.asarray(column.to_numpy())
+        # Missing integers make floats of the others, which may not hold them.
+        if not (pa.types.is_integer(kind) and column.null_count and (np.abs(numbers) > WHOLE).any()):
+            return numbers
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return np.array([None if value is None else value.isoformat() for value in column.to_pylist()], dtype=object)
     values = np.empty(len(column), dtype=object)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pfungst.arrays import Array, IntArray
+from pfungst.arrays import WHOLE, Array, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.ids import numbered_rows
@@ -119,9 +119,10 @@ def checked_inputs(inputs: Array, source: str) -> tuple[Array, Modality, tuple[s
     if inputs.dtype.kind in "UO" and inputs.ndim == 1:
         return inputs.astype(object), "text", ()
     if inputs.ndim == 2:
-        with np.errstate(over="ignore"):  # what no float32 holds becomes infinite, and the model's answer names the row
-            kept = inputs if inputs.dtype.kind in "OU" else inputs.astype(np.float32)
-        return kept, "table", ()
+        if not inputs.shape[1]:
+            raise InputError(f"`inputs` of {source} has shape {inputs.shape}: rows without columns; give some")
+        as_it_is = inputs.dtype.kind in "OU" or inputs.dtype in {np.dtype(np.float32), np.dtype(np.float64)}
+        return inputs if as_it_is else side_by_side(list(inputs.T)), "table", ()
     if inputs.ndim not in {3, 4}:
         raise InputError(
             f"`inputs` of {source} has shape {inputs.shape}; images (N, H, W[, C]) or tables (N, D) are read"
@@ -130,6 +131,29 @@ def checked_inputs(inputs: Array, source: str) -> tuple[Array, Modality, tuple[s
         raise InputError(f"`inputs` of {source} has shape {inputs.shape}: pictures without pixels; give some")
     images, notes = _channels_last(inputs, source)
     return _pixels(images, source), "image", notes
+
+
+def side_by_side(columns: Sequence[Array]) -> Array:
+    """Columns as one table (rows, columns) in which every number is as it was.
+
+    Floats hold all numbers, and what is added to them; integers that no float64 holds make the table one of objects.
+
+    >>> side_by_side([np.array([1, 2])]).dtype, side_by_side([np.array([2**60 + 1])])[0, 0] == 2**60 + 1
+    (dtype('float64'), True)
+    """
+    if all(column.dtype.kind in "fiub" and not _beyond_floats(column) for column in columns):
+        # The least of the floats that holds the numbers of every column; there is no model of wider ones.
+        widest = np.result_type(np.float32, *(column.dtype for column in columns))
+        return np.stack(columns, axis=1, dtype=np.float32 if widest == np.float32 else np.float64, casting="unsafe")
+    stacked = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for at, column in enumerate(columns):
+        stacked[:, at] = column
+    return stacked
+
+
+def _beyond_floats(column: Array) -> bool:
+    wide = column.dtype.kind in "iu" and column.dtype.itemsize == 8 and len(column) > 0
+    return wide and bool(column.min() < -WHOLE or column.max() > WHOLE)
 
 
 def _masks(masks: Array | None, inputs: Array, source: str) -> tuple[Rows | None, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from pfungst.datasets.folder import Pictures, Place
 from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.image import SUFFIXES
 from pfungst.datasets.labels import coded, roles_of
-from pfungst.datasets.npz import Rows, plain_text, unique_ids
+from pfungst.datasets.npz import Rows, plain_text, side_by_side, unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, damage
 from pfungst.packed import MOST_UNPACKED, bomb, refusal
@@ -186,14 +186,8 @@ def _plain(values: Array) -> bool:
 
 
 def features_of(table: Mapping[str, Array], names: tuple[str, ...]) -> Array:
-    """Inputs (rows, columns): float32 if all columns are numbers, else objects (numbers stay numbers)."""
-    columns = [np.asarray(table[name]) for name in names]
-    if all(column.dtype.kind in "fiub" for column in columns):
-        return np.stack([column.astype(np.float32) for column in columns], axis=1)
-    stacked = np.empty((len(columns[0]), len(columns)), dtype=object)
-    for i, column in enumerate(columns):
-        stacked[:, i] = column
-    return stacked
+    """Inputs (rows, columns), every value as it is: floats if all columns are numbers that they hold, else objects."""
+    return side_by_side([np.asarray(table[name]) for name in names])
 
 
 def _names_images(values: Array) -> bool:

@@ -32,7 +32,7 @@ from pfungst.summarised import Summarised
 PLAIN = "answers/test.as-it-is.*.parquet"
 """Names in a RUN folder of the answers to the test rows as they are."""
 
-_FORMAT = 4
+_FORMAT = 5
 _OURS = re.compile(r"[a-z0-9-]*\.[a-z0-9-]*\.[0-9a-f]{16}\.parquet")
 """Names of answers to whole passes: set, pass and key. A file of another name is not ours to drop."""
 _STREAMS = ("logits", "features", "map", "top_logs")

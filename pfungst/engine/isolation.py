@@ -7,13 +7,21 @@ from typing import TypeVar
 import numpy as np
 
 from pfungst.datasets.dataset import Batch
-from pfungst.errors import InputError, Unanswered, first_line
+from pfungst.errors import Incomplete, InputError, Unanswered, first_line
 from pfungst.outputs import NotFinite
 
 T = TypeVar("T")
 
 HOPELESS = 20, 0.02
 """Failing rows, and their share of the rows asked, at which it is the model that is broken and not a few rows."""
+
+ASK = (
+    "it is the model, its package or the preprocessing that fails, not a few rows: ask it about one row yourself first"
+)
+"""What to do where it is the model that is broken."""
+
+FILL = "fill the missing values, or give a model that does, such as a pipeline with an imputer"
+"""What to do where it is broken on rows with missing values."""
 
 
 @dataclass
@@ -51,21 +59,20 @@ class Isolation:
                 raise
             if len(batch) == 1:
                 kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-                self._lost(batch.rows, f"the model gave no answer{_under(shown)}: {kind}{first_line(error)}", why)
+                then = FILL if isinstance(error, Incomplete) else ASK
+                said = f"the model gave no answer{_under(shown)}: {kind}{first_line(error)}"
+                self._lost(batch.rows, said, why, then)
                 return []
         half = len(batch) // 2
         parts = (batch.take(np.arange(half)), batch.take(np.arange(half, len(batch))))
         return [one for part in parts for one in self._tried(ask, part, shown, why)]
 
-    def _lost(self, rows: np.ndarray, reason: str, why: dict[int, str]) -> None:
+    def _lost(self, rows: np.ndarray, reason: str, why: dict[int, str], then: str = ASK) -> None:
         why.update(dict.fromkeys(rows.tolist(), reason))
         most, share = HOPELESS
         gone = len(self.failed) + len(why)
         if gone >= most and gone >= share * self.asked:
-            raise Unanswered(
-                f"{gone} of the first {self.asked} rows asked have no answer ({reason}); it is the model, its package "
-                "or the preprocessing that fails, not a few rows: ask it about one row yourself first"
-            )
+            raise Unanswered(f"{gone} of the first {self.asked} rows asked have no answer ({reason}); {then}")
 
 
 def _under(shown: str) -> str:

@@ -19,7 +19,7 @@ from pfungst.models.endpoint_tensors import SCORES, TYPES, Tensor, answer, objec
 from pfungst.models.names import settled
 from pfungst.models.preprocess import Preprocess, Wanted
 from pfungst.models.preprocess_files import preprocessing
-from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
+from pfungst.models.scores import Meaning, as_numbers, integers_of, meaning, outputs_of
 from pfungst.models.shapes import said_by, static
 from pfungst.outputs import Outputs
 from pfungst.task import Task
@@ -68,6 +68,12 @@ class EndpointModel:
         """Number of columns it wants, where it takes tables and says so."""
         return static(self.input.shape, 1) if self.flattens else None
 
+    @property
+    def integers(self) -> np.dtype[Any] | None:
+        """The type of integers that it takes tables as, if it does."""
+        wanted = np.dtype(TYPES[self.input.datatype]) if self.flattens else None
+        return wanted if wanted is not None and wanted.kind in "iub" else None
+
     def predict(self, inputs: Array) -> Outputs:
         """Answer inputs as a person sees them.
 
@@ -99,7 +105,12 @@ class EndpointModel:
     def _prepared(self, inputs: Array) -> Array:
         if self.input.datatype == "BYTES":
             return np.asarray(inputs, dtype=object).reshape(len(inputs), *[1] * (len(self.input.shape) - 1))
-        values = self.preprocess(inputs) if inputs.ndim == 4 else as_numbers(inputs, self.source)
+        if inputs.ndim == 4:
+            values = self.preprocess(inputs)
+        elif self.integers is not None:
+            values = integers_of(inputs, self.integers, self.source)
+        else:
+            values = as_numbers(inputs, self.source)
         values = values.reshape(len(values), -1) if self.flattens else values
         wanted = self.input.shape
         sides = [static(wanted, axis) for axis in range(1, len(wanted))]
@@ -111,7 +122,8 @@ class EndpointModel:
                 f"{self.source} takes inputs of shape {wanted} and the rows come as {values.shape[1:]} each; give data "
                 "of that shape, or say in [preprocess] of the task file how to make them fit"
             )
-        return values.astype(np.dtype(TYPES[self.input.datatype]), copy=False)
+        with np.errstate(over="ignore"):  # what it does not hold becomes infinite, and the answer names the row
+            return values.astype(np.dtype(TYPES[self.input.datatype]), copy=False)
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, server, input and output, preprocessing."""

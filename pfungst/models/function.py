@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pfungst.arrays import Array
+from pfungst.arrays import Array, array_of
 from pfungst.canonical import canonical, fingerprint
 from pfungst.errors import Unanswered, first_line
 from pfungst.frame import Frame
@@ -50,8 +50,7 @@ class FunctionModel:
         """Answer inputs. Raises InputError if the callable raises or its answers are no scores."""
         shown = self.preprocess(inputs) if self.preprocess is not None and inputs.ndim == 4 else inputs
         try:
-            answer = self.function(shown)
-            scores = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer)
+            scores = array_of(self.function(shown))
         except (Exception, SystemExit) as error:
             raise Unanswered(
                 f"{self.source} raised {type(error).__name__} on an array of shape {shown.shape}: {first_line(error)}"

@@ -33,7 +33,8 @@ class Nudged:
 
     def predict(self, inputs: Array) -> Outputs:
         """Answers to the moved pictures: one backward and one forward pass beyond the usual."""
-        shown = np.asarray(inputs, np.float32) / 255 if inputs.dtype == np.uint8 else np.asarray(inputs, np.float32)
+        kind = inputs.dtype if inputs.dtype.kind == "f" else np.dtype(np.float32)
+        shown = np.asarray(inputs, kind) / np.asarray(255 if inputs.dtype == np.uint8 else 1, kind)
         found = self.model.linearised(shown)
         cooled = found.scores.astype(np.float64) / TEMPERATURE
         shares = np.exp(cooled - cooled.max(axis=1, keepdims=True))
@@ -43,7 +44,7 @@ class Nudged:
         slope[np.arange(len(slope)), found.scores.argmax(axis=1)] += 1
         moved = shown + REACH * np.sign(found.pulled_back(slope.astype(np.float32)))
         moved = np.clip(moved, 0.0, 1.0) if inputs.ndim == 4 else moved
-        return self.model.predict(moved.astype(np.float32))
+        return self.model.predict(moved.astype(kind))
 
     def describe(self) -> Mapping[str, Any]:
         """The model's own words."""

@@ -27,7 +27,7 @@ from pfungst.models.protobuf import (
     last_operation,
     with_output,
 )
-from pfungst.models.scores import Meaning, as_numbers, meaning, outputs_of
+from pfungst.models.scores import Meaning, as_numbers, integers_of, meaning, outputs_of
 from pfungst.models.shapes import said_by, static
 from pfungst.outputs import Outputs
 from pfungst.task import Task
@@ -82,6 +82,12 @@ class OnnxModel:
     def flattens(self) -> bool:
         """Whether images become rows of numbers."""
         return len(self.input.shape) == 2
+
+    @property
+    def integers(self) -> np.dtype[Any] | None:
+        """The type of integers that it takes tables as, if it does."""
+        wanted = np.dtype(_TYPES[self.input.type])
+        return wanted if self.flattens and wanted.kind in "iu" else None
 
     def predict(self, inputs: Array) -> Outputs:
         """Answer inputs as a person sees them.
@@ -147,10 +153,13 @@ class OnnxModel:
             values = inputs.reshape(len(inputs), *[1] * (len(self.input.shape) - 1))
         elif self.flattens and inputs.ndim == 4:
             values = self.preprocess(inputs).reshape(len(inputs), -1)
+        elif self.integers is not None:
+            values = integers_of(inputs, self.integers, self.source)
         else:
             values = as_numbers(inputs, self.source) if self.flattens else self.preprocess(inputs)
         self._fits(values.shape)
-        return values.astype(wanted, copy=False)
+        with np.errstate(over="ignore"):  # what it does not hold becomes infinite, and the answer names the row
+            return values.astype(wanted, copy=False)
 
     def _fits(self, shape: tuple[int, ...]) -> None:
         wanted = self.input.shape

@@ -1,11 +1,12 @@
 """From a network's raw answer array to Outputs: shape checked, meaning declared once."""
 
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 
-from pfungst.arrays import Array
-from pfungst.errors import InputError
+from pfungst.arrays import Array, BoolArray
+from pfungst.errors import InputError, Unanswered
 from pfungst.outputs import (
     NoDistribution,
     Outputs,
@@ -37,13 +38,55 @@ def meaning(declared: str | None, proved: Meaning | None) -> Meaning:
 
 
 def as_numbers(inputs: Array, source: str) -> Array:
-    """A table as float32. Raises InputError if it holds text."""
+    """A table as numbers, in the precision it has. Raises InputError if it holds text."""
     try:
-        return inputs.astype(np.float32, copy=False)
-    except (TypeError, ValueError):
+        return inputs.astype(np.float64) if inputs.dtype == object else inputs
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"{source} takes numbers and the rows hold text; give a table of numbers, or a model that encodes text"
         ) from None
+
+
+def integers_of(inputs: Array, kind: np.dtype[Any], source: str) -> Array:
+    """A table as a network takes it that takes integers: numbers between two are rounded, as a perturbation makes them.
+
+    Raises:
+        InputError: if it holds text or missing values.
+    """
+    low, high = bounds_of(kind)
+    try:
+        if inputs.dtype != object:
+            # float64 holds no integer of 64 bits that is the largest, but one below.
+            top = float(high) if float(high) <= high else np.nextafter(float(high), 0)
+            whole = np.clip(np.rint(inputs.astype(np.float64)), low, top)
+        else:
+            whole = np.frompyfunc(lambda value: min(max(round(value), low), high), 1, 1)(inputs)
+        if inputs.dtype == object or not np.isnan(whole).any():
+            return np.asarray(whole.astype(kind))
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise Unanswered(f"{source} takes {kind} and the rows hold text or missing values; give a table of whole numbers")
+
+
+def held_by(kind: np.dtype[Any], column: Array) -> BoolArray:
+    """Which values of a column of a table an integer type holds, (rows,).
+
+    >>> held_by(np.dtype(np.uint8), np.array([1.0, 0.5, -1.0, 256.0, np.nan])).tolist()
+    [True, False, False, False, False]
+    """
+    low, high = bounds_of(kind)
+    if column.dtype != object:
+        return np.asarray((column >= low) & (column < high + 1) & (column == np.floor(column)))
+    return np.array([_number(one) and low <= one <= high and one == round(one) for one in column.tolist()], np.bool_)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, Real)
+
+
+def bounds_of(kind: np.dtype[Any]) -> tuple[int, int]:
+    """The least and the largest number that a type of integers, or of truths, holds."""
+    return (0, 1) if kind == np.bool_ else (int(np.iinfo(kind).min), int(np.iinfo(kind).max))
 
 
 def outputs_of(values: Array, means: Meaning, rows: int, source: str, classes: int = 0) -> Outputs:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.errors import InputError, Unanswered, damage, first_line
+from pfungst.errors import Incomplete, InputError, Unanswered, damage, first_line
 from pfungst.frame import Frame
 from pfungst.models.names import numbered, settled
 from pfungst.models.pickled import names_in_file, told
@@ -65,11 +65,25 @@ class SklearnModel:
         except InputError:
             raise
         except Exception as error:
+            gaps = self._gaps(inputs)
+            if gaps:
+                raise Incomplete(
+                    f"{self.source} could not be run on rows with missing values in {gaps}: {first_line(error)}"
+                ) from error
             raise Unanswered(
                 f"{self.source} could not be run on rows of shape {inputs.shape[1:]}: {first_line(error)}"
             ) from error
         scores = np.asarray(answer, dtype=np.float64)
         return outputs_of(scores, self.means, len(inputs), self.source, len(self.classes))
+
+    def _gaps(self, inputs: Array) -> str:
+        """Names of the columns in which values are missing, if any are."""
+        if inputs.ndim != 2:
+            return ""
+        missing = np.isnan(inputs) if inputs.dtype != object else np.frompyfunc(_gap, 1, 1)(inputs).astype(bool)
+        names = self.column_names if len(self.column_names) == inputs.shape[1] else range(inputs.shape[1])
+        gone = [f"column {name}" for name, held in zip(names, np.any(missing, axis=0), strict=True) if held]
+        return ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
 
     def _prepared(self, inputs: Array) -> Any:
         if inputs.ndim == 4:
@@ -123,7 +137,8 @@ def _skops(path: Path, most: int, *, trust_pickle: bool) -> tuple[Any, tuple[str
     with damage(f"{path} is not a skops file"):
         listed = io.get_untrusted_types(file=path)
     # skops knows only some of scikit-learn's own classes; trees and optimizers of its networks are among the others.
-    unknown = [name for name in listed if not name.startswith("sklearn.")]
+    # NumPy's name of a kind of numbers, which imputers keep, it does not know either.
+    unknown = [name for name in listed if not name.startswith("sklearn.") and name != "numpy.dtype"]
     if unknown and not trust_pickle:
         raise InputError(
             f"{path} holds types that are not of scikit-learn, NumPy or SciPy ({', '.join(unknown[:5])}); give "
@@ -208,10 +223,17 @@ def _table(inputs: Array, names: tuple[str, ...]) -> Any:
     return importlib.import_module("pandas").DataFrame(columns)
 
 
+def _gap(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
+
+
 def _column(values: Array) -> Array:
-    if values.dtype != object:
+    """A column as a data frame would hold it: words stay words, though they be digits."""
+    held = values.tolist() if values.dtype == object else []
+    if not held or any(isinstance(value, str) for value in held):
         return values
     try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError):
+        found = np.array(held)
+        return found if found.dtype.kind in "biuf" else values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         return values

@@ -342,7 +342,7 @@ def test_tables_of_texts_images_and_features(refused, tmp_path):
     assert table.batch(np.array([0]))[0].inputs.tolist() == [[1, "x", 2.5]]
 
 
-def test_numeric_tables_are_float32_in_every_format(tmp_path):
+def test_numeric_tables_are_floats_in_every_format(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -352,7 +352,7 @@ def test_numeric_tables_are_float32_in_every_format(tmp_path):
     (tmp_path / "t.csv").write_text("a,b,label\n1,0.5,0\n2,,1\n3,1.5,0\n")
     for name in ("t.parquet", "t.jsonl", "t.csv"):
         batch, _ = load_data(tmp_path / name).batch(np.arange(3))
-        assert batch.inputs.dtype == np.float32
+        assert batch.inputs.dtype == np.float64
         np.testing.assert_array_equal(batch.inputs, np.array([[1, 0.5], [2, np.nan], [3, 1.5]], np.float32))
 
 
