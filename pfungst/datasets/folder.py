@@ -13,7 +13,7 @@ from pfungst.datasets.columns import label_column, plain_columns, read_table
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.files import Archive, Files, Folder, leaves
 from pfungst.datasets.image import MOST_PIXELS, SUFFIXES, decode
-from pfungst.datasets.labels import Labels, coded, roles_of
+from pfungst.datasets.labels import Labels, coded, placed, roles_of
 from pfungst.datasets.npz import unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, UnreadableRow
@@ -124,7 +124,7 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     if len(missing) == len(names):
         raise InputError(f"none of the {len(names)} files listed in {where} is there (first: {missing[0][:200]!r})")
     chosen = label_column(table, task.columns.label, where)
-    labels, notes = (coded(table[chosen], task.task.classes, where), ()) if chosen else _by_folder(names, path, where)
+    labels, notes = (_labels(table[chosen], task, where), ()) if chosen else _by_folder(names, path, where)
     columns = plain_columns({key: values for key, values in table.items() if key != chosen})
     roles, said = roles_of(columns, task.columns, where)
     return Dataset(
@@ -142,6 +142,10 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
         fingerprint=fingerprint(files.stamp, names, chosen or ""),
         notes=(*notes, *labels.notes, *said, *_astray(missing, have - set(names), where)),
     )
+
+
+def _labels(values: Array, task: Task, where: str) -> Labels:
+    return coded(placed(values, task.task.classes), task.task.classes, where)
 
 
 def _astray(missing: Sequence[str], besides: Iterable[str], where: str) -> Iterator[str]:

@@ -119,6 +119,20 @@ def _numbers_only(names: tuple[str, ...]) -> bool:
     return all(name.isascii() and name.isdigit() for name in names)
 
 
+def placed(values: Array | None, names: tuple[str, ...]) -> Array | None:
+    """Whole numbers as places among ``names``, where each of them is one of these; all else as it is.
+
+    >>> placed(np.array([1, 2, 1]), ("1", "2", "3")).tolist(), placed(np.array([0, 1]), ("1", "2", "3")).tolist()
+    ([0.0, 1.0, 0.0], [0, 1])
+    """
+    place = {int(name): at for at, name in enumerate(names) if len(name) < 19 and _numbers_only((name,))}
+    if values is None or values.dtype.kind not in "iuf" or all(number == at for number, at in place.items()):
+        return values
+    found, inverse = np.unique(values, return_inverse=True)
+    places = [np.nan if value != value else place.get(value) for value in found.tolist()]  # noqa: PLR0124 - NaN
+    return values if None in places else np.asarray(places, np.float64)[inverse]
+
+
 def checked_votes(votes: Array, source: str) -> Array:
     """Votes of labellers, (rows, classes). Raises InputError if they are no counts."""
     if votes.ndim != 2 or not votes.shape[1]:

@@ -68,7 +68,7 @@ def _outside(names: Sequence[str], labels: IntArray, count: int, source: str) ->
 
 
 def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()
+    return len(name) < 19 and name.isascii() and name.isdigit()
 
 
 def _by_name(names: Sequence[str], wanted: list[int], classes: Sequence[str]) -> _Found | None:

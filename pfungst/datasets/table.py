@@ -19,7 +19,7 @@ from pfungst.datasets.files import Files, Folder, leaves
 from pfungst.datasets.folder import Pictures, Place
 from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.image import SUFFIXES
-from pfungst.datasets.labels import Labels, coded, roles_of
+from pfungst.datasets.labels import Labels, coded, placed, roles_of
 from pfungst.datasets.npz import Rows, plain_text, unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, damage
@@ -119,7 +119,8 @@ def _from_file(file: TableFile, task: Task, *, source: str, identity: str, folde
 
 def _labels(file: TableFile, chosen: str | None, task: Task, source: str) -> Labels:
     if chosen is None or chosen not in file.classes:
-        return coded(None if chosen is None else file.columns[chosen], task.task.classes, source)
+        values = placed(None if chosen is None else file.columns[chosen], task.task.classes)
+        return coded(values, task.task.classes, source)
     numbers = np.asarray(file.columns[chosen], np.float64)
     return coded(np.where(numbers < 0, np.nan, numbers), file.classes[chosen], source)
 

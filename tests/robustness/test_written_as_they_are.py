@@ -3,11 +3,14 @@
 import gzip
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from pfungst.datasets.columns import read_table
-from pfungst.load import load_data
-from pfungst.task import Columns, Task
+from pfungst.load import bind, load_data, load_model
+from pfungst.task import Columns, Question, Task
 
 
 def labels_of(data):
@@ -39,3 +42,71 @@ def test_other_numbers_stay_numbers():
     text = b"whole,part,power,zero,below,when\n1,0.5,1e3,0,-1,2024-01-05 08:30\n20,1.50,0.07,0,0,2024-01-06 09:00\n"
     found = read_table(text, ".csv", "a")
     assert [found[name].dtype.kind for name in list(found)[:5]] == ["i", "f", "f", "i", "i"]
+
+
+# numbers that are names
+
+
+STARS = ("prob_1", "prob_2", "prob_3", "prob_4", "prob_5")
+GIVEN = np.array([1, 4, 2, 3, 4, 1])
+"""Nobody gave 5: as places, all of them would be one class off."""
+
+
+def answers(folder, form):
+    stated = np.full((6, 5), 0.1)
+    stated[np.arange(6), GIVEN - 1] = 0.6
+    path = folder / f"stars.{form}"
+    if form == "npz":
+        np.savez(path, probs=stated, labels=GIVEN, classes=np.arange(1, 6))
+    elif form == "parquet":
+        pq.write_table(pa.table({**dict(zip(STARS, stated.T, strict=True)), "label": GIVEN}), path)
+    else:
+        rows = [",".join([*map(str, row), str(label)]) for row, label in zip(stated, GIVEN, strict=True)]
+        path.write_text("\n".join([",".join([*STARS, "label"]), *rows, ".1,.1,.1,.1,.6,"]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "npz"])
+def test_labels_beside_answers_are_the_names_that_the_answers_state(tmp_path, form):
+    model = load_model(answers(tmp_path, form))
+    data = bind(model, None)
+    assert labels_of(data)[:6] == list(map(str, GIVEN))
+    assert (model.outputs.predictions[:6] == data.labels[:6]).all()
+
+
+def test_labels_beside_answers_are_places_where_one_is_no_name(tmp_path):
+    (tmp_path / "a.csv").write_text("prob_1,prob_2,prob_3,label\n.8,.1,.1,0\n.1,.8,.1,1\n")
+    assert bind(load_model(tmp_path / "a.csv"), None).labels.tolist() == [0, 1]
+    np.savez(tmp_path / "a.npz", probs=np.eye(3)[[1, 2]], labels=[1, 2])
+    assert bind(load_model(tmp_path / "a.npz"), None).labels.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("form", ["table", "folder"])
+def test_whole_numbers_are_names_of_the_task_where_it_has_them(tmp_path, form):
+    task = Task(task=Question(classes=("1", "2", "3", "other")))
+    if form == "table":
+        (tmp_path / "a.csv").write_text("text,label\ngood,2\nbad,1\n")
+        data = load_data(tmp_path / "a.csv", task=task)
+    else:
+        for row in range(2):
+            Image.new("RGB", (4, 4)).save(tmp_path / f"{row}.png")
+        (tmp_path / "metadata.csv").write_text("file_name,label\n0.png,2\n1.png,1\n")
+        data = load_data(tmp_path, task=task)
+    assert labels_of(data) == ["2", "1"]
+
+
+def test_predictions_and_confidences_name_the_classes_of_the_task(tmp_path):
+    (tmp_path / "a.csv").write_text("prediction,confidence,label\n1,.9,2\n2,.8,2\n")
+    task = Task(task=Question(classes=("1", "2", "3")))
+    data = bind(load_model(tmp_path / "a.csv", task=task), None, task)
+    assert labels_of(data) == ["2", "2"]
+
+
+# long numbers
+
+
+def test_a_number_of_thousands_of_digits_is_a_name_like_any_other(refused, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"x": 1, "label": "%s"}\n{"x": 2, "label": "b"}\n' % ("1" * 5000))
+    model = load_model(lambda x: np.zeros((len(x), 2)))
+    model.classes, model.named = ("a", "b"), True
+    refused(lambda: bind(model, load_data(tmp_path / "a.jsonl")), "none of the model's classes")
