@@ -1,5 +1,6 @@
 """A folder of images, one folder a class or described by a metadata file; a zip of such a folder is read in place."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -62,6 +63,7 @@ def load_folder(path: Place, task: Task) -> Dataset:
         )
     top = _wrapper(names)
     labels, notes = _folders(names, top, path)
+    left = [entry.removeprefix(top) for entry in set(files.names).difference(names) if entry.startswith(top)]
     roles, said = roles_of({}, task.columns, str(path))
     return Dataset(
         name="test",
@@ -75,7 +77,7 @@ def load_folder(path: Place, task: Task) -> Dataset:
         labels=labels.values,
         roles=roles,
         fingerprint=fingerprint(files.stamp, names, ""),
-        notes=(*notes, *labels.notes, *said),
+        notes=(*notes, *labels.notes, *said, *_no_pictures(left, labels.classes)),
     )
 
 
@@ -103,6 +105,22 @@ def _folders(names: Sequence[str], top: str, path: Place) -> tuple[Labels, tuple
             "a class folder or list all in a metadata.csv"
         )
     return coded(np.array([p[0] for p in parts], dtype=object), (), str(path)), ()
+
+
+def _no_pictures(left: Sequence[str], classes: Sequence[str]) -> Iterator[str]:
+    """What was left out of the class folders, by suffix, and the folders that hold nothing else."""
+    within = [PurePosixPath(entry) for entry in left if "/" in entry]
+    ends = Counter(entry.suffix.lower() or "without a suffix" for entry in within)
+    if within:
+        shown = [f"{count} {end[:40]}" for end, count in sorted(ends.items(), key=lambda one: (-one[1], one[0]))]
+        yield f"files in class folders that are no pictures that are read are left out: {_first(shown)}"
+    without = sorted({entry.parts[0] for entry in within}.difference(classes))
+    if without and classes:
+        yield f"folders without a picture that is read are no classes: {_first([name[:100] for name in without])}"
+
+
+def _first(words: Sequence[str]) -> str:
+    return ", ".join(words[:5]) + (" and more" if len(words) > 5 else "")
 
 
 def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:

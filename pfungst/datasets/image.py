@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from pfungst.arrays import Array
 from pfungst.errors import UnreadableRow
 from pfungst.task import Limits
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+_ALWAYS = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+_BUILT_IN = {"jpg_2000": {".jp2", ".j2k", ".jpx"}, "avif": {".avif"}}
+"""What a Pillow decodes or not, as it was built."""
+_THERE = {name for name in _BUILT_IN if name in {*features.modules, *features.codecs} and features.check(name)}
+SUFFIXES = frozenset(_ALWAYS.union(*(_BUILT_IN[name] for name in _THERE)))
 _ALPHA = frozenset({"LA", "RGBA", "PA", "La", "RGBa"})
 MOST_PIXELS = Limits().pixels
 """Larger files are taken for decompression bombs, at Pillow's own limit (0.25 GiB of RGB), unless the task says so."""

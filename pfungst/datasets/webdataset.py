@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -73,8 +73,8 @@ def _image(key: str, parts: Mapping[str, str], source: str) -> str | None:
     )
     if len(ends) > 1 and ends[0].count(".") == ends[1].count(".") > 0:
         raise InputError(
-            f"the sample {key[:200]!r} of {source} has {len(ends)} pictures (.{ends[0][:40]}, .{ends[1][:40]}), and none "
-            "is plainly its own: a sample's name ends at the first dot; write names without dots"
+            f"the sample {key[:200]!r} of {source} has {len(ends)} pictures (.{ends[0][:40]}, .{ends[1][:40]}), and "
+            "none is plainly its own: a sample's name ends at the first dot; write names without dots"
         )
     return parts[ends[0]] if ends else None
 
