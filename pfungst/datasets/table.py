@@ -85,7 +85,8 @@ def _from_file(file: TableFile, task: Task, *, source: str, identity: str, folde
     rows = len(next(iter((*table.values(), *files.values())), ()))
     if not rows:
         raise InputError(f"{source} has no rows; give at least one")
-    chosen = label_column(table, task.columns.label, source)
+    only = next(iter(file.classes)) if len(file.classes) == 1 else None
+    chosen = label_column(table, task.columns.label, source) or only
     labels = _labels(file, chosen, task, source)
     rest = {name: _as_named(v, file.classes.get(name)) for name, v in table.items() if name != chosen}
     ids = rest.pop("id", None)

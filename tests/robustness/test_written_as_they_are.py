@@ -1,6 +1,7 @@
 """Labels, sites and ids mean what is written in the file, not what a number, a place or an encoding makes of it."""
 
 import gzip
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -100,6 +101,70 @@ def test_predictions_and_confidences_name_the_classes_of_the_task(tmp_path):
     task = Task(task=Question(classes=("1", "2", "3")))
     data = bind(load_model(tmp_path / "a.csv", task=task), None, task)
     assert labels_of(data) == ["2", "2"]
+
+
+# names of classes in Parquet
+
+
+def class_label(names, kind="ClassLabel"):
+    return {"names": names, "_type": kind}
+
+
+def noted(folder, features, label=(0, 1, 1, -1), **columns):
+    """A table as the package datasets writes it: names of classes stand in the metadata of its schema."""
+    table = pa.table({"a": [0.5, 1.5, 2.5, 3.5], "label": pa.array(label, pa.int64()), **columns})
+    said = features if isinstance(features, bytes) else json.dumps({"info": {"features": features}}).encode()
+    path = folder / "rows.parquet"
+    pq.write_table(table.replace_schema_metadata({b"huggingface": said}), path)
+    return path
+
+
+def test_names_of_classes_in_parquet_are_the_labels(tmp_path):
+    features = {"a": {"dtype": "float64", "_type": "Value"}, "label": class_label(["wolf", "husky"])}
+    features["site"] = class_label(["north", "south"])
+    path = noted(tmp_path, features, site=[1, 0, 1, -1])
+    data = load_data(path, task=Task(columns=Columns(site=("site",))))
+    assert data.classes == ("wolf", "husky")
+    assert labels_of(data) == ["wolf", "husky", "husky", None]
+    assert data.columns["site"].tolist() == ["south", "north", "south", ""]
+    np.testing.assert_array_equal(data.batch(np.arange(2))[0].inputs, np.float32([[0.5, 1], [1.5, 0]]))
+    model = load_model(lambda x: np.zeros((len(x), 2)))
+    model.classes, model.named = ("husky", "wolf"), True
+    assert labels_of(bind(model, data)) == ["wolf", "husky", "husky", None]
+
+
+def test_the_only_column_of_named_classes_is_the_label(tmp_path):
+    table = pa.table({"a": [0.5, 1.5], "animal": [1, 0]})
+    said = json.dumps({"info": {"features": {"animal": class_label(["wolf", "husky"])}}})
+    pq.write_table(table.replace_schema_metadata({"huggingface": said}), tmp_path / "rows.parquet")
+    data = load_data(tmp_path / "rows.parquet")
+    assert labels_of(data) == ["husky", "wolf"]
+    assert data.notes == ("labels are taken from column animal",)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        b"",
+        b"\xff",
+        b"[" * 100_000,
+        b"[]",
+        b'{"info": null}',
+        {"label": class_label(["wolf"])},
+        {"label": class_label(["wolf", "wolf"])},
+        {"label": class_label(None)},
+        {"label": class_label(3)},
+        {"label": {"_type": []}},
+        {"label": [class_label(["wolf", "husky"])]},
+        {"label": class_label(["wolf", "husky"], "Value")},
+        {"other": class_label(["wolf", "husky"])},
+        {"a": class_label(["wolf", "husky", "fox", "dog"])},
+    ],
+    ids=range(14),
+)
+def test_names_that_do_not_fit_are_passed_over(tmp_path, features):
+    data = load_data(noted(tmp_path, features, (0, 1, 1, 0)))
+    assert (data.classes, data.labels.tolist(), data.features) == (("0", "1"), [0, 1, 1, 0], ("a",))
 
 
 # long numbers
