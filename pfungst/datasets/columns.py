@@ -257,9 +257,19 @@ def as_array(column: Any) -> Array:
         return np.asarray(column.to_numpy())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return np.array([None if value is None else value.isoformat() for value in column.to_pylist()], dtype=object)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        column = _decoded(column)
     values = np.empty(len(column), dtype=object)
     values[:] = column.to_pylist()
     return values
+
+
+def _decoded(column: Any) -> Any:
+    """Bytes as the text in UTF-8 that they are, or as they are."""
+    try:
+        return column.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return column
 
 
 def label_column(table: Mapping[str, Array], asked: str | None, source: str) -> str | None:

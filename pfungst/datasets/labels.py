@@ -43,7 +43,7 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     try:
         values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
     except UnicodeDecodeError:
-        raise InputError(f"the labels of {source} are bytes that are no text in UTF-8; save them as text") from None
+        raise _no_text(source) from None
     kind = values.dtype.kind
     if kind not in "fiubUOT":
         raise InputError(f"the labels of {source} are {values.dtype}; give names or whole numbers")
@@ -54,6 +54,10 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     if kind in "iu":
         return _integers(values.astype(np.int64, copy=False), names, source)
     return _texts(np.asarray(values, dtype=object), names, source)
+
+
+def _no_text(source: str) -> InputError:
+    return InputError(f"the labels of {source} are bytes that are no text in UTF-8; save them as text")
 
 
 def _whole(values: Array, source: str) -> IntArray:
@@ -90,6 +94,8 @@ def _integers(values: IntArray, names: tuple[str, ...], source: str) -> Labels:
 
 def _texts(values: Array, names: tuple[str, ...], source: str) -> Labels:
     absent = np.array([value is None or value != value or value == "" for value in values], dtype=bool)  # noqa: PLR0124 - NaN
+    if any(isinstance(value, bytes) for value in values):
+        raise _no_text(source)
     texts = [str(value) for value in values[~absent]]
     classes = names or tuple(sorted(set(texts)))
     _distinct(classes, source)

@@ -1,5 +1,6 @@
 """Which of the model's classes each class of the data is."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,8 +29,9 @@ def used_classes(labels: IntArray) -> IntArray:
 def mapping(names: Sequence[str], labels: IntArray, classes: Sequence[str], *, named: bool, source: str) -> IntArray:
     """Position among the model's ``classes`` of each of the data's ``names``; -1 for names that no label uses.
 
-    By exact name, by name without case, spaces and underscores, by a synonym (``tench, Tinca tinca``), then numbers
-    0..K-1 by position. A model without names takes the data's, in their order, if there are as many.
+    By exact name, by name without case, spaces and underscores (accents encoded either way), by a synonym (``tench,
+    Tinca tinca``), then numbers 0..K-1 by position. A model without names takes the data's, in their order, if there
+    are as many.
 
     Raises:
         InputError: if a used name is none of the model's, or two are the same class.
@@ -98,12 +100,12 @@ def _unique(pairs: list[tuple[str, int]]) -> dict[str, int]:
 
 
 def loose(name: str) -> str:
-    """A name without case, spaces, underscores and hyphens.
+    """A name without case, spaces, underscores and hyphens; accents are the same however they are encoded.
 
     >>> loose("Great_White Shark")
     'greatwhiteshark'
     """
-    return "".join(c for c in name.casefold() if c not in " _-\t\n")
+    return "".join(c for c in unicodedata.normalize("NFC", name.casefold()) if c not in " _-\t\n")
 
 
 def _by_number(names: Sequence[str], wanted: list[int], count: int) -> _Found | None:
@@ -126,6 +128,12 @@ def _refusal(names: Sequence[str], wanted: list[int], classes: Sequence[str], *,
         return (
             f"{source} names {len(names)} classes ({listed}) and the model answers {len(classes)} without names; "
             "write the model's names, in order, into config.json or labels.txt beside it or `classes` of the task file"
+        )
+    if not strange:
+        several = next(names[k] for k in wanted if _by_name(names, [k], classes) is None)
+        return (
+            f"{source} has the label {several[:80]!r}, which fits more than one of the model's classes; spell it as "
+            "the model does"
         )
     shown = ", ".join(repr(name[:40]) for name in classes[:5]) + (", ..." if len(classes) > 5 else "")
     return (

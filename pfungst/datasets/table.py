@@ -11,7 +11,7 @@ import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.datasets.columns import TableFile, label_column, plain_columns, read_apart
+from pfungst.datasets.columns import LABELS, TableFile, label_column, plain_columns, read_apart
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.embedded import NAMES as PICTURES
 from pfungst.datasets.embedded import Embedded, lacking, paths_in
@@ -28,6 +28,8 @@ from pfungst.stored import Stored
 from pfungst.task import Task
 
 _IMAGES = ("image", "path", "file_name")
+_USUAL = {*_IMAGES, *LABELS[:-1], "text", "id"}
+"""Names by which a first line is known for a header; ``y`` may be an answer to a question."""
 
 
 def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
@@ -254,7 +256,7 @@ def _content(table: Mapping[str, Array]) -> str:
 def _headed(table: dict[str, Array]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """A table of two columns whose first line was data: its header is one of the values below it."""
     names = list(table)
-    if len(names) != 2 or any(values.dtype.kind != "O" for values in table.values()):
+    if len(names) != 2 or _USUAL.intersection(names) or any(values.dtype.kind != "O" for values in table.values()):
         return table, ()
     kinds = [len({str(value) for value in table[name]}) for name in names]
     label = names[int(kinds[1] < kinds[0])]

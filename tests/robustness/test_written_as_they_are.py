@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,8 @@ from PIL import Image
 
 from pfungst.datasets.columns import read_table
 from pfungst.load import bind, load_data, load_model
-from pfungst.task import Columns, Question, Task
+from pfungst.models.names import class_names
+from pfungst.task import Columns, Question, Task, load_task
 
 
 def labels_of(data):
@@ -165,6 +167,56 @@ def test_the_only_column_of_named_classes_is_the_label(tmp_path):
 def test_names_that_do_not_fit_are_passed_over(tmp_path, features):
     data = load_data(noted(tmp_path, features, (0, 1, 1, 0)))
     assert (data.classes, data.labels.tolist(), data.features) == (("0", "1"), [0, 1, 1, 0], ("a",))
+
+
+# headers
+
+
+@pytest.mark.parametrize("header", ["text,label", "sentence,target"])
+def test_a_header_that_names_known_columns_is_none_of_the_rows(tmp_path, header):
+    label = header.partition(",")[2]
+    rows = [f"words {row},{(label, 'receipt')[row % 2]}" for row in range(6)]
+    (tmp_path / "a.csv").write_text("\n".join([header, *rows]))
+    data = load_data(tmp_path / "a.csv")
+    assert labels_of(data) == [label, "receipt"] * 3
+    assert not any("no line of column names" in note for note in data.notes)
+
+
+# names of classes
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "labels.txt").write_text("cat\r\ndog\r\n", encoding="utf-8-sig")
+    assert class_names(tmp_path) == ("cat", "dog")
+    (tmp_path / "config.json").write_text('{"id2label": {"0": "wolf", "1": "husky"}}', encoding="utf-8-sig")
+    assert class_names(tmp_path) == ("wolf", "husky")
+    (tmp_path / "task.toml").write_text('[task]\r\nclasses = ["a", "b"]\r\n', encoding="utf-8-sig")
+    assert load_task(tmp_path / "task.toml").task.classes == ("a", "b")
+
+
+def test_accents_are_the_same_however_they_are_encoded():
+    model = load_model(lambda x: np.zeros((len(x), 2)))
+    model.classes, model.named = (
+        (unicodedata.normalize("NFC", "th\u00e9"), unicodedata.normalize("NFC", "caf\u00e9")),
+        True,
+    )
+    labels = np.array([unicodedata.normalize("NFD", name) for name in ("Caf\u00e9", "th\u00e9")])
+    assert labels_of(bind(model, load_data((np.zeros((2, 3), np.float32), labels)))) == ["caf\u00e9", "th\u00e9"]
+
+
+def test_a_label_that_fits_several_classes_is_named(refused):
+    model = load_model(lambda x: np.zeros((len(x), 3)))
+    model.classes, model.named = ("A", "a", "b"), True
+    data = load_data((np.zeros((2, 3), np.float32), np.array(["A-", "b"])))
+    refused(lambda: bind(model, data), "the label 'A-'", "fits more than one of the model's classes")
+
+
+def test_bytes_in_parquet_are_the_text_that_they_are(refused, tmp_path):
+    table = {"a": [0.5, 1.5], "site": [b"A", b"\xff"], "label": [b"caf\xc3\xa9", b"dog"]}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    assert labels_of(load_data(tmp_path / "a.parquet")) == ["caf\u00e9", "dog"]
+    pq.write_table(pa.table({**table, "label": [b"\xff", b"dog"]}), tmp_path / "b.parquet")
+    refused(lambda: load_data(tmp_path / "b.parquet"), "no text in UTF-8", "save them as text")
 
 
 # long numbers
