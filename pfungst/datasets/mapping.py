@@ -74,16 +74,18 @@ def _is_number(name: str) -> bool:
 
 
 def _by_name(names: Sequence[str], wanted: list[int], classes: Sequence[str]) -> _Found | None:
-    tables = [
-        _unique([(name, i) for i, name in enumerate(classes)]),
-        _unique([(loose(name), i) for i, name in enumerate(classes)]),
-        _unique([(loose(part), i) for i, name in enumerate(classes) for part in name.split(",")]),
-    ]
+    exact = _unique([(name, i) for i, name in enumerate(classes)])
+    loosely = _unique([(loose(name), i) for i, name in enumerate(classes)])
+    synonyms = _unique([(loose(part), i) for i, name in enumerate(classes) for part in name.split(",")])
+    numbers = _unique([(str(int(name)), i) for i, name in enumerate(classes) if _is_number(name)])
     found: _Found = {}
     for k in wanted:
-        spelled = (names[k], loose(names[k]), loose(names[k].split(",")[0]))
-        hits = (table.get(key) for table, key in zip((*tables, tables[2]), (*spelled[:2], *spelled[1:]), strict=True))
-        place = next((hit for hit in hits if hit is not None), None)
+        name = names[k]
+        spelled, first = loose(name), loose(name.split(",")[0])
+        hits = (exact.get(name), loosely.get(spelled), synonyms.get(spelled), synonyms.get(first))
+        # 01 is the class 1, wherever that stands, before it is a place.
+        number = numbers.get(str(int(name))) if _is_number(name) else None
+        place = next((hit for hit in (*hits, number) if hit is not None), None)
         if place is None:
             return None
         found[k] = place

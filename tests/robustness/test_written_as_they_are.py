@@ -105,6 +105,14 @@ def test_predictions_and_confidences_name_the_classes_of_the_task(tmp_path):
     assert labels_of(data) == ["2", "2"]
 
 
+@pytest.mark.parametrize(("labels", "classes"), [(("01", "02"), "123"), (("1", "2"), ("01", "02", "03"))])
+def test_a_name_with_a_leading_zero_is_the_class_of_its_number(tmp_path, labels, classes):
+    (tmp_path / "a.csv").write_text("x,label\n" + "".join(f"{row}.5,{label}\n" for row, label in enumerate(labels)))
+    model = load_model(lambda x: np.zeros((len(x), 3)))
+    model.classes, model.named = tuple(classes), True
+    assert bind(model, load_data(tmp_path / "a.csv")).labels.tolist() == [0, 1]
+
+
 # names of classes in Parquet
 
 
