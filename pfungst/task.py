@@ -241,7 +241,7 @@ def load_task(path: str | Path | None) -> Task:
 def _text(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise InputError(f"the task file {path} is a folder, device or pipe; give a TOML file")
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def task_of(raw: dict[str, Any], where: str = "task") -> Task:

@@ -1,13 +1,16 @@
 """Columns of a table file: read by pyarrow, kept as NumPy arrays."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.json as pa_json
 import pyarrow.parquet as pa_parquet
@@ -19,10 +22,28 @@ from pfungst.packed import MOST_UNPACKED, bomb, gunzipped, refusal
 from pfungst.paged import LARGE
 
 _LINES = frozenset({".jsonl", ".ndjson", ".json"})
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LABELS = ("label", "labels", "class", "target", "y")
 
 FEWEST = 1024
 """Rows of Parquet, at least, that are read at a time."""
+
+_CODE = re.compile(rb"[,\t\s\"]0[0-9]")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """What a table file holds.
+
+    ``columns`` are those of plain values; ``files`` those whose cells hold files, as Arrow holds them. ``numbers`` are
+    columns of codes (007) once more, as the numbers they are where a model takes them in; ``classes`` are the names
+    that the package datasets wrote into the file for the whole numbers of a column (-1: missing).
+    """
+
+    columns: dict[str, Array]
+    files: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, Array] = field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED) -> dict[str, Array]:
@@ -31,13 +52,11 @@ def read_table(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED)
     Raises:
         InputError: if it cannot be read, unpacks to more than ``most`` bytes, or two columns share a name.
     """
-    return read_apart(data, suffix, source, most)[0]
+    return read_apart(data, suffix, source, most).columns
 
 
-def read_apart(
-    data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED
-) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The same, and apart from it the columns whose cells hold files, as Arrow holds them: nothing is copied.
+def read_apart(data: bytes, suffix: str, source: str, most: int = MOST_UNPACKED) -> TableFile:
+    """The same, and apart from it what else the file holds; cells that hold files are not copied.
 
     Raises:
         InputError: as ``read_table``.
@@ -52,9 +71,12 @@ def read_apart(
         distinct(names, source)
         files = {field.name: table.column(field.name) for field in table.schema if holds_files(field.name, field.type)}
         columns = {name: as_array(table.column(name)) for name in names if name not in files}
+        codes = _codes(unpacked, suffix, table) if suffix in _DELIMITERS else {}
+        numbers = {name: columns[name] for name in codes}
+        classes = {name: given for name, given in _class_names(table.schema).items() if _numbered(columns, name, given)}
         del table
         give_back()
-    return columns, files
+    return TableFile({**columns, **codes}, files, numbers, classes)
 
 
 def distinct(names: Sequence[str], source: str) -> None:
@@ -177,14 +199,52 @@ def _own(data: bytes) -> Any:
 def _parsed(data: bytes, suffix: str) -> Any:
     if suffix in _LINES:
         return pa_json.read_json(_own(data), parse_options=pa_json.ParseOptions(newlines_in_values=False))
-    tabs = suffix == ".tsv"
+    return _delimited(data, suffix)
+
+
+def _delimited(data: bytes, suffix: str, texts: Sequence[str] = ()) -> Any:
+    """All columns; or those named in ``texts``, as they are written."""
+    delimiter = _DELIMITERS.get(suffix, ",")
     # In tab-separated files a quotation mark is a character like any other; texts are full of lone ones.
-    options = pa_csv.ParseOptions(
-        delimiter="\t" if tabs else ",", quote_char=False if tabs else '"', newlines_in_values=not tabs
+    quoted = delimiter == ","
+    options = pa_csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted)
+    convert = pa_csv.ConvertOptions(
+        strings_can_be_null=False, include_columns=texts, column_types=dict.fromkeys(texts, pa.string())
     )
-    convert = pa_csv.ConvertOptions(strings_can_be_null=False)
     read = pa_csv.ReadOptions(block_size=max(1 << 20, len(data) + 1))
     return pa_csv.read_csv(_own(data), read_options=read, parse_options=options, convert_options=convert)
+
+
+def _codes(data: bytes, suffix: str, table: Any) -> dict[str, Array]:
+    """Columns of whole numbers of which one is written with a leading zero, as text: 01, 1 and 001 are three sites."""
+    whole = [column.name for column in table.schema if pa.types.is_integer(column.type)]
+    if not whole or _CODE.search(data) is None:
+        return {}
+    written = _delimited(data, suffix, whole)
+    texts = {name: pc.utf8_trim_whitespace(written.column(name)) for name in whole}
+    return {
+        name: as_array(pc.if_else(table.column(name).is_valid(), text, None))
+        for name, text in texts.items()
+        if pc.any(pc.match_substring_regex(text, "^[-+]?0[0-9]")).as_py()
+    }
+
+
+def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
+    """Names of classes by column, as the package datasets writes them; what is written otherwise is passed over."""
+    try:
+        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+        kinds = {name: kind for name, kind in features.items() if kind["_type"] == "ClassLabel"}
+        return {name: tuple(str(each) for each in kind["names"]) for name, kind in kinds.items()}
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return {}
+
+
+def _numbered(columns: Mapping[str, Array], name: str, classes: tuple[str, ...]) -> bool:
+    """Whether a column holds nothing but the numbers of these classes, -1 and what is missing."""
+    values = columns.get(name)
+    if values is None or values.dtype.kind not in "iuf" or len(set(classes)) < len(classes):
+        return False
+    return bool((np.isnan(values) | ((values >= -1) & (values < len(classes)) & (values == np.rint(values)))).all())
 
 
 def as_array(column: Any) -> Array:
@@ -201,9 +261,19 @@ def as_array(column: Any) -> Array:
             return numbers
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return np.array([None if value is None else value.isoformat() for value in column.to_pylist()], dtype=object)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        column = _decoded(column)
     values = np.empty(len(column), dtype=object)
     values[:] = column.to_pylist()
     return values
+
+
+def _decoded(column: Any) -> Any:
+    """Bytes as the text in UTF-8 that they are, or as they are."""
+    try:
+        return column.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return column
 
 
 def label_column(table: Mapping[str, Array], asked: str | None, source: str) -> str | None:

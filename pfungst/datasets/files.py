@@ -53,14 +53,15 @@ class Folder:
 
     @cached_property
     def _found(self) -> dict[str, os.stat_result]:
-        seen: set[str] = set()
+        seen: dict[str, str] = {}
         found: dict[str, os.stat_result] = {}
         for here, below, files in os.walk(self.root, followlinks=True):
             real = os.path.realpath(here)
             below[:] = [] if real in seen else sorted(name for name in below if not _hidden(name))
             if real in seen:
+                self._refuse_twice(here, seen[real], real)
                 continue
-            seen.add(real)
+            seen[real] = here
             for name in (*below, *files):
                 link = os.path.join(here, name)  # noqa: PTH118 - once for every file
                 if os.path.islink(link) and not _hidden(name) and self._outside(link):  # noqa: PTH114 - same
@@ -73,6 +74,16 @@ class Folder:
                 if not _hidden(name) and path.is_file():
                     found[path.relative_to(self.root).as_posix()] = path.stat()
         return dict(sorted(found.items()))
+
+    def _refuse_twice(self, here: str, before: str, real: str) -> None:
+        """Refuse a folder that is there under two names; a link to a folder that holds it adds nothing."""
+        parent = os.path.realpath(Path(here).parent)
+        if parent != real and not parent.startswith(real.rstrip(os.sep) + os.sep):
+            one, other = (os.path.relpath(path, self.root) for path in (before, here))
+            raise InputError(
+                f"{self.root} holds one folder as {one!r} and, by a link, as {other!r}, so its rows would have two "
+                "classes or count twice; remove the link, or copy what it points to"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A folder of images, one folder a class or described by a metadata file; a zip of such a folder is read in place."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from pfungst.datasets.columns import label_column, plain_columns, read_table
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.files import Archive, Files, Folder, leaves
 from pfungst.datasets.image import MOST_PIXELS, SUFFIXES, decode
-from pfungst.datasets.labels import Labels, coded, roles_of
+from pfungst.datasets.labels import Labels, coded, placed, roles_of
 from pfungst.datasets.npz import unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, UnreadableRow
@@ -62,6 +63,7 @@ def load_folder(path: Place, task: Task) -> Dataset:
         )
     top = _wrapper(names)
     labels, notes = _folders(names, top, path)
+    left = [entry.removeprefix(top) for entry in set(files.names).difference(names) if entry.startswith(top)]
     roles, said = roles_of({}, task.columns, str(path))
     return Dataset(
         name="test",
@@ -75,7 +77,7 @@ def load_folder(path: Place, task: Task) -> Dataset:
         labels=labels.values,
         roles=roles,
         fingerprint=fingerprint(files.stamp, names, ""),
-        notes=(*notes, *labels.notes, *said),
+        notes=(*notes, *labels.notes, *said, *_no_pictures(left, labels.classes)),
     )
 
 
@@ -105,6 +107,22 @@ def _folders(names: Sequence[str], top: str, path: Place) -> tuple[Labels, tuple
     return coded(np.array([p[0] for p in parts], dtype=object), (), str(path)), ()
 
 
+def _no_pictures(left: Sequence[str], classes: Sequence[str]) -> Iterator[str]:
+    """What was left out of the class folders, by suffix, and the folders that hold nothing else."""
+    within = [PurePosixPath(entry) for entry in left if "/" in entry]
+    ends = Counter(entry.suffix.lower() or "without a suffix" for entry in within)
+    if within:
+        shown = [f"{count} {end[:40]}" for end, count in sorted(ends.items(), key=lambda one: (-one[1], one[0]))]
+        yield f"files in class folders that are no pictures that are read are left out: {_first(shown)}"
+    without = sorted({entry.parts[0] for entry in within}.difference(classes))
+    if without and classes:
+        yield f"folders without a picture that is read are no classes: {_first([name[:100] for name in without])}"
+
+
+def _first(words: Sequence[str]) -> str:
+    return ", ".join(words[:5]) + (" and more" if len(words) > 5 else "")
+
+
 def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     where = f"{path}/{entry}"
     data = files.read(entry)
@@ -124,7 +142,7 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
     if len(missing) == len(names):
         raise InputError(f"none of the {len(names)} files listed in {where} is there (first: {missing[0][:200]!r})")
     chosen = label_column(table, task.columns.label, where)
-    labels, notes = (coded(table[chosen], task.task.classes, where), ()) if chosen else _by_folder(names, path, where)
+    labels, notes = (_labels(table[chosen], task, where), ()) if chosen else _by_folder(names, path, where)
     columns = plain_columns({key: values for key, values in table.items() if key != chosen})
     roles, said = roles_of(columns, task.columns, where)
     return Dataset(
@@ -142,6 +160,10 @@ def _described(files: Files, entry: str, path: Place, task: Task) -> Dataset:
         fingerprint=fingerprint(files.stamp, names, chosen or ""),
         notes=(*notes, *labels.notes, *said, *_astray(missing, have - set(names), where)),
     )
+
+
+def _labels(values: Array, task: Task, where: str) -> Labels:
+    return coded(placed(values, task.task.classes), task.task.classes, where)
 
 
 def _astray(missing: Sequence[str], besides: Iterable[str], where: str) -> Iterator[str]:

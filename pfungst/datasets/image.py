@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from pfungst.arrays import Array
 from pfungst.errors import UnreadableRow
 from pfungst.task import Limits
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+_ALWAYS = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+_BUILT_IN = {"jpg_2000": {".jp2", ".j2k", ".jpx"}, "avif": {".avif"}}
+"""What a Pillow decodes or not, as it was built."""
+_THERE = {name for name in _BUILT_IN if name in {*features.modules, *features.codecs} and features.check(name)}
+SUFFIXES = frozenset(_ALWAYS.union(*(_BUILT_IN[name] for name in _THERE)))
 _ALPHA = frozenset({"LA", "RGBA", "PA", "La", "RGBa"})
 MOST_PIXELS = Limits().pixels
 """Larger files are taken for decompression bombs, at Pillow's own limit (0.25 GiB of RGB), unless the task says so."""
@@ -20,8 +24,8 @@ MOST_PIXELS = Limits().pixels
 def decode(data: bytes, most: int = MOST_PIXELS) -> Array | UnreadableRow:
     """An image of shape (height, width, 1 or 3) uint8, upright; or the reason why there is none.
 
-    Grey stays grey; palettes and CMYK become RGB; transparent images are laid on white; 16 bits become 8 (over 257);
-    of animations the first frame is taken.
+    Grey stays grey; palettes and CMYK become RGB; transparent images are laid on white; 16 bits become 8 (over 257), as
+    do floats from 0 to 1 (times 255); of animations the first frame is taken.
 
     >>> str(decode(b"no picture"))
     'not an image that can be read'
@@ -52,7 +56,8 @@ def peculiarities(data: bytes) -> tuple[str, ...]:
     known = {
         "transparency is laid on white": alpha,
         "CMYK becomes RGB": mode == "CMYK",
-        "16 bits become 8": mode == "F" or mode.startswith("I"),
+        "16 bits become 8": mode.startswith("I"),
+        "floats from 0 to 1 become 8 bits": mode == "F",
         "EXIF turns it upright": turned,
         "only the first frame is taken": frames,
     }
@@ -76,7 +81,7 @@ def _bomb(size: str, most: int) -> UnreadableRow:
     return UnreadableRow(f"the image has {size} pixels, more than {most:,}: it was not decoded")
 
 
-def _array(image: Image.Image) -> Array:
+def _array(image: Image.Image) -> Array | UnreadableRow:
     if image.mode == "F" or image.mode.startswith("I"):
         return _eight_bits(np.asarray(image))
     if image.mode in {"1", "L"} and "transparency" not in image.info:
@@ -90,12 +95,11 @@ def _array(image: Image.Image) -> Array:
     return np.asarray(image.convert("RGB"))
 
 
-def _eight_bits(values: Array) -> Array:
+def _eight_bits(values: Array) -> Array | UnreadableRow:
     low, high = float(values.min()), float(values.max())
-    if values.dtype.kind == "f" and low >= 0 and high <= 1:
-        scaled = values * 255.0
-    elif low >= 0 and high <= 65535:
-        scaled = values / 257.0
-    else:
-        raise ValueError(f"values from {low:g} to {high:g} are neither 16 bits nor [0, 1]")
+    floats = values.dtype.kind == "f"
+    if not (low >= 0 and high <= (1 if floats else 65535)):
+        meant = "floats, which are read from 0 to 1" if floats else "whole numbers, which are read from 0 to 65,535"
+        return UnreadableRow(f"the image holds {meant}, and its values lie from {low:g} to {high:g}")
+    scaled = values * 255.0 if floats else values / 257.0
     return np.asarray(np.rint(scaled).astype(np.uint8)[:, :, None])

@@ -43,7 +43,7 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     try:
         values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
     except UnicodeDecodeError:
-        raise InputError(f"the labels of {source} are bytes that are no text in UTF-8; save them as text") from None
+        raise _no_text(source) from None
     kind = values.dtype.kind
     if kind not in "fiubUOT":
         raise InputError(f"the labels of {source} are {values.dtype}; give names or whole numbers")
@@ -54,6 +54,10 @@ def coded(values: Array | None, names: tuple[str, ...] = (), source: str = "the 
     if kind in "iu":
         return _integers(values.astype(np.int64, copy=False), names, source)
     return _texts(np.asarray(values, dtype=object), names, source)
+
+
+def _no_text(source: str) -> InputError:
+    return InputError(f"the labels of {source} are bytes that are no text in UTF-8; save them as text")
 
 
 def _whole(values: Array, source: str) -> IntArray:
@@ -90,6 +94,8 @@ def _integers(values: IntArray, names: tuple[str, ...], source: str) -> Labels:
 
 def _texts(values: Array, names: tuple[str, ...], source: str) -> Labels:
     absent = np.array([value is None or value != value or value == "" for value in values], dtype=bool)  # noqa: PLR0124 - NaN
+    if any(isinstance(value, bytes) for value in values):
+        raise _no_text(source)
     texts = [str(value) for value in values[~absent]]
     classes = names or tuple(sorted(set(texts)))
     _distinct(classes, source)
@@ -117,6 +123,20 @@ def _absent(absent: Array) -> tuple[str, ...]:
 
 def _numbers_only(names: tuple[str, ...]) -> bool:
     return all(name.isascii() and name.isdigit() for name in names)
+
+
+def placed(values: Array | None, names: tuple[str, ...]) -> Array | None:
+    """Whole numbers as places among ``names``, where each of them is one of these; all else as it is.
+
+    >>> placed(np.array([1, 2, 1]), ("1", "2", "3")).tolist(), placed(np.array([0, 1]), ("1", "2", "3")).tolist()
+    ([0.0, 1.0, 0.0], [0, 1])
+    """
+    place = {int(name): at for at, name in enumerate(names) if len(name) < 19 and _numbers_only((name,))}
+    if values is None or values.dtype.kind not in "iuf" or all(number == at for number, at in place.items()):
+        return values
+    found, inverse = np.unique(values, return_inverse=True)
+    places = [np.nan if value != value else place.get(value) for value in found.tolist()]  # noqa: PLR0124 - NaN
+    return values if None in places else np.asarray(places, np.float64)[inverse]
 
 
 def checked_votes(votes: Array, source: str) -> Array:

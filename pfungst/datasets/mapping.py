@@ -1,5 +1,6 @@
 """Which of the model's classes each class of the data is."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,8 +29,9 @@ def used_classes(labels: IntArray) -> IntArray:
 def mapping(names: Sequence[str], labels: IntArray, classes: Sequence[str], *, named: bool, source: str) -> IntArray:
     """Position among the model's ``classes`` of each of the data's ``names``; -1 for names that no label uses.
 
-    By exact name, by name without case, spaces and underscores, by a synonym (``tench, Tinca tinca``), then numbers
-    0..K-1 by position. A model without names takes the data's, in their order, if there are as many.
+    By exact name, by name without case, spaces and underscores (accents encoded either way), by a synonym (``tench,
+    Tinca tinca``), then numbers 0..K-1 by position. A model without names takes the data's, in their order, if there
+    are as many.
 
     Raises:
         InputError: if a used name is none of the model's, or two are the same class.
@@ -68,20 +70,22 @@ def _outside(names: Sequence[str], labels: IntArray, count: int, source: str) ->
 
 
 def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()
+    return len(name) < 19 and name.isascii() and name.isdigit()
 
 
 def _by_name(names: Sequence[str], wanted: list[int], classes: Sequence[str]) -> _Found | None:
-    tables = [
-        _unique([(name, i) for i, name in enumerate(classes)]),
-        _unique([(loose(name), i) for i, name in enumerate(classes)]),
-        _unique([(loose(part), i) for i, name in enumerate(classes) for part in name.split(",")]),
-    ]
+    exact = _unique([(name, i) for i, name in enumerate(classes)])
+    loosely = _unique([(loose(name), i) for i, name in enumerate(classes)])
+    synonyms = _unique([(loose(part), i) for i, name in enumerate(classes) for part in name.split(",")])
+    numbers = _unique([(str(int(name)), i) for i, name in enumerate(classes) if _is_number(name)])
     found: _Found = {}
     for k in wanted:
-        spelled = (names[k], loose(names[k]), loose(names[k].split(",")[0]))
-        hits = (table.get(key) for table, key in zip((*tables, tables[2]), (*spelled[:2], *spelled[1:]), strict=True))
-        place = next((hit for hit in hits if hit is not None), None)
+        name = names[k]
+        spelled, first = loose(name), loose(name.split(",")[0])
+        hits = (exact.get(name), loosely.get(spelled), synonyms.get(spelled), synonyms.get(first))
+        # 01 is the class 1, wherever that stands, before it is a place.
+        number = numbers.get(str(int(name))) if _is_number(name) else None
+        place = next((hit for hit in (*hits, number) if hit is not None), None)
         if place is None:
             return None
         found[k] = place
@@ -98,12 +102,12 @@ def _unique(pairs: list[tuple[str, int]]) -> dict[str, int]:
 
 
 def loose(name: str) -> str:
-    """A name without case, spaces, underscores and hyphens.
+    """A name without case, spaces, underscores and hyphens; accents are the same however they are encoded.
 
     >>> loose("Great_White Shark")
     'greatwhiteshark'
     """
-    return "".join(c for c in name.casefold() if c not in " _-\t\n")
+    return "".join(c for c in unicodedata.normalize("NFC", name.casefold()) if c not in " _-\t\n")
 
 
 def _by_number(names: Sequence[str], wanted: list[int], count: int) -> _Found | None:
@@ -126,6 +130,12 @@ def _refusal(names: Sequence[str], wanted: list[int], classes: Sequence[str], *,
         return (
             f"{source} names {len(names)} classes ({listed}) and the model answers {len(classes)} without names; "
             "write the model's names, in order, into config.json or labels.txt beside it or `classes` of the task file"
+        )
+    if not strange:
+        several = next(names[k] for k in wanted if _by_name(names, [k], classes) is None)
+        return (
+            f"{source} has the label {several[:80]!r}, which fits more than one of the model's classes; spell it as "
+            "the model does"
         )
     shown = ", ".join(repr(name[:40]) for name in classes[:5]) + (", ..." if len(classes) > 5 else "")
     return (

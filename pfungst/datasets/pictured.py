@@ -8,7 +8,7 @@ from pfungst.datasets.columns import label_column, plain_columns
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.files import Files
 from pfungst.datasets.folder import Pictures
-from pfungst.datasets.labels import coded, roles_of
+from pfungst.datasets.labels import coded, placed, roles_of
 from pfungst.datasets.npz import unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.task import Task
@@ -30,7 +30,8 @@ def pictured(
         InputError: if labels cannot be read, two rows share an id, or the task names a column that is not there.
     """
     chosen = label_column(table, task.columns.label, source)
-    labels = coded(None if chosen is None else table[chosen], classes or task.task.classes, source)
+    given = None if chosen is None else table[chosen]
+    labels = coded(given if classes else placed(given, task.task.classes), classes or task.task.classes, source)
     columns = plain_columns({name: values for name, values in table.items() if name != chosen})
     roles, said = roles_of(columns, task.columns, source)
     notes = () if chosen else (f"{source} has no labels",)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -35,13 +36,16 @@ class Member:
 class Shards:
     """Files of tar shards, named ``shard/member``; members are read one by one, those of more than ``most`` bytes not.
 
+    A shard is named as its file; where two files have one name, by its path below the folder that holds all of them.
+
     Raises:
         InputError: if a shard is no plain tar file, or a member's path leaves it, is a link or is cut off.
     """
 
     def __init__(self, paths: tuple[Path, ...], most: int = MOST_UNPACKED) -> None:
         self.paths, self.most = paths, most
-        self._members = {name: member for path in paths for name, member in _indexed(path)}
+        self._named = _told_apart(paths)
+        self._members = {f"{self._named[path]}/{name}": at for path in self._named for name, at in _indexed(path)}
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[tuple[Path, ...], int]]:
         return Shards, (self.paths, self.most)
@@ -50,6 +54,10 @@ class Shards:
     def names(self) -> tuple[str, ...]:
         """All members, in the order of the shards."""
         return tuple(self._members)
+
+    def within(self, name: str) -> str:
+        """The name that a file has in its shard."""
+        return name.removeprefix(f"{self._named[self._members[name].shard]}/")
 
     @cached_property
     def stamp(self) -> str:
@@ -104,6 +112,13 @@ def shards_of(pattern: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def _told_apart(paths: Sequence[Path]) -> dict[Path, str]:
+    if len({path.name for path in paths}) == len(set(paths)):
+        return {path: path.name for path in paths}
+    shared = os.path.commonpath([path.absolute().parent for path in paths])
+    return {path: path.absolute().relative_to(shared).as_posix() for path in paths}
+
+
 def named(pattern: str, names: Sequence[str]) -> list[str]:
     """The names that a pattern fits.
 
@@ -151,7 +166,7 @@ def _indexed(path: Path) -> Iterator[tuple[str, Member]]:
             if info.name in seen:
                 raise InputError(f"{path} holds {info.name[:200]!r} twice; write each file once")
             seen.add(info.name)
-            yield f"{path.name}/{PurePosixPath(info.name)}", member
+            yield str(PurePosixPath(info.name)), member
 
 
 def _opened(path: Path) -> tarfile.TarFile:

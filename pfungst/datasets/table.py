@@ -5,14 +5,13 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
-from pfungst.datasets.columns import label_column, plain_columns, read_apart
+from pfungst.datasets.columns import LABELS, TableFile, label_column, plain_columns, read_apart
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.embedded import NAMES as PICTURES
 from pfungst.datasets.embedded import Embedded, lacking, paths_in
@@ -20,7 +19,7 @@ from pfungst.datasets.files import Files, Folder, leaves
 from pfungst.datasets.folder import Pictures, Place
 from pfungst.datasets.ids import numbered_rows
 from pfungst.datasets.image import SUFFIXES
-from pfungst.datasets.labels import coded, roles_of
+from pfungst.datasets.labels import Labels, coded, placed, roles_of
 from pfungst.datasets.npz import Rows, plain_text, side_by_side, unique_ids
 from pfungst.datasets.traces import Traces
 from pfungst.errors import InputError, damage
@@ -29,6 +28,8 @@ from pfungst.stored import Stored
 from pfungst.task import Task
 
 _IMAGES = ("image", "path", "file_name")
+_USUAL = {*_IMAGES, *LABELS[:-1], "text", "id"}
+"""Names by which a first line is known for a header; ``y`` may be an answer to a question."""
 
 
 def load_table(path: Path, task: Task, beside: Place | None = None) -> Dataset:
@@ -48,9 +49,9 @@ def read_rows(data: bytes, name: str, task: Task, *, source: str, folder: Place 
     """
     suffix = name.lower().removesuffix(".gz").rpartition(".")[2]
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
-    table, files = read_apart(data, f".{suffix}", source, task.limits.unpacked)
-    table, notes = _headed(table) if suffix in {"csv", "tsv"} else (table, ())
-    found = from_columns(table, task, source=source, identity=identity, folder=folder, files=files)
+    file = read_apart(data, f".{suffix}", source, task.limits.unpacked)
+    table, notes = _headed(file.columns) if suffix in {"csv", "tsv"} else (file.columns, ())
+    found = _from_file(replace(file, columns=table), task, source=source, identity=identity, folder=folder)
     return replace(found, notes=(*notes, *found.notes))
 
 
@@ -72,31 +73,32 @@ def table_in_archive(path: Path, most: int = MOST_UNPACKED) -> tuple[bytes, str]
             return archive.read(names[0]), names[0]
 
 
-def from_columns(
-    table: Mapping[str, Array],
-    task: Task,
-    *,
-    source: str,
-    identity: str = "",
-    folder: Place | None = None,
-    files: Mapping[str, Any] = MappingProxyType({}),
-) -> Dataset:
+def from_columns(table: Mapping[str, Array], task: Task, *, source: str, identity: str = "") -> Dataset:
     """Rows from named columns; ``image`` or ``path``, ``text``, or else all columns that play no other part are inputs.
-
-    ``files`` are Arrow columns of picture files, of which ``image`` is the input wherever it is.
 
     Raises:
         InputError: if there are no rows or no inputs.
     """
+    return _from_file(TableFile(dict(table)), task, source=source, identity=identity, folder=None)
+
+
+def _from_file(file: TableFile, task: Task, *, source: str, identity: str, folder: Place | None) -> Dataset:
+    table, files = file.columns, file.files
     rows = len(next(iter((*table.values(), *files.values())), ()))
     if not rows:
         raise InputError(f"{source} has no rows; give at least one")
-    chosen = label_column(table, task.columns.label, source)
-    labels = coded(None if chosen is None else table[chosen], task.task.classes, source)
-    rest = {name: values for name, values in table.items() if name != chosen}
+    only = next(iter(file.classes)) if len(file.classes) == 1 else None
+    chosen = label_column(table, task.columns.label, source) or only
+    labels = _labels(file, chosen, task, source)
+    rest = {name: _as_named(v, file.classes.get(name)) for name, v in table.items() if name != chosen}
     ids = rest.pop("id", None)
     column = next((name for name in PICTURES if name in files), None)
-    inputs = _inputs(rest, task, source, folder) if column is None else _embedded(column, files, task, source, folder)
+    as_numbers = {**file.numbers, **{name: table[name] for name in file.classes}}
+    inputs = (
+        _inputs(rest, as_numbers, task, source, folder)
+        if column is None
+        else _embedded(column, files, task, source, folder)
+    )
     columns = plain_columns({name: values for name, values in rest.items() if name != inputs.column})
     roles, said = roles_of(columns, task.columns, source)
     return Dataset(
@@ -118,6 +120,22 @@ def from_columns(
     )
 
 
+def _labels(file: TableFile, chosen: str | None, task: Task, source: str) -> Labels:
+    if chosen is None or chosen not in file.classes:
+        values = placed(None if chosen is None else file.columns[chosen], task.task.classes)
+        return coded(values, task.task.classes, source)
+    numbers = np.asarray(file.columns[chosen], np.float64)
+    return coded(np.where(numbers < 0, np.nan, numbers), file.classes[chosen], source)
+
+
+def _as_named(values: Array, classes: tuple[str, ...] | None) -> Array:
+    """Whole numbers as the classes they stand for (-1 and missing: None), where these have names."""
+    if classes is None:
+        return values
+    places = np.where(values >= 0, values, len(classes)).astype(np.int64)
+    return np.array([*classes, None], dtype=object)[places]
+
+
 def _label_note(chosen: str | None, task: Task, source: str) -> tuple[str, ...]:
     if chosen is None:
         return (f"{source} has no column label: its rows have no labels",)
@@ -136,7 +154,9 @@ class _Inputs:
     notes: tuple[str, ...] = ()
 
 
-def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | None) -> _Inputs:
+def _inputs(
+    rest: Mapping[str, Array], as_numbers: Mapping[str, Array], task: Task, source: str, folder: Place | None
+) -> _Inputs:
     image = next((name for name in _IMAGES if name in rest and _names_images(rest[name])), None)
     if image is not None and folder is not None:
         names = tuple(_inside(str(name), folder, source) for name in rest[image])
@@ -149,7 +169,7 @@ def _inputs(rest: Mapping[str, Array], task: Task, source: str, folder: Place | 
     names = tuple(name for name, values in rest.items() if name not in _parts(task) and _plain(values))
     if not names:
         raise InputError(f"{source} has no column of inputs; give `image`, `text` or feature columns")
-    return _Inputs("table", Rows(features_of(rest, names)), None, names)
+    return _Inputs("table", Rows(features_of({**rest, **as_numbers}, names)), None, names)
 
 
 def _embedded(column: str, held: Mapping[str, Any], task: Task, source: str, folder: Place | None) -> _Inputs:
@@ -230,7 +250,7 @@ def _content(table: Mapping[str, Array]) -> str:
 def _headed(table: dict[str, Array]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """A table of two columns whose first line was data: its header is one of the values below it."""
     names = list(table)
-    if len(names) != 2 or any(values.dtype.kind != "O" for values in table.values()):
+    if len(names) != 2 or _USUAL.intersection(names) or any(values.dtype.kind != "O" for values in table.values()):
         return table, ()
     kinds = [len({str(value) for value in table[name]}) for name in names]
     label = names[int(kinds[1] < kinds[0])]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,10 +38,10 @@ def load_shards(source: str, task: Task) -> Dataset:
     samples = _samples(files)
     if not samples:
         raise InputError(f"{source} holds no files; give shards with samples")
-    images = {key: _image(parts) for key, parts in samples.items()}
+    images = {key: _image(key, parts, source) for key, parts in samples.items()}
     shown = {key: name for key, name in images.items() if name is not None}
     table = _table(files, {key: samples[key] for key in (shown or samples)}, task, source)
-    ids = _ids(list(shown or samples))
+    ids = _ids(files, {key: samples[key] for key in (shown or samples)})
     if shown:
         data = pictured(files, list(shown.values()), table, task, ids=ids, source=source)
         return data if len(shown) == len(samples) else _noted(data, len(samples) - len(shown))
@@ -66,18 +66,24 @@ def _samples(files: Shards) -> dict[str, dict[str, str]]:
     return samples
 
 
-def _image(parts: Mapping[str, str]) -> str | None:
+def _image(key: str, parts: Mapping[str, str], source: str) -> str | None:
     """The picture of a sample: of several the one with the plainest ending."""
     ends = sorted(
         (end for end in parts if f".{end.rpartition('.')[2]}" in SUFFIXES), key=lambda end: (end.count("."), end)
     )
+    if len(ends) > 1 and ends[0].count(".") == ends[1].count(".") > 0:
+        raise InputError(
+            f"the sample {key[:200]!r} of {source} has {len(ends)} pictures (.{ends[0][:40]}, .{ends[1][:40]}), and "
+            "none is plainly its own: a sample's name ends at the first dot; write names without dots"
+        )
     return parts[ends[0]] if ends else None
 
 
-def _ids(keys: Sequence[str]) -> list[str]:
+def _ids(files: Shards, samples: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Keys of the samples, with their shard where two shards use the same."""
-    short = [key.partition("/")[2] for key in keys]
-    return short if len(set(short)) == len(short) else list(keys)
+    within = [files.within(next(iter(parts.values()))) for parts in samples.values()]
+    short = [f"{folder}{slash}{last.partition('.')[0]}" for folder, slash, last in (n.rpartition("/") for n in within)]
+    return short if len(set(short)) == len(short) else list(samples)
 
 
 def _table(files: Shards, samples: Mapping[str, Mapping[str, str]], task: Task, source: str) -> dict[str, Array]:

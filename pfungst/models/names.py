@@ -25,7 +25,7 @@ def class_names(folder: Path | None) -> tuple[str, ...]:
             return () if generic else distinct(ordered)
     if listed.is_file():
         try:
-            lines = listed.read_text(encoding="utf-8").splitlines()
+            lines = listed.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{listed} cannot be read ({first_line(error)}); write the classes in UTF-8") from None
         return distinct(tuple(line.strip() for line in lines if line.strip()))

@@ -68,7 +68,7 @@ def _beside(folder: Path | None) -> tuple[str, dict[str, Any]] | None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises InputError if it is none."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(raw, dict):

@@ -13,7 +13,7 @@ import numpy as np
 from pfungst.arrays import Array
 from pfungst.canonical import fingerprint
 from pfungst.datasets.columns import ParquetColumns, give_back, read_table
-from pfungst.datasets.labels import coded
+from pfungst.datasets.labels import coded, placed
 from pfungst.datasets.npz import open_npz
 from pfungst.errors import InputError
 from pfungst.frame import Frame
@@ -195,7 +195,7 @@ def _top_only(table: Mapping[str, Array], names: tuple[str, ...], source: str) -
     truth = next((name for name in TRUTHS if name in table), None)
     answers = np.asarray(table[prediction])
     both = answers if truth is None else np.concatenate([answers, np.asarray(table[truth])])
-    found = coded(both, names, source)
+    found = coded(placed(both, names), names, source)
     assert found.values is not None
     if (found.values[: len(answers)] < 0).any():
         raise InputError(f"{source} has rows without a prediction; leave those rows out")

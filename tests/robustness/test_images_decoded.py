@@ -42,7 +42,11 @@ def test_sixteen_bits_become_eight():
 def test_floats_in_the_unit_range_are_read_and_others_refused():
     unit = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
     np.testing.assert_array_equal(decode(saved(Image.fromarray(unit), "TIFF"))[..., 0], np.rint(unit * 255))
-    assert isinstance(decode(saved(Image.fromarray(unit - 5), "TIFF")), UnreadableRow)
+    assert peculiarities(saved(Image.fromarray(unit), "TIFF")) == ("floats from 0 to 1 become 8 bits",)
+    for other, said in ((unit - 5, "from -5 to -4"), (unit * 255, "from 0 to 255"), (unit * np.nan, "from nan to nan")):
+        found = decode(saved(Image.fromarray(other), "TIFF"))
+        assert isinstance(found, UnreadableRow)
+        assert str(found) == f"the image holds floats, which are read from 0 to 1, and its values lie {said}"
 
 
 def test_transparent_parts_are_white():

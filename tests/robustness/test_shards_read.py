@@ -158,3 +158,29 @@ def test_patterns_that_name_nothing(refused, tmp_path):
     refused(lambda: load_data(f"{tmp_path}/x-*.tar"), "no shard that fits")
     refused(lambda: load_data(f"{tmp_path}/s-{{0..99999999}}.tar"), "more than 10,000")
     refused(lambda: load_data(f"{tmp_path}/{{0..999}}{{0..999}}.tar"), "more than 10,000")
+
+
+@pytest.mark.parametrize("pattern", ["{a,b}/s-000.tar", "*/s-000.tar", "{a,b,a}/s-000.tar"])
+def test_shards_of_one_name_in_two_folders_are_two(tmp_path, pattern):
+    shard(tmp_path / "a" / "s-000.tar", samples(0, 4))
+    shard(tmp_path / "b" / "s-000.tar", samples(2, 8))
+    data = load_data(str(tmp_path / pattern))
+    assert len(data) == 10
+    assert data.ids[3:6] == ("a/s-000.tar/train/0003", "b/s-000.tar/train/0002", "b/s-000.tar/train/0003")
+    assert [data.classes[k] for k in data.labels] == [str(i % 2) for i in (*range(4), *range(2, 8))]
+    pixels = data.batch(np.arange(10))[0].inputs
+    np.testing.assert_array_equal(pixels, PICTURES[[*range(4), *range(2, 8)]])
+    shard(tmp_path / "b" / "s-000.tar", samples(4, 8))
+    assert load_data(str(tmp_path / pattern)).ids == tuple(f"train/{i:04}" for i in range(8))
+
+
+@pytest.mark.parametrize("name", ["2024.01.{:02}.png", "2024.left.{}.png"])
+def test_dots_that_make_one_sample_of_many_pictures_are_refused(refused, tmp_path, name):
+    shard(tmp_path / "a.tar", [(name.format(i), png(PICTURES[i])) for i in range(8)])
+    refused(lambda: load_data(tmp_path / "a.tar"), "'a.tar/2024'", "8 pictures", "at the first dot")
+
+
+def test_of_several_pictures_the_plainly_named_is_the_samples(tmp_path):
+    beside = [("0.mask.png", png(PICTURES[1])), ("0.png", png(PICTURES[0])), ("0.depth.png", png(PICTURES[2]))]
+    data = load_data(shard(tmp_path / "a.tar", beside))
+    np.testing.assert_array_equal(data.batch(np.array([0]))[0].inputs[0], PICTURES[0])
