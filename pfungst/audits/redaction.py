@@ -40,5 +40,5 @@ def _skipped(entry: Skipped) -> Skipped:
 def _unnamed(sentence: str, sources: Iterable[str]) -> str:
     """A sentence about what was assumed, without where the model or the data lie."""
     for source in sources:
-        sentence = re.sub(rf"(?<!\w){re.escape(source)}(?!\w)", "the file", sentence)
+        sentence = re.sub(rf"(?<!\w){re.escape(source)}(?!\w)", "it", sentence)
     return sentence

@@ -263,7 +263,7 @@ def test_what_was_assumed_does_not_say_where_the_data_lie(photos, tmp_path):
     (tmp_path / f"{SECRET}.csv").write_text("\n".join(["image", *listed]) + "\n")
     asked = (str(photos[0]), str(tmp_path / f"{SECRET}.csv"))
     result = pfungst.audit(*asked, out=tmp_path / "run", redact_paths=True, images=False, only=("calibration",))
-    assert "Data: the file has no labels." in result.report.settings["assumed"]
+    assert "Data: it has no column label: its rows have no labels." in result.report.settings["assumed"]
     assert not leaks(dict(written(tmp_path / "run")))
 
 
