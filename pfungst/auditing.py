@@ -45,6 +45,7 @@ from pfungst.statistics.intervals import proportion_of
 from pfungst.summarised import Summarised
 from pfungst.task import Task
 
+UNUSABLE = "it cannot be used on this model"
 Judged = tuple[list[Finding], list[Skipped], list[Condition]]
 
 
@@ -228,7 +229,9 @@ def _answered(chosen: Sequence[Probe], study: Study, rounds: Rounds) -> tuple[Pa
             lacking += [Skipped(probe=topic, reason=reason) for topic, reason in broken.items()]
             refused = {one: by for one, by in asked.items() if one in rounds.refused}
             for one, by in refused.items():
-                lacking += [Skipped(probe=topic, subject=one.name, reason=rounds.refused[one]) for topic in by]
+                # What a model or a method says of itself may name its file.
+                why = UNUSABLE if study.data.nameless else rounds.refused[one]
+                lacking += [Skipped(probe=topic, subject=one.name, reason=why) for topic in by]
             return done, lacking
         done = rounds.answer(left, done)
 

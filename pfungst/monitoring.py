@@ -19,7 +19,16 @@ from pfungst.findings import Report
 from pfungst.listening import Listener
 from pfungst.load import bind, existing, load_model
 from pfungst.log_rows import in_time, once
-from pfungst.methods.log_windows import LogRows, Reference, Window, judged_window, measurable, shares_of_classes
+from pfungst.methods.log_windows import (
+    LogRows,
+    Outcomes,
+    Reference,
+    Window,
+    arrived,
+    judged_window,
+    measurable,
+    shares_of_classes,
+)
 from pfungst.models.recorded import TRUTHS, RecordedAnswers
 from pfungst.probes.drift import Drift
 from pfungst.probes.feedback import Feedback
@@ -39,11 +48,15 @@ FACTS = frozenset({"prevalence", "latent-cue"})
 
 
 class State(msgspec.Struct, frozen=True):
-    """What was judged before: with windows of this many rows, against the answers of this hash."""
+    """What was judged before: with windows of this many rows, against the answers of this hash.
+
+    ``outcomes`` are labels in the order in which they came.
+    """
 
     size: int
     against: str
     windows: tuple[Window, ...] = ()
+    outcomes: tuple[Outcomes, ...] = ()
 
 
 def monitor(
@@ -57,11 +70,15 @@ def monitor(
     ``log`` holds answers (``prob_*``, ``logit_*``, or ``prediction`` and ``confidence``) and, if known, time, label,
     units, columns of the inputs, and decisions with their outcomes. Whole windows of ``window`` rows (a twentieth of
     the first log, at least 200) are judged in the order of time; what is left waits. Called again with more rows, only
-    new windows are judged.
+    new windows are judged, and those to whose rows labels have come since: each label counts once, when it comes.
 
     Raises:
+<<<<<<< HEAD
         InputError: if log or audit cannot be read, do not fit each other, rows that were judged have changed, or
             ``out`` holds what is not to be replaced.
+=======
+        InputError: if log or audit cannot be read, do not fit each other, rows or labels that were judged have changed,
+            or another ``window`` is asked for than before.
     """
     explicit, out = out is not None, DEFAULT_OUT if out is None else out
     apart(out, [log, reference])
@@ -84,17 +101,23 @@ def monitor(
     once(model, data)
     with working(out) as place:
         _replaceable(place.folder, explicit=explicit)
-        state = _state(place.folder, known, window or max(200, len(order) // 20))
+        state = _state(place.folder, known, window, max(200, len(order) // 20))
         rows = list(_windows(model, data, order, state.size))
         if not rows:
             raise InputError(f"{log} holds {len(order)} rows and a window takes {state.size}; give fewer: --window N")
         _unchanged(rows, state, place.folder)
         known = replace(known, columns=rows[0].columns)
-        judged = list(state.windows)
-        judged += [judged_window(known, rows[at], at + 1, seed) for at in range(len(judged), len(rows))]
+        before = [*state.windows, *[None] * (len(rows) - len(state.windows))]
+        judged = [
+            one if one and one.known == rows[at].known else judged_window(known, rows[at], at + 1, seed)
+            for at, one in enumerate(before)
+        ]
+        new = [some for pair in zip(before, judged, strict=True) if (some := arrived(*pair))]
+        state = msgspec.structs.replace(state, windows=tuple(judged), outcomes=(*state.outcomes, *new))
         place.folder.mkdir(parents=True, exist_ok=True)
-        written(place.folder / STATE, msgspec.json.encode(State(state.size, state.against, tuple(judged))))
-    drift = Drift(reference=known, windows=tuple(judged), shares=shares_of_classes(known, rows[-1], seed))
+        written(place.folder / STATE, msgspec.json.encode(state))
+    shares = shares_of_classes(known, rows[-1], seed)
+    drift = Drift(reference=known, windows=state.windows, outcomes=state.outcomes, shares=shares)
     moved = {"the answers": judged[-1].answers, **judged[-1].columns}
     drifted = ", ".join(name for name, one in moved.items() if one.low > drift.tolerance)
     return audit(
@@ -142,7 +165,8 @@ def _windows(model: RecordedAnswers, data: Dataset, order: IntArray, size: int) 
         yield LogRows(model.predict(some), labels[some], held, (when[0], when[1]), first, units)
 
 
-def _state(out: Path, known: Reference, size: int) -> State:
+def _state(out: Path, known: Reference, window: int | None, usual: int) -> State:
+    size = window or usual
     against = hashlib.blake2b(np.ascontiguousarray(known.outputs.logits).tobytes(), digest_size=8).hexdigest()
     if not (out / STATE).exists():
         return State(size, against)
@@ -152,14 +176,20 @@ def _state(out: Path, known: Reference, size: int) -> State:
         return State(size, against)
     if kept.against != against:
         raise InputError(f"{out} holds a log judged against another audit; give another folder: --out NEW")
+    if window not in {None, kept.size}:
+        raise InputError(
+            f"{out} holds windows of {kept.size} rows, and --window {window} asks for others; leave --window out, or "
+            "give another folder: --out NEW"
+        )
     return kept
 
 
 def _unchanged(rows: list[LogRows], state: State, out: Path) -> None:
     for row, one in zip(rows, state.windows, strict=False):
-        if row.mark != one.mark:
+        if row.mark != one.mark or row.truth(one.known) != one.truth:
+            what = "are not those" if row.mark != one.mark else "have other labels than those"
             raise InputError(
-                f"rows {one.rows[0]:,} to {one.rows[1]:,} of the log are not those that were judged before; a log only "
+                f"rows {one.rows[0]:,} to {one.rows[1]:,} of the log {what} that were judged before; a log only "
                 f"grows: remove {out / STATE}, or give another folder: --out NEW"
             )
     if len(rows) < len(state.windows):

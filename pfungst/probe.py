@@ -118,7 +118,7 @@ def shot(data: Dataset, one: Predict, outputs: Outputs, index: int) -> Shot:
     whole = data.on(one.on)
     label = -1 if whole.labels is None or one.on.startswith("ood:") else int(whole.labels[position])
     return Shot(
-        row=whole.ids[position],
+        row=whole.told(position),
         position=position,
         on=one.on,
         shown=one.shown,

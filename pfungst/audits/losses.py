@@ -26,7 +26,7 @@ def unanswered(data: Dataset, lost: Mapping[str, Mapping[int, str]]) -> Iterator
         if len(rows) > FEW * asked:
             yield Skipped(probe="data", kind="lost", subject=on, reason=_loss(some, sorted(rows), asked))
         for row in sorted(rows):
-            yield Skipped(probe="data", kind="unreadable", subject=some.ids[row], reason=rows[row])
+            yield Skipped(probe="data", kind="unreadable", subject=some.told(row), reason=rows[row])
 
 
 def _loss(data: Dataset, rows: list[int], asked: int) -> str:

@@ -18,6 +18,7 @@ from pfungst.audits.request import Request
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.mapping import permutation
+from pfungst.datasets.nameless import nameless
 from pfungst.engine.local import Executor, Inline, Processes, Shared
 from pfungst.engine.plan import pieces
 from pfungst.engine.ray import Actors
@@ -187,6 +188,8 @@ def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:
     members = opened_members(request.members, answering, model, request)
     for one in (answering, *members.values()):
         memory.quicken(one, bound, request.precision)
+    if request.redact_paths:
+        bound, companions = nameless(bound), {name: nameless(other) for name, other in companions.items()}
     bound = replace(bound, companions=companions, limit=request.rows, members=tuple(members))
     return Study(answering, bound, model, data, request, members, memory.learned)
 

@@ -104,6 +104,7 @@ class Dataset:
     is False where ``classes`` are only numbers. ``shape`` is that of one framed input; ``limit`` keeps an audit to a
     seeded sample.
     ``features`` names the columns of a table's inputs. ``members`` names the other models of an ensemble.
+    ``nameless``: nobody is to be told an id of a row.
     """
 
     name: str
@@ -128,9 +129,14 @@ class Dataset:
     limit: int | None = None
     traces: Reader | None = None
     members: tuple[str, ...] = ()
+    nameless: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def told(self, row: int) -> str:
+        """What a row is called wherever people read of it: its id, or its place where ids are not to be told."""
+        return f"row {row}" if self.nameless else self.ids[row]
 
     def on(self, name: str) -> "Dataset":
         """This set or one of its companions.

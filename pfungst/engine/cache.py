@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,7 +70,7 @@ class Cache:
         for piece in pieces:
             if piece.asked in swept.answers:
                 rows = set(piece.shard.rows(data)[: piece.rows].tolist())
-                lost = {row: why for row, why in swept.lost.items() if row in rows}
+                lost = self._told({row: why for row, why in swept.lost.items() if row in rows})
                 sizes = [swept.size] if swept.size else []
                 about = {"key": self._key(piece), "lost": lost, "rows": piece.rows, "sizes": sizes}
                 _write(self._part(piece), swept.answers[piece.asked], data.on(piece.shard.on), about, self.redact)
@@ -82,7 +82,8 @@ class Cache:
     def compact(self, one: Pass, kept: Kept, pieces: list[Piece], data: Dataset) -> None:
         """Write a pass as one file and drop its parts."""
         if not self._file(one).exists() or self.whole(one, pieces, data) is None:
-            about = {"key": self._whole_key(pieces), "lost": kept.lost, "rows": kept.rows, "sizes": list(kept.sizes)}
+            lost, sizes = self._told(kept.lost), list(kept.sizes)
+            about = {"key": self._whole_key(pieces), "lost": lost, "rows": kept.rows, "sizes": sizes}
             _write(self._file(one), kept.answers, data.on(one.on), about, self.redact)
         shutil.rmtree(self.parts / one.key, ignore_errors=True)
 
@@ -97,6 +98,10 @@ class Cache:
             if _OURS.fullmatch(file.name) and file.name not in kept:
                 file.unlink()
         shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _told(self, lost: Mapping[int, str]) -> dict[int, str]:
+        """Why rows were lost; with ``redact`` without the words of a model or a reader, which may name files."""
+        return {row: "unreadable" if self.redact else why for row, why in lost.items()}
 
     def _part(self, piece: Piece) -> Path:
         return self.parts / piece.asked.key / f"{piece.shard.name}.parquet"

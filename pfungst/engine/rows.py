@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pfungst.arrays import Array, IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.datasets.ids import Numbered
+from pfungst.datasets.nameless import names_rows
 from pfungst.engine.sealed import groups, sealed, write_sealed
 from pfungst.errors import damage
 
@@ -25,17 +26,16 @@ FEW = 0.5
 def keep_rows(folder: Path, data: Dataset, about: Mapping[str, Any], *, redact: bool = False) -> None:
     """Write position, id, label and metadata of the rows of an audit, in audit order.
 
-    ``about`` goes into the file's schema under ``pfungst``. With ``redact`` ids are numbers, and texts in which a path
-    stands are left out.
+    ``about`` goes into the file's schema under ``pfungst``. With ``redact`` ids are numbers, and what names
+    rows or files is left out.
     """
     rows = data.sample()
     classes = pa.array([_utf8(name) for name in data.classes], pa.string())
     packed = json.dumps(dict(about), sort_keys=True).encode()
     metadata: dict[str, Any] = {}
     for name, values in data.columns.items():
-        column = _column(np.asarray(values)[rows])
-        if not (redact and _holds_paths(column)):
-            metadata[f"column:{name}" if name in OWN else _utf8(name)] = column
+        if not (redact and names_rows(values, data.ids)):
+            metadata[f"column:{name}" if name in OWN else _utf8(name)] = _column(np.asarray(values)[rows])
 
     def table(part: slice) -> pa.Table:
         here = rows[part]
@@ -90,11 +90,6 @@ def _column(values: Array) -> Any:
     )
     packed = texts.dictionary_encode()
     return packed if len(packed.dictionary) < FEW * max(1, len(texts)) else texts
-
-
-def _holds_paths(column: Any) -> bool:
-    held = column.dictionary if pa.types.is_dictionary(column.type) else column
-    return pa.types.is_string(held.type) and any("/" in text or "\\" in text for text in held.to_pylist() if text)
 
 
 def _utf8(text: str) -> str:

@@ -55,7 +55,8 @@ class Test(msgspec.Struct, frozen=True):
 class Window(msgspec.Struct, frozen=True):
     """What is known of some consecutive rows of a log; ``mark`` is a hash of their answers.
 
-    ``answers`` and ``columns`` are Kolmogorov-Smirnov distances; ``errors`` is of the ``labelled`` rows.
+    ``answers`` and ``columns`` are Kolmogorov-Smirnov distances; ``errors`` is of the ``labelled`` rows. ``known`` says
+    which rows these are, a bit a row, and ``truth`` is a hash of their labels.
     """
 
     number: int
@@ -69,8 +70,18 @@ class Window(msgspec.Struct, frozen=True):
     joint: Test | None
     labelled: int
     errors: int
+    known: bytes
+    truth: str
     accuracy: Estimate | None
     expected: Estimate | None
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """Labels of a window that came at one time: of so many rows, of which so many are errors."""
+
+    window: int
+    labelled: int
+    errors: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +98,17 @@ class LogRows:
     @property
     def mark(self) -> str:
         """Hash of the answers."""
-        return hashlib.blake2b(np.ascontiguousarray(self.outputs.logits).tobytes(), digest_size=8).hexdigest()
+        return _hash(self.outputs.logits)
+
+    @property
+    def known(self) -> bytes:
+        """Which rows have a label, a bit a row."""
+        return np.packbits(self.labels >= 0).tobytes()
+
+    def truth(self, known: bytes) -> str:
+        """Hash of the labels of these rows."""
+        rows = np.unpackbits(np.frombuffer(known, np.uint8), count=len(self.labels)).astype(bool)
+        return _hash(self.labels[rows].astype(np.int64))
 
 
 def judged_window(reference: Reference, rows: LogRows, number: int, seed: int = 0) -> Window:
@@ -128,9 +149,17 @@ def judged_window(reference: Reference, rows: LogRows, number: int, seed: int = 
         joint=_joint(reference, rows, some, seed),
         labelled=int(has.sum()),
         errors=int((~correct).sum()),
+        known=rows.known,
+        truth=rows.truth(rows.known),
         accuracy=proportion_of(correct, held, "accuracy") if has.sum() >= FEWEST else None,
         expected=_expected(reference, rows, some, seed),
     )
+
+
+def arrived(before: Window | None, now: Window) -> Outcomes | None:
+    """The labels of a window that it did not have when it was judged before; None if there are no new ones."""
+    labelled = now.labelled - (before.labelled if before else 0)
+    return Outcomes(now.number, labelled, now.errors - (before.errors if before else 0)) if labelled else None
 
 
 def shares_of_classes(reference: Reference, rows: LogRows, seed: int = 0) -> tuple[str, float, Estimate, float] | None:
@@ -161,6 +190,10 @@ def measurable(columns: Mapping[str, Array], left_out: frozenset[str]) -> dict[s
         if whole.ndim == 1 and whole.dtype.kind in "fiubOU" and 1 < kinds <= CATEGORIES:
             kept[name] = whole
     return kept
+
+
+def _hash(values: Array) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=8).hexdigest()
 
 
 def _columns(reference: Reference, rows: LogRows, alone: IntArray) -> dict[str, Estimate]:

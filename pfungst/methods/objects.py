@@ -104,8 +104,8 @@ def _boxed(data: Dataset, rows: IntArray, names: tuple[str, ...]) -> Objects:
         at = int(np.flatnonzero(beyond)[0])
         raise InputError(
             f"the boxes of {', '.join(names)} reach beyond {beyond.mean():.0%} of the pictures (row "
-            f"{data.ids[rows[at]]}: to {right[at]:g}, {bottom[at]:g} in {width[at]:g} x {height[at]:g}); give boxes "
-            "and columns width, height of the same pictures"
+            f"{data.told(int(rows[at]))}: to {right[at]:g}, {bottom[at]:g} in {width[at]:g} x {height[at]:g}); give "
+            "boxes and columns width, height of the same pictures"
         )
     pixel = 0.0 if shares else 1.0
     away = np.hypot((left + right - width) / 2, (top + bottom - height) / 2) / np.minimum(width, height)

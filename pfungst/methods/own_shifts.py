@@ -71,6 +71,7 @@ class Occluded:
 
     source: str
     content: str
+    called: str
     severity: int = 3
 
     @property
@@ -81,7 +82,7 @@ class Occluded:
     @property
     def name(self) -> str:
         """The picture's name with how much it covers."""
-        return f"{Path(self.source).stem} over {SHARES[self.severity - 1]:.0%}"
+        return f"{self.called} over {SHARES[self.severity - 1]:.0%}"
 
     def __call__(self, batch: Batch) -> Array:
         """The covered rows; all severities of a row share the place."""
@@ -97,8 +98,12 @@ class Occluded:
         return colours(batch.inputs, paste)
 
 
-def own(functions: tuple[str, ...], occluders: tuple[str, ...]) -> dict[str, tuple[str, Callable[..., Any]]]:
+def own(
+    functions: tuple[str, ...], occluders: tuple[str, ...], *, nameless: bool = False
+) -> dict[str, tuple[str, Callable[..., Any]]]:
     """Modality ("" for any) and maker, of a severity, of the user's own shifts, by name.
+
+    An occluder is called as its file, or where files are not to be named by its number.
 
     Raises:
         InputError: if a function cannot be imported, or a file is no picture.
@@ -107,14 +112,18 @@ def own(functions: tuple[str, ...], occluders: tuple[str, ...]) -> dict[str, tup
     for source in functions:
         with imported(source) as named:
             found[source.rpartition(":")[2].replace("_", "-")] = ("", _maker(Rewritten, source, named.hash))
-    for source in occluders:
+    for number, source in enumerate(occluders, start=1):
         content = np.ascontiguousarray(_picture(source))
-        found[f"occluder:{Path(source).stem}"] = ("image", _maker(Occluded, source, fingerprint(content)))
+        called = f"occluder {number}" if nameless else Path(source).stem
+        found[f"occluder:{number if nameless else called}"] = (
+            "image",
+            _maker(Occluded, source, fingerprint(content), called),
+        )
     return found
 
 
-def _maker(kind: Callable[..., Any], source: str, content: str) -> Callable[..., Any]:
-    return lambda severity: kind(source, content, severity)
+def _maker(kind: Callable[..., Any], *settings: str) -> Callable[..., Any]:
+    return lambda severity: kind(*settings, severity)
 
 
 @lru_cache(maxsize=16)

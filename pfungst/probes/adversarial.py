@@ -314,7 +314,7 @@ class Adversarial(Probe):
         position = int(found.rows[at])
         assert data.labels is not None, "only labelled rows are attacked"
         first = Shot(
-            row=data.ids[position],
+            row=data.told(position),
             position=position,
             caption="as it is",
             answer=data.classes[int(before.predictions[0])],

@@ -6,10 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from pfungst.arrays import IntArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.findings import Condition, Finding, Skipped, Table
-from pfungst.methods.log_windows import Reference, Window
+from pfungst.methods.log_windows import Outcomes, Reference, Window
 from pfungst.passes import Passes, Predict
 from pfungst.probe import Probe, probes
 from pfungst.statistics.estimate import Estimate, Severity, Status, severity
@@ -40,6 +39,7 @@ class Drift(Probe):
     lost: float = 0.05
     reference: Reference | None = None
     windows: tuple[Window, ...] = ()
+    outcomes: tuple[Outcomes, ...] = ()
     shares: tuple[str, float, Estimate, float] | None = None
 
     def needs(self, data: Dataset, done: Passes) -> Iterator[Predict]:
@@ -124,9 +124,8 @@ class Drift(Probe):
         )
 
     def _accuracy(self, reference: Reference) -> Finding | None:
-        steps = np.cumsum([one.labelled for one in self.windows])
-        if steps[-1] and reference.known[1]:
-            return self._with_outcomes(reference, np.cumsum([one.errors for one in self.windows]), steps)
+        if self.outcomes and reference.known[1]:
+            return self._with_outcomes(reference)
         expected = self.windows[-1].expected
         if expected is None or not reference.known[1]:
             return None
@@ -148,7 +147,9 @@ class Drift(Probe):
             remedy="log the outcome of a random share of the rows",
         )  # fmt: skip
 
-    def _with_outcomes(self, reference: Reference, errors: IntArray, steps: IntArray) -> Finding:
+    def _with_outcomes(self, reference: Reference) -> Finding:
+        # In the order in which they came: each counts once, and what was looked at before stays as it was.
+        errors, steps = (np.cumsum([getattr(one, name) for one in self.outcomes]) for name in ("errors", "labelled"))
         evidence, enough, rate = risen(errors, steps, reference.known)
         alarms = np.flatnonzero(evidence >= enough)
         wrong, rows = reference.known
@@ -163,7 +164,7 @@ class Drift(Probe):
         status: Status = "found" if len(alarms) else ("absent" if loss.high <= self.lost else "inconclusive")
         told = (
             f"Errors have become commoner than {rate:.3f}, the most that the audit allows: the evidence passed "
-            f"{np.exp(enough):.0f} in window {alarms[0] + 1}"
+            f"{np.exp(enough):.0f} in window {self.outcomes[alarms[0]].window}"
             if len(alarms)
             else f"Nothing shows that errors became commoner than {rate:.3f}, the most that the audit allows: the "
             f"evidence is {np.exp(min(float(evidence[-1]), 700.0)):.2g}, and {np.exp(enough):.0f} are needed"

@@ -98,7 +98,7 @@ def _rows(data: Dataset, maps: Maps, outputs: Outputs) -> Table:
         said = f"{data.classes[int(outputs.predictions[index])]} ({outputs.confidence[index]:.2f})"
         for_ = [at for at in order[:NAMED] if carried[at] > 0]
         against = [at for at in order[::-1][:NAMED] if carried[at] < 0]
-        rows.append((data.ids[int(row)], said, *(_list(names, carried, some) for some in (for_, against))))
+        rows.append((data.told(int(row)), said, *(_list(names, carried, some) for some in (for_, against))))
     title = "What carried the answers (log-odds lost when it is changed)"
     return Table(title=title, columns=("row", "answer", "for it", "against it"), rows=tuple(rows))
 

@@ -45,7 +45,7 @@ def rows_read(data: Dataset) -> tuple[IntArray, Array]:
 
 def _words(data: Dataset, row: int, other: Dataset, twin: int) -> tuple[str, str, str, str]:
     names = [
-        (one.ids[at], one.classes[int(one.labels[at])] if one.labels is not None else "")
+        (one.told(at), one.classes[int(one.labels[at])] if one.labels is not None else "")
         for one, at in ((data, row), (other, twin))
     ]
     (first, label), (second, there) = names

@@ -66,7 +66,7 @@ def changed_rows(data: Dataset, found: Attacked, shown: int) -> Iterator[Table]:
         if row in where:
             before, after = _told(data, batch.inputs[where[row]], found.left[at])
             answer = f"{data.classes[int(found.answers[at])]}, {found.confidence[at]:.2f}"
-            lines.append((data.ids[row], before, after, data.classes[int(batch.labels[where[row]])], answer))
+            lines.append((data.told(row), before, after, data.classes[int(batch.labels[where[row]])], answer))
     yield Table(
         title="Some rows that fell",
         columns=("row", "as it is", "as it was left", "label", "answer then"),

@@ -67,7 +67,7 @@ class Shift(Probe):
 
     def asked(self, data: Dataset) -> dict[str, Callable[..., Any]]:
         """Makers of the shifts for rows of this kind, each of a severity, by name."""
-        ours = own(self.functions, self.occluders)
+        ours = own(self.functions, self.occluders, nameless=data.nameless)
         made = {name: maker(name, data, self.severity) for name in self._fitting(data)}
         return made | {name: one for name, (modality, one) in ours.items() if modality in {"", data.modality}}
 

@@ -52,7 +52,7 @@ def _evidence(data: Dataset, rows: Labelled, errors: LabelErrors, one: Predict) 
     yield Examples(title="Labels that are more likely wrong than right", items=shots)
     listed = tuple(
         (
-            data.ids[int(outputs.rows[at])],
+            data.told(int(outputs.rows[at])),
             classes[int(rows.labels[at])],
             classes[int(outputs.predictions[at])],
             f"{errors.probability[at]:.2f}",

@@ -65,7 +65,7 @@ def test_redacted_rows_name_no_file(tmp_path):
     out, _ = audited(tmp_path, redact_paths=True)
     table, about = kept_rows(out)
     assert set(table["id"].to_pylist()) == {f"row {row}" for row in range(40)}
-    assert "scan" not in table.column_names
+    assert {str(scan)[:5] for scan in table["scan"].to_pylist()} == {"scan "}, "what it tells apart stays"
     assert table["site"].to_pylist().count("B") > 0
     assert about["source"] == ""
     assert b"scans" not in (out / "rows.parquet").read_bytes()

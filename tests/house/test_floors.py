@@ -136,3 +136,9 @@ def test_only_the_command_line_reads_arguments_and_environment(path):
         elif isinstance(node, ast.ImportFrom) and node.module in {"os", "sys"}:
             taken = OUTSIDE & {alias.name for alias in node.names}
             assert not taken, f"{path}:{node.lineno} takes {taken}"
+
+
+def test_probes_tell_of_rows_as_a_redacted_audit_may():
+    seeding = {PACKAGE / "probes" / "trials.py"}
+    asked = [path for path in (PACKAGE / "probe.py", *(PACKAGE / "probes").glob("*.py")) if path not in seeding]
+    assert not [path.name for path in asked if ".ids[" in path.read_text()], "data.told(row) says what a row is called"

@@ -125,6 +125,47 @@ def test_a_log_whose_judged_rows_changed_is_refused(audited, tmp_path):
         monitor(other, reference=run, window=500, out=tmp_path / "out")
 
 
+def labelled_later(audited, path, share):
+    """A log whose second half is wrong half of the time, of which so large a share of the labels has come."""
+    model, run = audited
+    log = log_of(model, [world(1000, 1), world(1000, 2, flipped=0.5)], path)
+    table = pq.read_table(log)
+    come = np.random.default_rng(3).random(len(table)) < share
+    labels = pa.array(table["label"].to_numpy(), mask=~come)
+    pq.write_table(table.set_column(table.column_names.index("label"), "label", labels), log)
+    return lambda **more: monitor(log, **{"reference": run, "task": TASK, "window": 500, **more})
+
+
+def test_labels_that_come_later_count_once_each(audited, tmp_path):
+    found = []
+    for share in (0.0, 0.4, 0.4, 1.0):
+        judged = labelled_later(audited, tmp_path / "log.parquet", share)(out=tmp_path / "out")
+        found.append(by_kind(judged)["accuracy", ""])
+    at_once = by_kind(labelled_later(audited, tmp_path / "log.parquet", 1.0)(out=tmp_path / "new"))["accuracy", ""]
+    assert [one.status for one in found] == ["inconclusive", "found", "found", "found"]
+    assert found[1] == found[2], "nothing came between them"
+    assert found[-1].effect == at_once.effect
+    kept = json.loads((tmp_path / "out" / "windows.json").read_text())
+    counted = [sum(one["labelled"] for one in kept["outcomes"] if one["window"] == at) for at in range(1, 5)]
+    assert counted == [one["labelled"] for one in kept["windows"]] == [500] * 4
+    assert [one["window"] for one in kept["outcomes"]] == [1, 2, 3, 4] * 2
+
+
+def test_labels_that_changed_and_another_window_are_refused(audited, tmp_path):
+    model, run = audited
+    inputs, labels = world(500, 1)
+    asked = {"reference": run, "window": 500, "out": tmp_path / "out"}
+    monitor(log_of(model, [(inputs, labels)], tmp_path / "log.parquet"), **asked)
+    before = (tmp_path / "out" / "windows.json").read_bytes()
+    with pytest.raises(InputError, match="rows 0 to 499 of the log have other labels than those that were judged"):
+        monitor(log_of(model, [(inputs, np.roll(labels, 1))], tmp_path / "log.parquet"), **asked)
+    log = log_of(model, [(inputs, labels)], tmp_path / "log.parquet")
+    with pytest.raises(InputError, match="holds windows of 500 rows, and --window 250 asks for others; leave"):
+        monitor(log, **{**asked, "window": 250})
+    assert (tmp_path / "out" / "windows.json").read_bytes() == before
+    monitor(log, **{**asked, "window": None})
+
+
 def test_too_few_rows_and_folders_without_an_audit_are_refused(audited, tmp_path):
     model, run = audited
     log = log_of(model, [world(100, 1)], tmp_path / "log.parquet")

@@ -16,6 +16,7 @@ from unittest.mock import MagicMock
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -25,6 +26,8 @@ from pfungst.audits.redaction import redacted
 from pfungst.cli import main
 from pfungst.exporters.exporter import exporters
 from pfungst.findings import Skipped
+from pfungst.monitoring import monitor
+from pfungst.probe import probes
 
 SECRET = "ward-7-patient"
 PACKED = (b"\x89PNG\r\n", b"RIFF", b"\xff\xd8\xff\xe0")
@@ -157,6 +160,111 @@ def test_a_redacted_audit_says_the_same_numbers(photos, tmp_path):
     one, other = (json.loads((tmp_path / name / "audit.json").read_text()) for name in ("open", "closed"))
     assert one["headline"] == other["headline"]
     assert [f["effect"] for f in one["findings"]] == [f["effect"] for f in other["findings"]]
+
+
+FACTORY = f"""
+import torch
+
+
+class Network(torch.nn.Module):
+    def forward(self, inputs):
+        if (inputs[:, 0] > 2.5).any():
+            raise ValueError("/scans/{SECRET}")
+        return torch.stack([-inputs.sum(1), inputs.sum(1)], 1)
+"""
+
+
+def numbers(rows=160):
+    """Inputs and labels of a table, a tenth of them wrong, with twenty rows that stand there twice under two labels."""
+    inputs = np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float32)
+    inputs[20:40] = inputs[:20]
+    inputs[7, 0] = 9.0
+    labels = (inputs.sum(1) > 0).astype(int)
+    labels[20:36] = 1 - labels[20:36]
+    return inputs, labels
+
+
+def names(rows=160):
+    return [f"{SECRET}-{at}" for at in range(rows)]
+
+
+def pictures(folder, photos):
+    """Pictures of one look in two classes, others in the wrong one, and columns that repeat their names."""
+    for at in range(5, 12):
+        (photos[1] / "bright" / f"{SECRET}-{at}.png").rename(photos[1] / "dark" / f"{SECRET}-was-{at}.png")
+        shutil.copy(photos[1] / "bright" / f"{SECRET}-{at + 10}.png", photos[1] / "dark" / f"{SECRET}-twin-{at}.png")
+    files = sorted(photos[1].rglob("*.png"))
+    told = [f"{one.parent.name}/{one.name},{one.parent.name},{one.stem},{one.stem}.dcm,/scans/{SECRET}/{at % 2}"
+            for at, one in enumerate(files)]  # fmt: skip
+    (photos[1] / "metadata.csv").write_text("\n".join(["file_name,label,case,raw,site", *told]) + "\n")
+    Image.new("RGBA", (4, 4), (9, 9, 9, 255)).save(folder / f"{SECRET}-leaf.png")
+    task = {"columns": {"site": ["site"]}, "shift": {"occluders": [str(folder / f"{SECRET}-leaf.png")]}}
+    return str(photos[0]), str(photos[1]), {"task": task, "train": str(photos[1])}
+
+
+def table(folder, _photos):
+    """Rows with ids, one of which the model cannot answer; where the model lies stands in what it says."""
+    inputs, labels = numbers()
+    held = {"id": names(), "label": labels, **{f"x{at}": inputs[:, at] for at in range(4)}}
+    pq.write_table(pa.table(held), folder / f"{SECRET}.parquet")
+    (folder / f"{SECRET}_net.py").write_text(FACTORY)
+    return f"{folder / SECRET}_net.py:Network", str(folder / f"{SECRET}.parquet"), {}
+
+
+def texts(folder, _photos):
+    """Texts with ids, and a model that counts a word."""
+    told = [("good " if at % 2 else "bad ") * 3 + f"word {at}" for at in range(160)]
+    rows = [
+        {"id": name, "text": text, "label": int(at % 2 == (at > 15))}
+        for at, (name, text) in enumerate(zip(names(), told, strict=True))
+    ]
+    (folder / f"{SECRET}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    score = lambda some: np.array([[str(one).count("bad"), str(one).count("good")] for one in some], float)  # noqa: E731
+    return score, str(folder / f"{SECRET}.jsonl"), {}
+
+
+def answers(folder, _photos):
+    """Recorded answers with ids."""
+    inputs, labels = numbers()
+    scores = {"logit_0": -inputs.sum(1), "logit_1": inputs.sum(1), "label": labels}
+    pq.write_table(pa.table({"id": names(), **scores}), folder / f"{SECRET}-answers.parquet")
+    return str(folder / f"{SECRET}-answers.parquet"), None, {}
+
+
+def votes(folder, _photos):
+    """Labellers' votes on rows with ids."""
+    inputs, labels = numbers()
+    counts = np.eye(2, dtype=int)[labels] * 7 + 1
+    held = {"inputs": inputs, "labels": labels, "label_counts": counts, "ids": np.array(names())}
+    np.savez(folder / f"{SECRET}.npz", **held)
+    return lambda some: np.stack([-some.sum(1), some.sum(1)], 1), str(folder / f"{SECRET}.npz"), {}
+
+
+@pytest.mark.parametrize("kind", [pictures, table, texts, answers, votes])
+def test_no_chapter_names_a_row_or_a_file_of_any_kind_of_data(kind, photos, tmp_path):
+    run, folder = tmp_path / "run", tmp_path / "given"
+    folder.mkdir()
+    model, data, more = kind(folder, photos)
+    result = pfungst.audit(model, data, out=run, redact_paths=True, images=False, only=tuple(probes), **more)
+    assert not [one.reason for one in result.skipped if "broke" in one.reason]
+    assert "row " in (run / "audit.json").read_text(), "rows are told of"
+    assert not leaks(dict(written(run)))
+
+
+def test_a_redacted_log_names_no_row(tmp_path, photos):
+    model, _, _ = answers(tmp_path, photos)
+    pfungst.audit(model, out=tmp_path / "before", redact_paths=True, images=False, only=("calibration",))
+    monitor(model, reference=tmp_path / "before", window=80, out=tmp_path / "watched", task={"redact": True})
+    assert not leaks({path: data for name in ("before", "watched") for path, data in written(tmp_path / name)})
+
+
+def test_what_was_assumed_does_not_say_where_the_data_lie(photos, tmp_path):
+    listed = sorted(str(one.relative_to(tmp_path)) for one in photos[1].rglob("*.png"))
+    (tmp_path / f"{SECRET}.csv").write_text("\n".join(["image", *listed]) + "\n")
+    asked = (str(photos[0]), str(tmp_path / f"{SECRET}.csv"))
+    result = pfungst.audit(*asked, out=tmp_path / "run", redact_paths=True, images=False, only=("calibration",))
+    assert "Data: it has no column label: its rows have no labels." in result.report.settings["assumed"]
+    assert not leaks(dict(written(tmp_path / "run")))
 
 
 @pytest.fixture
