@@ -73,8 +73,8 @@ def monitor(
     new windows are judged, and those to whose rows labels have come since: each label counts once, when it comes.
 
     Raises:
-    InputError: if log or audit cannot be read, do not fit each other, rows or labels that were judged have changed,
-        another ``window`` is asked for than before, or ``out`` holds what is not to be replaced.
+        InputError: if log or audit cannot be read, do not fit each other, rows or labels that were judged have changed,
+            another ``window`` is asked for than before, or ``out`` holds what is not to be replaced.
     """
     explicit, out = out is not None, DEFAULT_OUT if out is None else out
     apart(out, [log, reference])
