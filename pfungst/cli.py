@@ -8,10 +8,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import pfungst
 from pfungst.errors import InputError, first_line
@@ -275,8 +275,72 @@ def _said(words: str) -> None:
     print(f"pfungst: {clean(' '.join(words.split()), LONGEST)}", file=sys.stderr)
 
 
+class _Stream:
+    """Standard output or error, of which a command is done however it fares: who no longer listens misses the rest.
+
+    ``needed``: where what is written is lost for another reason, as on a full device, that is an InputError.
+    """
+
+    def __init__(self, stream: TextIO | None, *, needed: bool) -> None:
+        self._stream, self._needed, self._open = stream, needed, stream is not None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def isatty(self) -> bool:
+        """Whether a person may be looking."""
+        return self._stream is not None and self._stream.isatty()
+
+    def write(self, words: str) -> int:
+        """Write, while it can be written to."""
+        self._done(lambda stream: stream.write(words))
+        return len(words)
+
+    def flush(self) -> None:
+        """Let it through, while it can be written to."""
+        self._done(lambda stream: stream.flush())
+
+    def _done(self, what: Callable[[TextIO], object]) -> None:
+        if not self._open or self._stream is None:
+            return
+        try:
+            what(self._stream)
+        except OSError as error:
+            self._open = False
+            # What it still holds goes nowhere, instead of failing once more when the interpreter ends.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            if self._needed and not isinstance(error, BrokenPipeError):
+                raise InputError(
+                    f"standard output cannot be written ({error.strerror}); what is finished is kept: make room, or "
+                    "send it elsewhere"
+                ) from None
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """Standard output and error that outlive those who read them."""
+    before = sys.stdout, sys.stderr
+    for one in (sys.stdin, *before):
+        if one is None:
+            # A closed stream's number would be the next file's, and what native code prints would go into that.
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = _Stream(sys.stdout, needed=True), _Stream(sys.stderr, needed=False)
+    try:
+        yield
+    finally:
+        with suppress(InputError):  # whoever could be told was told
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = before
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    with _streams():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     asked = parser().parse_args(arguments)
     asked.step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
@@ -300,10 +364,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pfungst: interrupted; what is finished is kept, and the same command goes on", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone; silence the interpreter's own complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code
 
 

@@ -1,7 +1,6 @@
 """Commands: what each word of the command line does, and the code it ends with."""
 
 import json
-import shlex
 from argparse import Namespace
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -43,6 +42,7 @@ from pfungst.runs.places import reading
 from pfungst.statistics.estimate import Severity
 from pfungst.stored import below, is_stored
 from pfungst.task import Task, load_task
+from pfungst.typed import typed
 from pfungst.viewing.server import serve
 
 
@@ -121,7 +121,7 @@ def monitor(asked: Namespace) -> int:
     with outlets.muted(), heard(quiet=asked.quiet) as listen:
         result = run_monitor(
             asked.log, reference=asked.reference, task=task, out=asked.out, window=asked.window, seed=asked.seed,
-            listen=listen,
+            task_file=asked.task or "", listen=listen,
         )  # fmt: skip
         gate = _gated(asked, task, result, baseline)
         code = _ended(result, out, gate, strict=asked.strict, quiet=asked.quiet)
@@ -257,7 +257,7 @@ def _next(console: Console, out: str, *, quiet: bool) -> None:
             "",
             f"claims in full, pictures, remedies   {lines[0]}",
             f"the same as data                     {lines[1]}",
-            f"every row under every condition      pfungst view {shlex.quote(out)}",
+            f"every row under every condition      pfungst view {typed(out)}",
         ]
     for line in lines:
         _plain(console, line)

@@ -37,6 +37,7 @@ from pfungst.runs.owned import apart, is_vacant, settled
 from pfungst.runs.places import reading, working
 from pfungst.stored import is_stored
 from pfungst.task import Task, load_task, task_of
+from pfungst.typed import flags, typed
 
 DEFAULT_OUT = "pfungst-monitor"
 STATE = "windows.json"
@@ -61,11 +62,13 @@ class State(msgspec.Struct, frozen=True):
 
 def monitor(
     log: str | Path, *, reference: str | Path, task: Task | Mapping[str, Any] | str | Path | None = None,
-    out: str | Path | None = None, window: int | None = None, seed: int = 0, listen: Listener | None = None,
+    out: str | Path | None = None, window: int | None = None, seed: int = 0, task_file: str = "",
+    listen: Listener | None = None,
 ) -> Audit:  # fmt: skip
     """Judge a log of a deployed model against the audit in the folder ``reference``; results are kept in ``out``.
 
     Both may lie in an object store. Without ``out`` that is ``pfungst-monitor``, in which no other audit is replaced.
+    ``task_file`` is where the task was read from, if from a file.
 
     ``log`` holds answers (``prob_*``, ``logit_*``, or ``prediction`` and ``confidence``) and, if known, time, label,
     units, columns of the inputs, and decisions with their outcomes. Whole windows of ``window`` rows (a twentieth of
@@ -112,13 +115,15 @@ def monitor(
         state = msgspec.structs.replace(state, windows=tuple(judged), outcomes=(*state.outcomes, *new))
         place.folder.mkdir(parents=True, exist_ok=True)
         written(place.folder / STATE, msgspec.json.encode(state))
+    more = flags({"task": task_file, "window": window, "seed": seed or None})
+    command = " ".join(["pfungst monitor", typed(str(log)), "--reference", typed(str(reference)), *more])
     shares = shares_of_classes(known, rows[-1], seed)
     drift = Drift(reference=known, windows=state.windows, outcomes=state.outcomes, shares=shares)
     moved = {"the answers": judged[-1].answers, **judged[-1].columns}
     drifted = ", ".join(name for name, one in moved.items() if one.low > drift.tolerance)
     return audit(
         model, None, task=wanted, probes=(drift, Feedback(drifted=drifted)), out=out, explicit_out=True, seed=seed,
-        listen=listen, command=f"pfungst monitor {log} --reference {reference}",
+        listen=listen, command=command,
     )  # fmt: skip
 
 

@@ -137,7 +137,7 @@ class Stored:
         try:
             with _reached(self.address), system.open_input_stream(f"{path}/{name}") as stream:
                 return bytes(stream.read())
-        except _NotThere:
+        except NotThere:
             return UnreadableRow("the object is not there")
 
     def several(self, names: Sequence[str]) -> list[bytes | UnreadableRow]:
@@ -209,7 +209,7 @@ class Stored:
     def remove(self, name: str) -> None:
         """Delete an object, or with a last ``/`` all below it, if it is there."""
         system, path = self._place
-        with suppress(_NotThere), _reached(self.at(name).address, "written"):
+        with suppress(NotThere), _reached(self.at(name).address, "written"):
             (system.delete_dir if name.endswith("/") else system.delete_file)(f"{path}/{name}")
 
 
@@ -223,7 +223,7 @@ def _make_room() -> None:
                     shutil.rmtree(folder.rename(away))
 
 
-class _NotThere(InputError):  # noqa: N818 - named for what it says
+class NotThere(InputError):  # noqa: N818 - named for what it says
     """There is nothing under the address."""
 
 
@@ -232,7 +232,7 @@ def _reached(address: str, done: str = "read") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise _NotThere(f"there is nothing at {address}: no such bucket, folder or object") from None
+        raise NotThere(f"there is nothing at {address}: no such bucket, folder or object") from None
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{address} could not be {done} ({first_line(error)}); see that the address, the network and your access "

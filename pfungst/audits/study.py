@@ -34,6 +34,7 @@ from pfungst.outputs import Outputs
 from pfungst.passes import NUDGED, Pass, Passes, Predict
 from pfungst.stored import is_stored
 from pfungst.task import Task
+from pfungst.typed import flags, typed
 
 CHECKED_ROWS = 256
 Event = tuple[str, Mapping[str, Any]]
@@ -68,17 +69,17 @@ class Study:
         """The command line that repeats this audit, or the Python call where objects were given."""
         if self.request.command:
             return self.request.command
-        words = [*_spelled(self.model_source), *([] if self.data_source is None else _spelled(self.data_source))]
-        words += [f"--ood {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.ood.items()]
-        words += [f"--shifted {_quoted(f'{name}={_spelled(one)[0]}')}" for name, one in self.request.shifted.items()]
-        words += [f"--train {_quoted(_spelled(self.request.train)[0])}"] if self.request.train is not None else []
-        words += [f"--weights {_quoted(self.request.weights)}"] if self.request.weights else []
-        words += [f"--member {_quoted(_spelled(one)[0])}" for one in self.request.members]
-        words += [f"--task {_quoted(self.request.task_file)}"] if self.request.task_file else []
-        given = ((name, getattr(self.request, name)) for name in ("rows", "input", "output", "outputs"))
-        words += [f"--{name} {_quoted(str(value))}" for name, value in given if value is not None]
-        words += ["--trust-pickle"] if self.request.trust_pickle else []
-        return " ".join(["pfungst audit", *words, f"--seed {self.request.seed}"])
+        request, sources = self.request, (self.model_source, self.data_source)
+        words = [typed(_spelled(one)) for one in sources if one is not None]
+        words += [f"--ood {typed(f'{name}={_spelled(one)}')}" for name, one in request.ood.items()]
+        words += [f"--shifted {typed(f'{name}={_spelled(one)}')}" for name, one in request.shifted.items()]
+        train = None if request.train is None else _spelled(request.train)
+        words += flags({"train": train, "weights": request.weights})
+        words += [f"--member {typed(_spelled(one))}" for one in request.members]
+        words += flags({"task": request.task_file})
+        words += flags({name: getattr(request, name) for name in ("rows", "input", "output", "outputs")})
+        words += ["--trust-pickle"] if request.trust_pickle else []
+        return " ".join(["pfungst audit", *words, f"--seed {request.seed}"])
 
     @property
     def recorded(self) -> dict[str, Outputs]:
@@ -143,13 +144,8 @@ def _prepared(model: Any, data: Any, request: Request, *, limit: int | None, thr
     return replace(study.sweep(), data=replace(study.data, limit=limit))
 
 
-def _spelled(source: Any) -> list[str]:
-    return [_quoted(str(source)) if isinstance(source, str) or hasattr(source, "__fspath__") else "<object>"]
-
-
-def _quoted(words: str) -> str:
-    plain = all(letter.isalnum() or letter in "._-/:=@%+," for letter in words)
-    return words if plain and words else "'" + words.replace("'", "'\\''") + "'"
+def _spelled(source: Any) -> str:
+    return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else "<object>"
 
 
 def opened(model: Any, data: Any, request: Request, threads: int = 0) -> Study:

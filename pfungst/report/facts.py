@@ -1,12 +1,12 @@
 """Facts: what a report says about model, data and settings, as lines of name and text."""
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from pfungst.findings import Report
 from pfungst.report.markup import clean
 from pfungst.report.numbers import count
+from pfungst.typed import typed
 
 LISTED = 12
 LONGEST = 400
@@ -71,7 +71,7 @@ def command(report: Report) -> str:
     model, data = (clean(str(part.get("source") or name), 200) for part, name in _named(report))
     seed = report.settings.get("seed")
     tail = f" --seed {seed}" if isinstance(seed, int) else ""
-    return f"pfungst audit {shlex.quote(model)} {shlex.quote(data)}{tail}"
+    return f"pfungst audit {typed(model)} {typed(data)}{tail}"
 
 
 def source(report: Report, part: str) -> str:

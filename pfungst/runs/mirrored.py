@@ -21,7 +21,7 @@ from pfungst.report.files import written
 from pfungst.runs.beside import Beside
 from pfungst.runs.owned import ANSWERS, MARKS
 from pfungst.runs.writers import WRITERS, Writer
-from pfungst.stored import LANES, Stored
+from pfungst.stored import LANES, NotThere, Stored
 
 LAST = ("audit.json", "events.jsonl")
 """What speaks of other files, and is put after them in this order."""
@@ -103,7 +103,9 @@ class Mirror:
 
     def _settled(self) -> None:
         """Refuse what by its names is no RUN before any of it is fetched; the rest is told by what the files hold."""
-        there = {PurePosixPath(name).parts[0] for name in self._store.changed if _counts(name)}
+        there: set[str] = set()
+        with suppress(NotThere):
+            there = {PurePosixPath(name).parts[0] for name in Stored(self.address).changed if _counts(name)}
         if there and not there & {*MARKS, ANSWERS}:
             raise InputError(f"{self.address} exists and holds no audit; name a new or an empty folder with --out")
 

@@ -10,7 +10,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "accepted": 1, "arrays": 1, "attacked": 1, "canonical": 1, "errors": 1, "frame": 1, "imported": 1, "listening": 1,
     "maps": 1, "outputs": 1, "packed": 1, "paged": 1, "proven": 1, "registry": 1, "seeded": 1, "stated": 1,
-    "statistics": 1, "summarised": 1, "targets": 1,
+    "statistics": 1, "summarised": 1, "targets": 1, "typed": 1,
     "comparison": 2, "datasets": 2, "findings": 2, "gating": 2, "models": 2, "pairing": 2, "stored": 2, "task": 2,
     "load": 3, "loaders": 3, "passes": 3, "report": 3, "runs": 3,
     "engine": 4, "exporters": 4, "methods": 4, "probe": 4,

@@ -153,3 +153,14 @@ def test_a_run_that_is_reached_over_a_link_is_written(here):
     (here / "reached").symlink_to("real")
     assert main([*AUDIT, "--out", "reached"]) in {0, 1}
     assert (here / "real/audit.json").is_file()
+
+
+def test_at_an_address_that_holds_no_run_nothing_is_put_or_deleted(store, capsys):
+    mine = {"runs/a/rows.parquet": b"mine", "runs/b/answers/resnet.parquet": b"mine", "runs/b/notes.txt": b"mine"}
+    store.objects["bucket"] = dict(mine)
+    for name in ("a", "b"):
+        assert "exists and holds no audit" in refused(
+            [*AUDIT, "--out", f"s3://bucket/runs/{name}{store.options}"], capsys
+        )
+    assert {name: data for name, data in store.objects["bucket"].items() if ".writers" not in name} == mine
+    assert not [name for name in store.objects["bucket"] if name.startswith("runs/a/.")]
