@@ -124,10 +124,11 @@ def whole_numbers(model: Model, data: Dataset) -> None:
         if len(bad):
             name = repr(data.features[at]) if data.features else str(at)
             low, high = bounds_of(kind)
+            more = f", and others in {len(bad) - 1} more rows" if len(bad) > 1 else ""
             raise InputError(
                 f"{model.source} takes {kind}, whole numbers from {low} to {high}, and column {name} of {data.source} "
-                f"holds {values[bad[0], at]} in row {data.ids[bad[0]]} and others in {len(bad) - 1} more rows; mend "
-                "the column, or export the model with a float input"
+                f"holds {values[bad[0], at]} in row {data.ids[bad[0]]}{more}; mend the column, or export the "
+                "model with a float input"
             )
 
 
