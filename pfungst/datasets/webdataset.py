@@ -21,7 +21,7 @@ from pfungst.task import Task
 MOST_DESCRIBED = 1 << 20
 """Longer descriptions of one sample are refused."""
 _CLASS = ("cls", "cls.txt", "label", "label.txt", "class")
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _TEXT = ("txt", "text", "caption")
 
 

@@ -184,3 +184,12 @@ def test_of_several_pictures_the_plainly_named_is_the_samples(tmp_path):
     beside = [("0.mask.png", png(PICTURES[1])), ("0.png", png(PICTURES[0])), ("0.depth.png", png(PICTURES[2]))]
     data = load_data(shard(tmp_path / "a.tar", beside))
     np.testing.assert_array_equal(data.batch(np.array([0]))[0].inputs[0], PICTURES[0])
+
+
+def test_labels_with_leading_zeros_stay_as_they_are_written(tmp_path):
+    members = [
+        (f"{i}.{end}", data) for i in range(4) for end, data in (("png", png(PICTURES[i])), ("cls", b"%02d" % (8 + i)))
+    ]
+    data = load_data(shard(tmp_path / "a.tar", members))
+    assert data.classes == ("08", "09", "10", "11")
+    assert data.labels.tolist() == [0, 1, 2, 3]
