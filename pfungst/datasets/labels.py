@@ -119,6 +119,21 @@ def _numbers_only(names: tuple[str, ...]) -> bool:
     return all(name.isascii() and name.isdigit() for name in names)
 
 
+def voted(values: Array, names: tuple[str, ...], source: str) -> Labels:
+    """Labels of rows that have votes too: ``names`` say what the columns of votes stand for.
+
+    Raises:
+        InputError: as ``coded``; if labels are words and no names are given, in whose order votes could be read.
+    """
+    found = coded(values, names, source)
+    if found.named and not names and values.dtype.kind != "b":
+        raise InputError(
+            f"the labels of {source} are words ({', '.join(found.classes[:3])}) and nothing says which column of "
+            "`label_counts` stands for which; give `classes`, or [task] classes, in the order of the columns"
+        )
+    return found
+
+
 def checked_votes(votes: Array, source: str) -> Array:
     """Votes of labellers, (rows, classes). Raises InputError if they are no counts."""
     if votes.ndim != 2 or not votes.shape[1]:
