@@ -40,8 +40,12 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
     kept = np.arange(len(order))[:ROWS]
     batch, lost = data.batch(order[kept])
     kept = kept[~np.isin(order[kept], list(lost))]
-    values = {at: _deviations(batch.inputs[:, at]) for at in known.measures}
     first = np.isin(order[kept], data.halves["discovery"])
+    if (least := min(int(first.sum()), int((~first).sum()))) < fewest // 2:
+        said = f"{least} labelled rows in a half, in which rows of one unit stay together; {fewest // 2} are the least"
+        yield Skipped(probe="shift", kind="fragile", subject="resampled", reason=TooFew(said))
+        return
+    values = {at: _deviations(batch.inputs[:, at]) for at in known.measures}
     right = rows.correct[kept].astype(float)
     tilted = {(at, sign): _losses(right[first], sign * z[first]) for at, z in values.items() for sign in (1, -1)}
     at, sign = max(tilted, key=lambda one: tilted[one].mean())
