@@ -24,6 +24,7 @@ from pfungst.audits.redaction import redacted
 from pfungst.audits.request import Request, resolve
 from pfungst.audits.steadiness import Steadiness
 from pfungst.audits.study import Study, checked, described, opened, reread
+from pfungst.canonical import fingerprint
 from pfungst.engine.cache import Cache
 from pfungst.engine.journal import Journal
 from pfungst.engine.local import Inline
@@ -95,7 +96,7 @@ def audit(
 def _in_folder(
     study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener, held: Mapping[str, float]
 ) -> Audit:
-    rounds = _rounds(study, journal, hear)
+    rounds = _rounds(study, chosen, journal, hear)
     with closing(rounds.executor):
         result = _in_stages(Stages(study, chosen, rounds, hear), journal)
     if journal:
@@ -110,7 +111,8 @@ def _in_stages(asked: Stages, journal: Journal | None) -> Audit:
     rounds.listen = steadiness.before(rounds.listen)
     if journal:
         what = f"{study.model.source} on {study.data.source}"
-        journal.write("started", {"run": study.key, "what": what, "learned": dict(study.learned)})
+        about = {"run": study.key, "what": what, "asked": _questions(study, asked.chosen)}
+        journal.write("started", {**about, "learned": dict(study.learned)})
     for event, facts in events:
         rounds.listen(event, facts)
     stages = iter(asked)
@@ -204,7 +206,12 @@ def _journal(study: Study) -> Any:
     )
 
 
-def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
+def _questions(study: Study, chosen: Sequence[Probe]) -> str:
+    """Hash of what is asked: the probes with their settings, and of how many rows."""
+    return fingerprint(repr(tuple(chosen)), study.request.rows, study.request.budget)
+
+
+def _rounds(study: Study, chosen: Sequence[Probe], journal: Journal | None, hear: Listener) -> Rounds:
     if journal is None or study.request.out is None:
         return Rounds(study.data, study.executor(), listen=hear, recorded=study.recorded)
 
@@ -213,8 +220,11 @@ def _rounds(study: Study, journal: Journal | None, hear: Listener) -> Rounds:
         hear(event, facts)
 
     cache = Cache(study.request.out / "answers", study.key, redact=study.request.redact_paths)
-    finished = journal.finished and study.request.cache
-    if not study.request.cache:
+    # Rows that failed when something else was asked need not fail now, and their answers were not kept.
+    other = journal.told("quarantine") and journal.told("started")[-1].get("asked") != _questions(study, chosen)
+    kept = study.request.cache and not other
+    finished = journal.finished and kept
+    if not kept:
         cache.forget()
     return Rounds(study.data, study.executor(), cache, finished, both, recorded=study.recorded)
 

@@ -106,20 +106,14 @@ def monitor(
             raise InputError(f"{log} holds {len(order)} rows and a window takes {state.size}; give fewer: --window N")
         _unchanged(rows, state, place.folder)
         known = replace(known, columns=rows[0].columns)
-        before = [*state.windows, *[None] * (len(rows) - len(state.windows))]
-        judged = [
-            one if one and one.known == rows[at].known else judged_window(known, rows[at], at + 1, seed)
-            for at, one in enumerate(before)
-        ]
-        new = [some for pair in zip(before, judged, strict=True) if (some := arrived(*pair))]
-        state = msgspec.structs.replace(state, windows=tuple(judged), outcomes=(*state.outcomes, *new))
+        state = _judged(known, rows, state, seed)
         place.folder.mkdir(parents=True, exist_ok=True)
         written(place.folder / STATE, msgspec.json.encode(state))
     more = flags({"task": task_file, "window": window, "seed": seed or None})
     command = " ".join(["pfungst monitor", typed(str(log)), "--reference", typed(str(reference)), *more])
     shares = shares_of_classes(known, rows[-1], seed)
     drift = Drift(reference=known, windows=state.windows, outcomes=state.outcomes, shares=shares)
-    moved = {"the answers": judged[-1].answers, **judged[-1].columns}
+    moved = {"the answers": state.windows[-1].answers, **state.windows[-1].columns}
     drifted = ", ".join(name for name, one in moved.items() if one.low > drift.tolerance)
     return audit(
         model, None, task=wanted, probes=(drift, Feedback(drifted=drifted)), out=out, explicit_out=True, seed=seed,
@@ -183,6 +177,17 @@ def _state(out: Path, known: Reference, window: int | None, usual: int) -> State
             "give another folder: --out NEW"
         )
     return kept
+
+
+def _judged(known: Reference, rows: list[LogRows], state: State, seed: int) -> State:
+    """The windows, judged anew where there are new labels, and the labels that came since."""
+    before = [*state.windows, *[None] * (len(rows) - len(state.windows))]
+    judged = [
+        one if one and one.known == rows[at].known else judged_window(known, rows[at], at + 1, seed)
+        for at, one in enumerate(before)
+    ]
+    new = [some for pair in zip(before, judged, strict=True) if (some := arrived(*pair))]
+    return msgspec.structs.replace(state, windows=tuple(judged), outcomes=(*state.outcomes, *new))
 
 
 def _unchanged(rows: list[LogRows], state: State, out: Path) -> None:

@@ -10,7 +10,7 @@ from pfungst.arrays import Array, IntArray
 from pfungst.datasets.columns import plain_columns
 from pfungst.datasets.dataset import Dataset, Reader
 from pfungst.datasets.ids import ids_at, numbered_rows
-from pfungst.datasets.labels import Labels, checked_votes, coded, majority, placed, roles_of
+from pfungst.datasets.labels import Labels, checked_votes, coded, majority, placed, roles_of, voted
 from pfungst.datasets.mapping import mapping, used_classes
 from pfungst.datasets.npz import Rows, unique_ids
 from pfungst.datasets.table import features_of
@@ -236,7 +236,9 @@ def _of_answers(model: RecordedAnswers, task: Task) -> Dataset:
             f"{model.source} holds answers and no labels; give the data that were answered, or add a column label"
         )
     names = model.classes if model.named or given.dtype.kind in "biuf" else ()
-    labels = coded(placed(given, names), names, model.source)
+    # The majority of votes is a place already.
+    given = given if label is None else placed(given, names)
+    labels = coded(given, names, model.source) if votes is None else voted(given, names, model.source)
     rows = len(model)
     given_ids = held.pop("id", held.pop("ids", None))
     named = None if given_ids is None else unique_ids([str(name) for name in given_ids], model.source)

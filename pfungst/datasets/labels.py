@@ -125,18 +125,33 @@ def _numbers_only(names: tuple[str, ...]) -> bool:
     return all(name.isascii() and name.isdigit() for name in names)
 
 
-def placed(values: Array | None, names: tuple[str, ...]) -> Array | None:
+def placed(values: Array, names: tuple[str, ...]) -> Array:
     """Whole numbers as places among ``names``, where each of them is one of these; all else as it is.
 
     >>> placed(np.array([1, 2, 1]), ("1", "2", "3")).tolist(), placed(np.array([0, 1]), ("1", "2", "3")).tolist()
     ([0.0, 1.0, 0.0], [0, 1])
     """
     place = {int(name): at for at, name in enumerate(names) if len(name) < 19 and _numbers_only((name,))}
-    if values is None or values.dtype.kind not in "iuf" or all(number == at for number, at in place.items()):
+    if values.dtype.kind not in "iuf" or all(number == at for number, at in place.items()):
         return values
     found, inverse = np.unique(values, return_inverse=True)
     places = [np.nan if value != value else place.get(value) for value in found.tolist()]  # noqa: PLR0124 - NaN
     return values if None in places else np.asarray(places, np.float64)[inverse]
+
+
+def voted(values: Array, names: tuple[str, ...], source: str) -> Labels:
+    """Labels of rows that have votes too: ``names`` say what the columns of votes stand for.
+
+    Raises:
+        InputError: as ``coded``; if labels are words and no names are given, in whose order votes could be read.
+    """
+    found = coded(values, names, source)
+    if found.named and not names and values.dtype.kind != "b":
+        raise InputError(
+            f"the labels of {source} are words ({', '.join(found.classes[:3])}) and nothing says which column of "
+            "`label_counts` stands for which; give `classes`, or [task] classes, in the order of the columns"
+        )
+    return found
 
 
 def checked_votes(votes: Array, source: str) -> Array:

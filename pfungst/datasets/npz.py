@@ -13,7 +13,7 @@ from pfungst.arrays import WHOLE, Array, IntArray
 from pfungst.canonical import fingerprint
 from pfungst.datasets.dataset import Dataset, Modality
 from pfungst.datasets.ids import numbered_rows
-from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of
+from pfungst.datasets.labels import Labels, checked_votes, coded, majority, roles_of, voted
 from pfungst.errors import InputError, NoLabels, damage
 from pfungst.packed import MOST_UNPACKED, checked_zip
 from pfungst.task import Task
@@ -223,7 +223,7 @@ def labels_of(held: Mapping[str, Array], task: Task, source: str) -> tuple[Label
         ), votes
     if given is not None and given.ndim != 1:
         raise InputError(f"`labels` of {source} has shape {given.shape}; one class a row is read")
-    return coded(given, names, source), votes
+    return coded(given, names, source) if votes is None or given is None else voted(given, names, source), votes
 
 
 def columns_of(held: Mapping[str, Array], rows: int, label: str | None) -> dict[str, Array]:

@@ -31,7 +31,9 @@ def pictured(
     """
     chosen = label_column(table, task.columns.label, source)
     given = None if chosen is None else table[chosen]
-    labels = coded(given if classes else placed(given, task.task.classes), classes or task.task.classes, source)
+    if given is not None and not classes:
+        given = placed(given, task.task.classes)
+    labels = coded(given, classes or task.task.classes, source)
     columns = plain_columns({name: values for name, values in table.items() if name != chosen})
     roles, said = roles_of(columns, task.columns, source)
     notes = () if chosen else (f"{source} has no labels",)

@@ -122,7 +122,7 @@ def _from_file(file: TableFile, task: Task, *, source: str, identity: str, folde
 
 def _labels(file: TableFile, chosen: str | None, task: Task, source: str) -> Labels:
     if chosen is None or chosen not in file.classes:
-        values = placed(None if chosen is None else file.columns[chosen], task.task.classes)
+        values = None if chosen is None else placed(file.columns[chosen], task.task.classes)
         return coded(values, task.task.classes, source)
     numbers = np.asarray(file.columns[chosen], np.float64)
     return coded(np.where(numbers < 0, np.nan, numbers), file.classes[chosen], source)

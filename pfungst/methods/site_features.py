@@ -166,8 +166,11 @@ def left_out(sited: Sited, features: FloatArray, *, seed: int = 0) -> tuple[Left
         return ()
     codes = np.arange(len(x)) if sited.units is None else np.unique(sited.units.astype(str), return_inverse=True)[1]
     folds = folds_by_chance(len(x), sited.units, seed)
+    present = np.unique(folds)
+    if len(present) < 2:
+        return ()
     whole = np.zeros(len(x), bool)
-    for fold in range(FOLDS):
+    for fold in present:
         whole[folds == fold] = _fitted(x, sited.labels, folds != fold, folds == fold)
     found = []
     for at in sites:

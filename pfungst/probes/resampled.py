@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pfungst.arrays import Array, FloatArray
+from pfungst.arrays import Array, BoolArray, FloatArray
 from pfungst.datasets.dataset import Dataset
 from pfungst.errors import TooFew
 from pfungst.findings import Finding, Skipped, Table
@@ -34,25 +34,39 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
         return
     known, order = columns_of(data), rows.outputs.rows
     assert order is not None, "answers of a pass know their rows"
-    if not known.measures or len(order) < 2 * fewest:
-        yield from [_too_few(len(order), 2 * fewest)] if known.measures else []
+    if not known.measures:
+        return
+    if len(order) < 2 * fewest:
+        yield _too_few(f"{len(order)} labelled rows; {2 * fewest} are the least that say anything in halves")
         return
     kept = np.arange(len(order))[:ROWS]
     batch, lost = data.batch(order[kept])
     kept = kept[~np.isin(order[kept], list(lost))]
-    values = {at: _deviations(batch.inputs[:, at]) for at in known.measures}
     first = np.isin(order[kept], data.halves["discovery"])
-    right = rows.correct[kept].astype(float)
+    if (least := min(int(first.sum()), int((~first).sum()))) < fewest // 2:
+        yield _too_few(
+            f"{least} labelled rows in a half, where rows of a unit stay together; {fewest // 2} are the least"
+        )
+        return
+    values = {at: _deviations(batch.inputs[:, at]) for at in known.measures}
+    units = None if rows.units is None else rows.units[kept][~first]
+    yield _costliest(data, values, rows.correct[kept].astype(float), first, units=units, tolerance=tolerance)
+
+
+def _costliest(
+    data: Dataset, values: dict[int, FloatArray], right: FloatArray, first: BoolArray, *, units: Array | None,
+    tolerance: float,
+) -> Finding:  # fmt: skip
+    """The column and direction that cost most on the ``first`` half, judged on the other, whose ``units`` are given."""
     tilted = {(at, sign): _losses(right[first], sign * z[first]) for at, z in values.items() for sign in (1, -1)}
     at, sign = max(tilted, key=lambda one: tilted[one].mean())
     confirm = ~first
     losses = _losses(right[confirm], sign * values[at][confirm])
-    units = None if rows.units is None else rows.units[kept][confirm]
     largest = float(np.abs(losses).max()) + 1.0
     loss = paired_mean(losses, units=units, name="accuracy lost", bounds=(-largest, largest))
     status = loss.against(tolerance)
     column, way = data.features[at] if data.features else f"column {at}", "high" if sign > 0 else "low"
-    yield Finding(
+    return Finding(
         probe="shift",
         kind="fragile",
         subject=f"resampled:{column}",
@@ -69,9 +83,8 @@ def resampled(data: Dataset, done: Passes, tolerance: float, fewest: int) -> Ite
     )
 
 
-def _too_few(have: int, least: int) -> Skipped:
-    reason = TooFew(f"{have} labelled rows; {least} are the least that say anything in halves")
-    return Skipped(probe="shift", kind="fragile", subject="resampled", reason=reason)
+def _too_few(said: str) -> Skipped:
+    return Skipped(probe="shift", kind="fragile", subject="resampled", reason=TooFew(said))
 
 
 def _deviations(values: Array) -> FloatArray:

@@ -95,6 +95,8 @@ class Sites(Probe):
             return (
                 f"all rows come from one site ({names[0]}): what of the answer is owed to it cannot be seen from here"
             )
+        if rows.units is not None and len(np.unique(rows.units.astype(str))) < 2:
+            return TooFew("all labelled rows are of one unit; what holds for it need not hold for another")
         sizes = np.bincount(codes)
         if (sizes >= self.fewest).sum() < 2:
             large = int((sizes >= self.fewest).sum())

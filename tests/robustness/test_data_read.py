@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from pfungst.datasets.mapping import permutation
+from pfungst.errors import InputError
 from pfungst.load import bind, load_data, load_model
-from pfungst.task import Columns, Task
+from pfungst.task import Columns, Task, task_of
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 4, 4, 3), np.uint8)
@@ -144,6 +145,18 @@ def test_votes_follow_the_classes_and_stand_in_for_labels():
     assert bound.label_counts.tolist() == [[1, 0, 5, 0], [0, 0, 0, 0], [3, 2, 1, 0]]
     numbered = {"inputs": IMAGES[:3], "labels": np.array([0, 1, 0]), "label_counts": votes}
     assert bind(model_of(["a", "b", "c"]), load_data(numbered)).label_counts.tolist() == votes.tolist()
+
+
+def test_votes_for_classes_in_no_stated_order_are_refused(tmp_path):
+    votes, words = np.array([[5, 1], [1, 5], [4, 2]]), np.array(["wolf", "husky", "wolf"])
+    given = {"inputs": IMAGES[:3], "labels": words, "label_counts": votes}
+    with pytest.raises(InputError, match="which column of `label_counts` stands for which; give `classes`"):
+        load_data(given)
+    assert load_data({**given, "classes": np.array(["wolf", "husky"])}).labels.tolist() == [0, 1, 0]
+    assert load_data(given, task=task_of({"task": {"classes": ["wolf", "husky"]}})).labels.tolist() == [0, 1, 0]
+    np.savez(tmp_path / "answers.npz", logits=votes.astype(float), labels=words, label_counts=votes)
+    with pytest.raises(InputError, match="nothing says which column"):
+        bind(load_model(str(tmp_path / "answers.npz")), None)
 
 
 def test_permuted_labels_are_recognised_and_named():

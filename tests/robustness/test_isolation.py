@@ -130,6 +130,25 @@ def test_audit_equals_that_of_the_rows_without_the_one_that_fails(fault, tmp_pat
     assert [one["row"] for one in events if one["event"] == "quarantine"] == ["r7"]
 
 
+def test_rows_that_fail_under_what_is_not_asked_now_are_not_left_out(tmp_path):
+    def model(shown):
+        if ((shown[:, 1] > 60) & (shown[:, 1] != 100)).any():
+            raise ValueError("one row was changed")
+        return np.stack([-shown[:, 0], shown[:, 0]], axis=1)
+
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(400, 3)).astype(np.float32)
+    inputs[7, 1] = 100
+    data = inputs, (inputs[:, 0] > rng.normal(size=400)).astype(int)
+    asked = {"out": tmp_path / "run", "explicit_out": True}
+    everything = audit(model, data, only=("calibration", "shift"), **asked)
+    fresh, again = audit(model, data, only=("calibration",)), audit(model, data, only=("calibration",), **asked)
+    assert everything.report.data["unreadable"] > 0
+    assert again.report.data["unreadable"] == 0
+    assert again.report.headline == fresh.report.headline
+    assert all(one.cached for one in audit(model, data, only=("calibration",), **asked).report.passes)
+
+
 def test_first_row_may_be_the_one_that_fails():
     inputs, columns = table()
 

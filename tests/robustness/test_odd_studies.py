@@ -119,3 +119,16 @@ def test_most_of_these_studies_are_answered():
         except InputError:
             refused += 1
     assert refused < STUDIES / 4 / 3
+
+
+@pytest.mark.parametrize("units", [1, 2, 3])
+def test_rows_of_few_units_are_too_few_and_break_nothing(units, onnx_classifier):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(400, 4)).astype(np.float32)
+    labels = (inputs[:, 0] + rng.normal(size=400) > 0).astype(int)
+    data = {"inputs": inputs, "labels": labels, "who": np.arange(400) % units / 1, "site": rng.choice(list("ABC"), 400)}
+    network = onnx_classifier(rng.normal(size=(4, 2)), (4,))
+    result = pfungst.audit(str(network), data, task={"columns": {"unit": "who"}}, only=("shift", "sites"))
+    assert not [one.reason for one in result.skipped if "broke" in one.reason]
+    few = {(one.probe, one.subject) for one in result.skipped if one.too_few}
+    assert few >= ({("shift", "resampled"), ("sites", "site")} if units == 1 else set())
