@@ -85,16 +85,7 @@ def monitor(
     with reading(reference, "audit.json", "thumbnails.zip", PLAIN) as run:
         known = _reference(run)
     wanted = msgspec.structs.replace(wanted, task=msgspec.structs.replace(wanted.task, classes=known.classes))
-    model = load_model(str(log) if is_stored(log) else str(existing(str(log), "log", LOGS)), task=wanted)
-    if not isinstance(model, RecordedAnswers):
-        raise InputError(f"{log} is no log of answers; give a table with prob_*, logit_* or prediction and confidence")
-    if not {wanted.columns.label, *TRUTHS} & set(model.held):
-        model = replace(model, held={**model.held, "label": np.full(len(model), np.nan)})
-    if model.outputs.classes != len(known.classes):
-        raise InputError(
-            f"{log} holds answers for {model.outputs.classes} classes and {reference} was made with "
-            f"{len(known.classes)} ({', '.join(known.classes[:5])}); give the log of the audited model"
-        )
+    model = _log(log, reference, known, wanted)
     data = bind(model, None, wanted)
     order = in_time(data)
     once(model, data)
@@ -129,6 +120,21 @@ def _replaceable(folder: Path, *, explicit: bool) -> None:
             f"{folder} holds an audit and no log that was judged; name it with --out {folder} to replace it, or name "
             "another folder"
         )
+
+
+def _log(log: str | Path, reference: str | Path, known: Reference, wanted: Task) -> RecordedAnswers:
+    """The answers in a log, if they are those of such a model as was audited."""
+    model = load_model(str(log) if is_stored(log) else str(existing(str(log), "log", LOGS)), task=wanted)
+    if not isinstance(model, RecordedAnswers):
+        raise InputError(f"{log} is no log of answers; give a table with prob_*, logit_* or prediction and confidence")
+    if not {wanted.columns.label, *TRUTHS} & set(model.held):
+        model = replace(model, held={**model.held, "label": np.full(len(model), np.nan)})
+    if model.outputs.classes != len(known.classes):
+        raise InputError(
+            f"{log} holds answers for {model.outputs.classes} classes and {reference} was made with "
+            f"{len(known.classes)} ({', '.join(known.classes[:5])}); give the log of the audited model"
+        )
+    return model
 
 
 def _reference(run: Path) -> Reference:
