@@ -138,9 +138,10 @@ def _fitted(rates: FloatArray, binned: tuple[FloatArray, FloatArray, FloatArray]
     margins, where the curve is not flat yet.
     """
     means, rows, right = binned
-    middle = float(means @ rows / rows.sum())
-    steep = min(1.0, 1 / max(float(np.sqrt((means - middle) ** 2 @ rows / rows.sum())), 1e-6))
-    start = (logit(np.clip(right.sum() / rows.sum(), 0.01, 0.99)) - steep * middle, np.log(steep))
+    whole = max(float(rows.sum()), 1e-300)  # rows of a single unit count for none: every rate is as likely then
+    middle = float(means @ rows / whole)
+    steep = min(1.0, 1 / max(float(np.sqrt((means - middle) ** 2 @ rows / whole)), 1e-6))
+    start = (logit(np.clip(right.sum() / whole, 0.01, 0.99)) - steep * middle, np.log(steep))
     at, damping = np.tile(start, (len(rates), 1)), np.full(len(rates), 1e-3)
     loss, slope, curve = _likelihood(rates, at, binned)
     left = np.arange(len(rates))

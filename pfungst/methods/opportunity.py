@@ -82,6 +82,8 @@ def discriminant(measured: FloatArray, labels: IntArray, classes: int, folds: In
         # Sums over all rows less those of the fold: every row is read twice, whatever the number of folds.
         of_class, gram = sums.sum(axis=0) - sums[fold], grams.sum(axis=0) - grams[fold]
         present = np.flatnonzero(of_class[:, -1])
+        if not len(present):  # one fold holds all rows, as those of one patient do: they say nothing of others
+            continue
         counts = of_class[present, -1]
         means = of_class[present, :-1] / counts[:, None]
         spread = (gram - (means.T * counts) @ means) / counts.sum() + 0.01 * np.eye(x.shape[1])

@@ -128,7 +128,15 @@ def test_rows_of_few_units_are_too_few_and_break_nothing(units, onnx_classifier)
     labels = (inputs[:, 0] + rng.normal(size=400) > 0).astype(int)
     data = {"inputs": inputs, "labels": labels, "who": np.arange(400) % units / 1, "site": rng.choice(list("ABC"), 400)}
     network = onnx_classifier(rng.normal(size=(4, 2)), (4,))
-    result = pfungst.audit(str(network), data, task={"columns": {"unit": "who"}}, only=("shift", "sites"))
+    result = pfungst.audit(
+        str(network),
+        data,
+        task={"columns": {"unit": "who"}},
+        only=("shift", "sites", "shortcuts", "unknowns", "mistakes"),
+    )
     assert not [one.reason for one in result.skipped if "broke" in one.reason]
     few = {(one.probe, one.subject) for one in result.skipped if one.too_few}
     assert few >= ({("shift", "resampled"), ("sites", "site")} if units == 1 else set())
+    labels = next(one for one in result.findings if one.kind == "label-error")
+    assert labels.status == "inconclusive"
+    assert units > 1 or (labels.effect.low, labels.effect.rows) == (0, 1)
