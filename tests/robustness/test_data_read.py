@@ -410,14 +410,3 @@ def test_tables_give_a_network_as_many_columns_as_it_takes(refused, onnx_classif
     assert data.features == ("a", "b")
     assert model.predict(data.batch(np.arange(4))[0].inputs).logits.tolist() == [[i, i] for i in range(4)]
     refused(lambda: bind(model, load_data({**table, "c": np.arange(4.0)})), "takes 2 columns", "a, sex, b, c")
-
-
-def test_rows_whose_unit_is_not_given_stand_for_themselves(tmp_path):
-    lines = [f"{row % 7},{row % 2},{'' if row % 2 else row % 4}" for row in range(120)]
-    (tmp_path / "rows.csv").write_text("\n".join(["x,label,patient", *lines]), "utf-8")
-    data = load_data(tmp_path / "rows.csv", task=Task(columns=Columns(label="label", unit="patient")))
-    assert len(set(data.units)) == 2 + 60
-    assert any("column patient names no unit in 60 rows" in note for note in data.notes)
-    lines = [f"{row % 7},{row % 2}," for row in range(120)]
-    (tmp_path / "rows.csv").write_text("\n".join(["x,label,patient", *lines]), "utf-8")
-    assert load_data(tmp_path / "rows.csv", task=Task(columns=Columns(label="label", unit="patient"))).units is None

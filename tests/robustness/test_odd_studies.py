@@ -10,6 +10,8 @@ import pytest
 import pfungst
 from pfungst.engine.plan import BROKE
 from pfungst.errors import InputError
+from pfungst.load import load_data
+from pfungst.task import Columns, Task
 
 ROWS, CLASSES = (1, 2, 5, 19, 40, 90, 150, 300), (1, 2, 2, 3, 5, 12)
 SCALES = {"plain": 1.0, "certain": 1e4, "tiny": 1e-9, "alike": 0.0}
@@ -140,3 +142,14 @@ def test_rows_of_few_units_are_too_few_and_break_nothing(units, onnx_classifier)
     labels = next(one for one in result.findings if one.kind == "label-error")
     assert labels.status == "inconclusive"
     assert units > 1 or (labels.effect.low, labels.effect.rows) == (0, 1)
+
+
+def test_rows_whose_unit_is_not_given_stand_for_themselves(tmp_path):
+    lines = [f"{row % 7},{row % 2},{'' if row % 2 else row % 4}" for row in range(120)]
+    (tmp_path / "rows.csv").write_text("\n".join(["x,label,patient", *lines]), "utf-8")
+    data = load_data(tmp_path / "rows.csv", task=Task(columns=Columns(label="label", unit="patient")))
+    assert len(set(data.units)) == 2 + 60
+    assert any("column patient names no unit in 60 rows" in note for note in data.notes)
+    lines = [f"{row % 7},{row % 2}," for row in range(120)]
+    (tmp_path / "rows.csv").write_text("\n".join(["x,label,patient", *lines]), "utf-8")
+    assert load_data(tmp_path / "rows.csv", task=Task(columns=Columns(label="label", unit="patient"))).units is None
